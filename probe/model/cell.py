@@ -1,0 +1,129 @@
+"""The unit of everything measured: a cell, what is expected of it, what was seen, and the verdict.
+
+Verdicts are named values, never booleans, so that "could not tell" can never be mistaken for "blocked".
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class Protocol(enum.StrEnum):
+    """Transport protocols of NetworkPolicyPort.protocol (core/v1 Protocol)."""
+
+    TCP = "TCP"
+    UDP = "UDP"
+    SCTP = "SCTP"
+
+
+class Family(enum.StrEnum):
+    """Address families, spelt as core/v1 IPFamily."""
+
+    IPV4 = "IPv4"
+    IPV6 = "IPv6"
+
+
+class Path(enum.StrEnum):
+    """The way a probe takes. Probed apart, so that a service-proxy fault is not blamed on policy."""
+
+    POD_IP = "pod-ip"
+    CLUSTER_IP = "cluster-ip"
+    NODE_PORT = "node-port"
+    NODE_IP = "node-ip"
+    EXTERNAL = "external"
+
+
+class Expectation(enum.StrEnum):
+    """What a scenario expects of a cell. ``deny`` accepts a drop and a reject alike."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+    DROP = "drop"
+    REJECT = "reject"
+    EITHER = "either"
+
+    @property
+    def denies(self) -> bool:
+        """Whether the expectation is that no traffic gets through."""
+        return self in (Expectation.DENY, Expectation.DROP, Expectation.REJECT)
+
+
+class Outcome(enum.StrEnum):
+    """What one attempt saw."""
+
+    CONNECTED = "connected"
+    TIMED_OUT = "timed-out"
+    REFUSED = "refused"
+    RESET = "reset"
+    UNREACHABLE = "unreachable"
+    WRONG_RESPONDER = "wrong-responder"
+    UNRESOLVED = "unresolved"
+    AGENT_ERROR = "agent-error"
+    UNSUPPORTED = "unsupported"
+
+    @property
+    def is_rejection(self) -> bool:
+        """Whether something answered "no": RST, or an ICMP error."""
+        return self in (Outcome.REFUSED, Outcome.RESET, Outcome.UNREACHABLE)
+
+    @property
+    def is_denial(self) -> bool:
+        """Whether it looks like a policy's work: a silent drop or a rejection."""
+        return self is Outcome.TIMED_OUT or self.is_rejection
+
+
+class Verdict(enum.StrEnum):
+    """The judgement of a cell in a step."""
+
+    PASS = "pass"
+    LEAK = "leak"  # expected a denial, traffic got through
+    BLOCKED = "blocked"  # expected allow, it did not get through
+    MISROUTED = "misrouted"  # somebody else answered
+    WRONG_DENIAL = "wrong-denial"  # denied, but dropped where a reject was asked for, or the reverse
+    INCONCLUSIVE = "inconclusive"  # the evidence does not carry a verdict: an error, never a pass
+    UNSUPPORTED = "unsupported"  # cannot be tried here (SCTP without kernel support, ...)
+    UNDEFINED = "undefined"  # the API leaves it open; what was seen is recorded
+
+    @property
+    def is_mismatch(self) -> bool:
+        """Whether the cluster did something else than expected (exit code 1)."""
+        return self in (Verdict.LEAK, Verdict.BLOCKED, Verdict.MISROUTED, Verdict.WRONG_DENIAL)
+
+
+class ExitCode(enum.IntEnum):
+    """Exit codes of every command."""
+
+    PASSED = 0
+    MISMATCH = 1
+    USAGE = 2
+    HARNESS = 3
+    INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Cell:
+    """One thing to try: from a pod to a port of a pod or an external endpoint, over one family and path.
+
+    ``source`` and ``destination`` are logical: ``namespace/pod`` or ``external/name``. ``address`` is set only
+    where the destination is an address that the scenario states (an external endpoint's).
+    """
+
+    source: str
+    destination: str
+    port: int
+    protocol: Protocol
+    family: Family = Family.IPV4
+    path: Path = Path.POD_IP
+    address: str | None = None
+
+    @property
+    def is_self(self) -> bool:
+        """Whether a pod talks to itself, which no policy may deny (by its own address)."""
+        return self.source == self.destination
+
+    def __str__(self) -> str:
+        via = "" if self.path in (Path.POD_IP, Path.EXTERNAL) else f" via {self.path}"
+        family = " IPv6" if self.family is Family.IPV6 else ""
+        address = f" ({self.address})" if self.address else ""
+        return f"{self.source} -> {self.destination}{address} {self.port}/{self.protocol}{family}{via}"

@@ -1,0 +1,129 @@
+"""A run as it happens: the stream of events that progress shows and the record is folded from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from probe.model.cell import Verdict
+from probe.model.record import BaselineRecord, ClusterRecord, PodRecord, StepRecord
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """The run has a cluster; ``run`` is its id (the ``cni-probe.dev/run`` label of all it makes)."""
+
+    run: str
+    started: str
+    cluster: ClusterRecord
+    scenarios: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioStarted:
+    """Namespaces and pods of a scenario are about to be created. ``namespaces``: logical to actual."""
+
+    name: str
+    file: str
+    description: str
+    labels: dict[str, str]
+    namespaces: dict[str, str]
+    pods: int
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class PodReady:
+    """A pod's agent answers (or an external endpoint is there)."""
+
+    pod: PodRecord
+
+
+@dataclass(frozen=True, slots=True)
+class FleetReady:
+    """All pods of the fleet answer."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RoundDone:
+    """One round of probes came back. ``step`` is empty in the baseline; ``pending`` cells do not match yet."""
+
+    step: str
+    phase: str
+    cells: int
+    pending: int
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineDone:
+    """The positive control is over."""
+
+    baseline: BaselineRecord
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted:
+    """A step's changes are about to be made."""
+
+    name: str
+    index: int
+    changes: tuple[str, ...]
+    cells: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepDone:
+    """A step is judged (or was cut short: ``record.completed`` is False)."""
+
+    record: StepRecord
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemSeen:
+    """Something went wrong with the harness or the cluster, said once, in one sentence."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioDone:
+    """The scenario is over; its namespaces may still be terminating."""
+
+    name: str
+    completed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CleanedUp:
+    """What a run left behind: nothing, or the named namespaces."""
+
+    remaining: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunDone:
+    """The run is over."""
+
+    finished: str
+    seconds: float
+    exit_code: int
+    interrupted: bool
+    counts: dict[Verdict, int]
+
+
+Event: TypeAlias = (
+    RunStarted
+    | ScenarioStarted
+    | PodReady
+    | FleetReady
+    | RoundDone
+    | BaselineDone
+    | StepStarted
+    | StepDone
+    | ProblemSeen
+    | ScenarioDone
+    | CleanedUp
+    | RunDone
+)

@@ -1,0 +1,167 @@
+"""The run record: everything that a run measured, as versioned plain data.
+
+Reports are drawn from a record and from nothing else. In JSON the keys are camelCase (``to_camel``), times are
+RFC 3339 in UTC, durations are seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from probe.model.cell import Expectation, Family, Outcome, Path, Protocol, Verdict
+
+RECORD_API_VERSION = "cni-probe/v1"
+RECORD_KIND = "RunRecord"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try of a cell. ``at`` is seconds since the step's change was acknowledged (baseline: since its start).
+
+    ``phase`` is ``baseline``, ``converge``, ``confirm`` or ``control``; ``seconds`` is how long the attempt took;
+    ``error`` the errno's name (``ECONNREFUSED``) or a short text.
+    """
+
+    phase: str
+    at: float
+    outcome: Outcome
+    seconds: float
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the responder's receipts say of the last attempt: whether its request arrived, and from where.
+
+    ``arrived`` is None when the responder could not be asked.
+    """
+
+    arrived: bool | None
+    source: str | None = None
+
+
+@dataclass(slots=True)
+class CellRecord:
+    """A cell of a step with its verdict and the evidence for it.
+
+    ``matched_after`` is seconds from the acknowledged change to the first attempt that matched the expectation,
+    ``flaps`` how often a match was lost again before the final confirmation. ``control`` says that the same pair
+    connected earlier in the run. ``repeat`` is a copy-paste command that tries the cell again; ``reason`` one
+    readable sentence, always set when the verdict is not ``pass``.
+    """
+
+    source: str
+    destination: str
+    port: int
+    protocol: Protocol
+    family: Family
+    path: Path
+    address: str | None
+    expected: Expectation
+    outcome: Outcome | None
+    verdict: Verdict
+    reason: str = ""
+    latency: float | None = None
+    attempts: int = 0
+    matched_after: float | None = None
+    flaps: int = 0
+    control: bool = False
+    source_node: str | None = None
+    destination_node: str | None = None
+    source_address: str | None = None
+    destination_address: str | None = None
+    observed_source: str | None = None
+    responder: str | None = None
+    receipt: Receipt | None = None
+    history: list[Attempt] = field(default_factory=list)
+    repeat: str = ""
+
+
+@dataclass(slots=True)
+class StepRecord:
+    """A step: what was changed, how long enforcement took, and its cells in plan order.
+
+    ``acknowledged`` is when the API server acknowledged the last change. ``converge_seconds`` runs from there to
+    the first instant at which every cell matched (None: never), ``confirm_seconds`` is the confirmation's length.
+    """
+
+    name: str
+    description: str
+    changes: list[str]
+    acknowledged: str | None
+    change_seconds: float
+    converge_seconds: float | None
+    confirm_seconds: float
+    seconds: float
+    cells: list[CellRecord]
+    problems: list[str] = field(default_factory=list)
+    completed: bool = True
+
+
+@dataclass(slots=True)
+class PodRecord:
+    """A pod (or external endpoint) of the fleet as it was deployed. ``namespace`` is the actual one."""
+
+    id: str
+    namespace: str
+    name: str
+    uid: str
+    node: str | None
+    addresses: list[str]
+    labels: dict[str, str]
+
+
+@dataclass(slots=True)
+class BaselineRecord:
+    """The positive control: how many distinct cells had to connect before any change, and how many did."""
+
+    cells: int
+    connected: int
+    seconds: float
+    failed: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class ScenarioRecord:
+    """A scenario's run."""
+
+    name: str
+    file: str
+    description: str
+    labels: dict[str, str]
+    namespaces: dict[str, str]
+    pods: list[PodRecord]
+    deploy_seconds: float
+    baseline: BaselineRecord | None
+    steps: list[StepRecord]
+    problems: list[str] = field(default_factory=list)
+    completed: bool = True
+
+
+@dataclass(slots=True)
+class ClusterRecord:
+    """Where the run took place."""
+
+    server: str
+    version: str
+    nodes: list[str]
+    families: list[Family] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class RunRecord:
+    """A whole run. ``counts`` maps each verdict that occurred to its number of cells."""
+
+    run: str
+    tool: str
+    started: str
+    finished: str
+    seconds: float
+    cluster: ClusterRecord
+    scenarios: list[ScenarioRecord]
+    counts: dict[Verdict, int]
+    exit_code: int
+    interrupted: bool = False
+    problems: list[str] = field(default_factory=list)
+    api_version: str = RECORD_API_VERSION
+    kind: str = RECORD_KIND

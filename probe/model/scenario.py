@@ -1,0 +1,236 @@
+"""A scenario after loading: a fleet of pods, and steps of changes and expectations.
+
+Everything is expanded here: replicas are pods of their own, globs of files are manifests, truth tables are
+rules. Namespaces are logical; a run maps them to namespaces of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from probe.model.cell import Expectation, Family, Protocol
+from probe.model.errors import Location
+
+Manifest: TypeAlias = Mapping[str, Any]
+"""A Kubernetes object as the API's JSON has it."""
+
+EXTERNAL = "external"
+"""The reserved namespace of external endpoints in references: ``external/vault``."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Port:
+    """A port that is served: ``80/TCP``, optionally with a container port name (``ContainerPort.name``)."""
+
+    number: int
+    protocol: Protocol = Protocol.TCP
+    name: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.protocol}"
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A pod of the fleet. ``group`` is the name in the file; replicas of one group are ``group-0``, ``group-1``...
+
+    ``node`` is a symbol: pods with the same symbol share a node, different symbols get different nodes as far as
+    the cluster has them. Without one the pod is spread.
+    """
+
+    namespace: str
+    name: str
+    group: str
+    labels: Mapping[str, str]
+    ports: tuple[Port, ...]
+    node: str | None = None
+
+    @property
+    def id(self) -> str:
+        """``namespace/name``, logical: how cells and rules call the pod."""
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """A namespace of the fleet with its pods, by its logical name."""
+
+    name: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    pods: tuple[Pod, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class External:
+    """An endpoint outside the cluster: one or more addresses (IPv4 or IPv6 literals) and the ports it serves."""
+
+    name: str
+    addresses: tuple[str, ...]
+    ports: tuple[Port, ...]
+
+    @property
+    def id(self) -> str:
+        """``external/name``: how cells and rules call the endpoint."""
+        return f"{EXTERNAL}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """What is deployed before the first step."""
+
+    namespaces: tuple[Namespace, ...]
+    externals: tuple[External, ...] = ()
+
+    @property
+    def pods(self) -> tuple[Pod, ...]:
+        """All pods, in file order."""
+        return tuple(pod for namespace in self.namespaces for pod in namespace.pods)
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRef:
+    """An object in a logical namespace. ``kind`` is lower case and singular: ``networkpolicy``, ``pod``.
+
+    A namespace itself is ``ObjectRef("namespace", None, name)``.
+    """
+
+    kind: str
+    namespace: str | None
+    name: str
+
+    def __str__(self) -> str:
+        return "/".join(part for part in (self.kind, self.namespace, self.name) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """Create or update one object (server-side apply). ``origin`` is the file it was written in."""
+
+    manifest: Manifest
+    origin: str
+
+    @property
+    def ref(self) -> ObjectRef:
+        """What is applied."""
+        meta = self.manifest["metadata"]
+        return ObjectRef(str(self.manifest["kind"]).lower(), meta.get("namespace"), meta["name"])
+
+    def __str__(self) -> str:
+        return f"apply {self.ref}"
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Delete one object and wait until it is gone."""
+
+    ref: ObjectRef
+
+    def __str__(self) -> str:
+        return f"delete {self.ref}"
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """Set labels (value) or remove them (None) on a pod or a namespace of the fleet."""
+
+    ref: ObjectRef
+    labels: Mapping[str, str | None]
+
+    def __str__(self) -> str:
+        changes = (f"{key}-" if value is None else f"{key}={value}" for key, value in self.labels.items())
+        return f"label {self.ref} {' '.join(changes)}"
+
+
+@dataclass(frozen=True, slots=True)
+class CreateNamespace:
+    """Create a namespace (its pods are created by ``CreatePod`` actions of their own)."""
+
+    namespace: Namespace
+
+    def __str__(self) -> str:
+        return f"create namespace/{self.namespace.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class CreatePod:
+    """Create a pod and wait until its agent answers."""
+
+    pod: Pod
+
+    def __str__(self) -> str:
+        return f"create pod/{self.pod.id}"
+
+
+Action: TypeAlias = CreateNamespace | CreatePod | Label | Apply | Delete
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One line of an expectation; the last rule that matches a cell wins.
+
+    ``sources`` and ``destinations`` are shell-style globs over ids (``production/*``, ``external/vault``) and match a
+    pod's group as well as its name. ``ports`` are ``80/TCP``, ``80``, ``UDP``, a port's name, or a glob of these.
+    Empty means any. ``exact`` is set when both ends are written out without a glob: only then the rule also
+    speaks of a pod's traffic to itself.
+    """
+
+    sources: tuple[str, ...]
+    destinations: tuple[str, ...]
+    ports: tuple[str, ...]
+    verdict: Expectation
+    location: Location | None = None
+    exact: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which cells are tried (``probe:``): globs as in rules, empty means all. ``families`` empty means all."""
+
+    sources: tuple[str, ...] = ()
+    destinations: tuple[str, ...] = ()
+    ports: tuple[str, ...] = ()
+    protocols: tuple[Protocol, ...] = ()
+    families: tuple[Family, ...] = ()
+    include_self: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds. See design: probe at once with ``attempt``, converge within ``converge``, confirm with ``confirm``.
+
+    ``ready`` bounds the start of all pods, ``baseline`` the time until every pair has connected once.
+    """
+
+    ready: float = 120.0
+    baseline: float = 15.0
+    attempt: float = 0.4
+    converge: float = 20.0
+    confirm: float = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Changes, and what is expected after them."""
+
+    name: str
+    actions: tuple[Action, ...]
+    default: Expectation
+    rules: tuple[Rule, ...] = ()
+    selection: Selection = Selection()
+    description: str = ""
+    location: Location | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One document of a scenario file, validated and expanded."""
+
+    name: str
+    fleet: Fleet
+    steps: tuple[Step, ...]
+    file: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    description: str = ""
+    timeouts: Timeouts = Timeouts()

@@ -1,0 +1,214 @@
+"""One scenario's presence in a cluster: its namespaces, pods, external endpoints, and the changes made to them.
+
+Touches only what it made: every object carries the run's labels, names are mapped to namespaces of its own,
+and a deletion names the UID that was created.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from probe.cluster import objects
+from probe.cluster.api import Api, ApiError, Json
+from probe.cluster.nodes import Node, place
+from probe.cluster.objects import AgentImage, Owner
+from probe.cluster.pods import PodWatch, hopeless_cause, is_running, pending_cause
+from probe.cluster.resources import object_path
+from probe.model.cell import Family
+from probe.model.errors import ClusterError, DeployError
+from probe.model.scenario import Apply, Delete, External, Label, Manifest, Namespace, ObjectRef, Pod
+
+_PARALLEL_REQUESTS = 24
+_GONE_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunningPod:
+    """A pod as it was deployed. ``namespace`` and ``name`` are actual, ``addresses`` by family (PodStatus.podIPs)."""
+
+    pod: Pod
+    namespace: str
+    name: str
+    uid: str
+    node: str
+    addresses: Mapping[Family, str]
+
+
+@dataclass(slots=True)
+class Deployment:
+    """What a scenario has in the cluster. ``namespaces`` maps logical to actual names."""
+
+    api: Api
+    owner: Owner
+    namespaces: Mapping[str, str]
+    nodes: Sequence[Node]
+    image: AgentImage
+    watch: PodWatch
+    map_manifest: Callable[[Manifest, Mapping[str, str]], Json]
+    running: dict[str, RunningPod] = field(default_factory=dict)
+    _symbols: dict[str, Node] = field(default_factory=dict)
+    _requests: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_PARALLEL_REQUESTS))
+
+    async def create_namespaces(self, namespaces: Sequence[Namespace]) -> None:
+        """Create namespaces; one that exists already is refused, never adopted. Raises ClusterError."""
+        async with asyncio.TaskGroup() as group:
+            for namespace in namespaces:
+                group.create_task(self._create_namespace(namespace))
+
+    async def _create_namespace(self, namespace: Namespace) -> None:
+        actual = self.namespaces[namespace.name]
+        body = objects.namespace(actual, namespace.name, namespace.labels, self.owner)
+        try:
+            await self.api.create("/api/v1/namespaces", body)
+        except ApiError as error:
+            if error.code == 409:
+                raise ClusterError(
+                    f"namespace {actual} exists already; a run only uses namespaces of its own"
+                ) from None
+            raise
+
+    async def create_pods(
+        self, pods: Sequence[Pod], timeout: float, on_running: Callable[[RunningPod], None] | None = None
+    ) -> tuple[RunningPod, ...]:
+        """Create pods in parallel and wait until all run. Raises DeployError with the cause for each that does not."""
+        placed = place(pods, self.nodes, self._symbols)
+        results = await asyncio.gather(
+            *(self._create_pod(pod, placed[pod.id], timeout, on_running) for pod in pods), return_exceptions=True
+        )
+        failures = []
+        for pod, result in zip(pods, results, strict=True):
+            if isinstance(result, (ClusterError, TimeoutError)):
+                failures.append(f"  {pod.id}: {result}")
+            elif isinstance(result, BaseException):
+                raise result
+        if failures:
+            raise DeployError(f"{len(failures)} of {len(pods)} pods did not start:\n" + "\n".join(failures))
+        return tuple(result for result in results if isinstance(result, RunningPod))
+
+    async def _create_pod(
+        self, pod: Pod, node: Node, timeout: float, on_running: Callable[[RunningPod], None] | None
+    ) -> RunningPod:
+        namespace = self.namespaces[pod.namespace]
+        body = objects.agent_pod(pod, namespace, node.hostname or None, self.image, self.owner)
+        async with self._requests:
+            created = await self._create_when_account_exists(f"/api/v1/namespaces/{namespace}/pods", body)
+        uid = created["metadata"]["uid"]
+        running = await self._until_running(pod, namespace, uid, timeout)
+        self.running[pod.id] = running
+        if on_running is not None:
+            on_running(running)
+        return running
+
+    async def _create_when_account_exists(self, path: str, body: Json) -> Json:
+        """Create a pod; a namespace of a moment ago may still wait for its default service account."""
+        deadline = time.monotonic() + 15.0
+        while True:
+            try:
+                return await self.api.create(path, body)
+            except ApiError as error:
+                missing = error.code == 403 and "serviceaccount" in error.message and "not found" in error.message
+                if not missing or time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(0.05)
+
+    async def _until_running(self, pod: Pod, namespace: str, uid: str, timeout: float) -> RunningPod:
+        def settled(seen: Json | None) -> bool:
+            return (
+                seen is not None and seen["metadata"]["uid"] == uid and (is_running(seen) or bool(hopeless_cause(seen)))
+            )
+
+        try:
+            await self.watch.until([(namespace, pod.name)], settled, timeout)
+        except TimeoutError:
+            cause = pending_cause(self.watch.pod(namespace, pod.name))
+            raise DeployError(f"not running after {timeout:g} s: {cause}") from None
+        seen = self.watch.pod(namespace, pod.name)
+        if seen is None or not is_running(seen):
+            raise DeployError(hopeless_cause(seen) or "deleted while it was starting")
+        return _running_pod(pod, seen)
+
+    async def delete_pod(self, ref: ObjectRef) -> None:
+        """Delete a pod of the fleet and wait until it is gone."""
+        running = self.running.pop(f"{ref.namespace}/{ref.name}")
+        await self.api.delete(f"/api/v1/namespaces/{running.namespace}/pods/{running.name}", uid=running.uid)
+
+        def gone(seen: Json | None) -> bool:
+            return seen is None or seen["metadata"]["uid"] != running.uid
+
+        await self.watch.until([(running.namespace, running.name)], gone, _GONE_SECONDS)
+
+    async def apply(self, action: Apply) -> None:
+        """Create or update the object, mapped to the run's namespaces (server-side apply)."""
+        manifest = self.map_manifest(action.manifest, self.namespaces)
+        metadata = manifest.setdefault("metadata", {})
+        metadata["labels"] = metadata.get("labels", {}) | self.owner.labels
+        await self.api.apply(object_path(action.ref, self.namespaces), manifest)
+
+    async def delete(self, action: Delete) -> None:
+        """Delete an object and wait until it is gone. Pods and namespaces included."""
+        ref = action.ref
+        if ref.kind == "pod":
+            await self.delete_pod(ref)
+            return
+        path = object_path(ref, self.namespaces)
+        uid = (await self.api.get(path))["metadata"]["uid"]
+        await self.api.delete(path, uid=uid)
+        if ref.kind == "namespace":
+            for pod_id in [pod_id for pod_id in self.running if pod_id.startswith(f"{ref.name}/")]:
+                del self.running[pod_id]
+        await self._until_gone(path, uid)
+
+    async def label(self, action: Label) -> None:
+        """Set or remove labels of a pod or a namespace of the fleet."""
+        await self.api.merge(object_path(action.ref, self.namespaces), {"metadata": {"labels": dict(action.labels)}})
+
+    async def create_external(self, external: External, namespace: str, timeout: float) -> str:
+        """Make an endpoint outside the cluster; returns the identity that it answers with. Raises ClusterError."""
+        path = f"{objects.EXTERNAL_GROUP}/namespaces/{namespace}/externalendpoints"
+        await self.api.create(path, objects.external_endpoint(external, namespace, self.owner))
+        deadline = time.monotonic() + timeout
+        while True:
+            status = (await self.api.get(f"{path}/{external.name}")).get("status", {})
+            if status.get("ready"):
+                return str(status["responder"])
+            if status.get("message") or time.monotonic() > deadline:
+                raise DeployError(f"{external.id} did not start: {status.get('message') or 'no status'}")
+            await asyncio.sleep(0.02)
+
+    async def _until_gone(self, path: str, uid: str) -> None:
+        deadline = time.monotonic() + _GONE_SECONDS
+        while True:
+            try:
+                if (await self.api.get(path))["metadata"]["uid"] != uid:
+                    return
+            except ApiError as error:
+                if error.code == 404:
+                    return
+                raise
+            if time.monotonic() > deadline:
+                raise ClusterError(f"{path} is still there {_GONE_SECONDS:g} s after its deletion")
+            await asyncio.sleep(0.05)
+
+
+def _running_pod(pod: Pod, seen: Json) -> RunningPod:
+    status = seen["status"]
+    ips = [entry["ip"] for entry in status.get("podIPs", [{"ip": status["podIP"]}])]
+    addresses = {(Family.IPV6 if ":" in ip else Family.IPV4): ip for ip in ips}
+    metadata = seen["metadata"]
+    return RunningPod(
+        pod, metadata["namespace"], metadata["name"], metadata["uid"], seen["spec"]["nodeName"], addresses
+    )
+
+
+async def offers_externals(api: Api) -> bool:
+    """Whether the cluster can make endpoints outside itself (the embedded cluster can)."""
+    try:
+        await api.get(objects.EXTERNAL_GROUP)
+    except ApiError as error:
+        if error.code in (403, 404):
+            return False
+        raise
+    return True

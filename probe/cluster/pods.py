@@ -1,0 +1,137 @@
+"""Following a run's pods through one watch, and saying why one does not start.
+
+A pod that cannot start is an error with its cause, as soon as the cause is known, not a timeout.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import aclosing, asynccontextmanager, suppress
+
+from probe.cluster.api import Api, Json, WatchExpired
+from probe.model.errors import ClusterError
+
+_HOPELESS = {
+    "ImagePullBackOff",
+    "InvalidImageName",
+    "ErrImageNeverPull",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "RunContainerError",
+    "CrashLoopBackOff",
+}
+"""Waiting reasons that do not go away by waiting (ContainerStateWaiting.reason)."""
+
+
+class PodWatch:
+    """The state of the pods that match a label selector, in all namespaces, kept current by one watch."""
+
+    def __init__(self, api: Api, selector: str) -> None:
+        self._api = api
+        self._selector = selector
+        self._pods: dict[tuple[str, str], Json] = {}
+        self._changed = asyncio.Condition()
+        self._failure: BaseException | None = None
+
+    @classmethod
+    @asynccontextmanager
+    async def follow(cls, api: Api, selector: str) -> AsyncIterator[PodWatch]:
+        """Follow the pods until the block ends."""
+        watch = cls(api, selector)
+        task = asyncio.create_task(watch._run())
+        try:
+            yield watch
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def until(self, keys: Iterable[tuple[str, str]], done: Callable[[Json | None], bool], timeout: float) -> None:
+        """Wait until ``done`` holds for each pod (None: does not exist). Raises TimeoutError, ClusterError."""
+        waiting = set(keys)
+        async with asyncio.timeout(timeout), self._changed:
+            while waiting := {key for key in waiting if not done(self._pods.get(key))}:
+                if self._failure is not None:
+                    raise ClusterError(f"cannot follow the pods: {self._failure}") from self._failure
+                await self._changed.wait()
+
+    def pod(self, namespace: str, name: str) -> Json | None:
+        """The pod as last seen."""
+        return self._pods.get((namespace, name))
+
+    async def _run(self) -> None:
+        try:
+            while True:
+                try:
+                    await self._list_and_watch()
+                except WatchExpired:
+                    continue
+        except Exception as error:  # noqa: BLE001 - handed to whoever waits
+            async with self._changed:
+                self._failure = error
+                self._changed.notify_all()
+
+    async def _list_and_watch(self) -> None:
+        listed = await self._api.get("/api/v1/pods", labelSelector=self._selector)
+        async with self._changed:
+            self._pods = {_key(pod): pod for pod in listed["items"]}
+            self._changed.notify_all()
+        version = listed["metadata"]["resourceVersion"]
+        async with aclosing(self._api.watch("/api/v1/pods", version, labelSelector=self._selector)) as events:
+            async for kind, pod in events:
+                async with self._changed:
+                    if kind == "DELETED":
+                        self._pods.pop(_key(pod), None)
+                    else:
+                        self._pods[_key(pod)] = pod
+                    self._changed.notify_all()
+
+
+def is_running(pod: Json | None) -> bool:
+    """Whether all containers run and the pod has an address. Whether the agent answers is for its hello to say."""
+    if pod is None or "deletionTimestamp" in pod["metadata"]:
+        return False
+    status = pod.get("status", {})
+    containers = status.get("containerStatuses", [])
+    running = bool(containers) and all("running" in entry.get("state", {}) for entry in containers)
+    return running and bool(status.get("podIP"))
+
+
+def hopeless_cause(pod: Json | None) -> str:
+    """Why the pod will not start by itself; empty while there is hope."""
+    if pod is None:
+        return ""
+    status = pod.get("status", {})
+    if status.get("phase") == "Failed":
+        return f"failed: {status.get('reason', '')} {status.get('message', '')}".strip()
+    for entry in status.get("containerStatuses", []):
+        waiting = entry.get("state", {}).get("waiting", {})
+        if waiting.get("reason") in _HOPELESS:
+            return _waiting_text(entry)
+    return ""
+
+
+def pending_cause(pod: Json | None) -> str:
+    """What the pod is waiting for, in the cluster's words."""
+    if pod is None:
+        return "it is not there"
+    status = pod.get("status", {})
+    for entry in status.get("containerStatuses", []):
+        if "waiting" in entry.get("state", {}):
+            return _waiting_text(entry)
+    for condition in status.get("conditions", []):
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            return f"{condition.get('reason', 'Unscheduled')}: {condition.get('message', '')}"
+    return f"phase {status.get('phase', 'unknown')}"
+
+
+def _waiting_text(entry: Json) -> str:
+    waiting = entry["state"]["waiting"]
+    text = f"{waiting.get('reason', 'waiting')}: {waiting.get('message', '')}".removesuffix(": ")
+    last = entry.get("lastState", {}).get("terminated")
+    return f"{text} (last exit code {last.get('exitCode')}, {last.get('reason', '')})" if last else text
+
+
+def _key(pod: Json) -> tuple[str, str]:
+    return pod["metadata"]["namespace"], pod["metadata"]["name"]

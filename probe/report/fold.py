@@ -1,0 +1,172 @@
+"""Folds the stream of events into the run record, so that whatever was measured is there at any moment.
+
+A run that is cut short, or whose orchestrator fails, still has a record: what ended is in it, what did not is
+marked as not completed, and its exit code is never 0.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from probe import __version__
+from probe.model.cell import Verdict
+from probe.model.events import (
+    BaselineDone,
+    Event,
+    FleetReady,
+    PodReady,
+    ProblemSeen,
+    RunDone,
+    RunStarted,
+    ScenarioDone,
+    ScenarioStarted,
+    StepDone,
+    StepStarted,
+)
+from probe.model.exit_code import exit_code
+from probe.model.record import ClusterRecord, RunRecord, ScenarioRecord, StepRecord
+from probe.report.problems import troubles
+
+
+class Recorder:
+    """Sees every event of a run and gives the record of what has been measured so far.
+
+    ``now`` is the clock that dates a record which is asked for before the run is over.
+    """
+
+    def __init__(self, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._now = now
+        self._started: RunStarted | None = None
+        self._done: RunDone | None = None
+        self._scenarios: list[_ScenarioFold] = []
+        self._problems: list[str] = []
+
+    def see(self, event: Event) -> None:
+        """Take one event in. Events that measure nothing (rounds, cleaning up) pass by."""
+        match event:
+            case RunStarted():
+                self._started = event
+            case RunDone():
+                self._done = event
+            case ScenarioStarted():
+                self._scenarios.append(_ScenarioFold(event))
+            case ProblemSeen(message) if not self._scenarios or self._scenarios[-1].over:
+                self._problems.append(message)
+            case _ if self._scenarios:
+                self._scenarios[-1].see(event)
+            case _:
+                pass
+
+    def record(self) -> RunRecord:
+        """The record so far; before ``RunDone`` it says ``interrupted``. Steps that ended are shared, not copied."""
+        scenarios = [fold.record() for fold in self._scenarios]
+        finished, seconds = self._end()
+        record = RunRecord(
+            run=self._started.run if self._started else "",
+            tool=f"cni-probe {__version__}",
+            started=self._started.started if self._started else finished,
+            finished=finished,
+            seconds=seconds,
+            cluster=self._started.cluster if self._started else ClusterRecord("", "", []),
+            scenarios=scenarios,
+            counts=count_verdicts(scenarios),
+            exit_code=0,
+            interrupted=self._done.interrupted if self._done else True,
+            problems=self._problems + self._missing_scenarios(),
+        )
+        record.exit_code = self._exit_code(record)
+        return record
+
+    def _end(self) -> tuple[str, float]:
+        if self._done:
+            return self._done.finished, self._done.seconds
+        now = self._now()
+        started = datetime.fromisoformat(self._started.started) if self._started else now
+        return now.isoformat(timespec="milliseconds").replace("+00:00", "Z"), (now - started).total_seconds()
+
+    def _missing_scenarios(self) -> list[str]:
+        announced = self._started.scenarios if self._started else 0
+        if len(self._scenarios) >= announced or (self._done and self._done.interrupted):
+            return []
+        return [f"only {len(self._scenarios)} of {announced} scenarios were started"]
+
+    def _exit_code(self, record: RunRecord) -> int:
+        """The engine's word, unless it is greener than the record allows."""
+        ours = exit_code(record.counts, interrupted=record.interrupted, problems=any(True for _ in troubles(record)))
+        return self._done.exit_code if self._done and self._done.exit_code else int(ours)
+
+
+class _ScenarioFold:
+    """One scenario on its way."""
+
+    def __init__(self, started: ScenarioStarted) -> None:
+        self.over = False
+        self._announced = started.steps
+        self._open_step: StepStarted | None = None
+        self._record = ScenarioRecord(
+            name=started.name,
+            file=started.file,
+            description=started.description,
+            labels=dict(started.labels),
+            namespaces=dict(started.namespaces),
+            pods=[],
+            deploy_seconds=0.0,
+            baseline=None,
+            steps=[],
+            completed=False,
+        )
+
+    def see(self, event: Event) -> None:
+        record = self._record
+        match event:
+            case PodReady(pod):
+                record.pods.append(pod)
+            case FleetReady(seconds):
+                record.deploy_seconds = seconds
+            case BaselineDone(baseline):
+                record.baseline = baseline
+            case StepStarted():
+                self._open_step = event
+            case StepDone(step):
+                self._open_step = None
+                record.steps.append(step)
+            case ProblemSeen(message):
+                record.problems.append(message)
+            case ScenarioDone(_, completed):
+                self.over, record.completed = True, completed
+
+    def record(self) -> ScenarioRecord:
+        """A record of its own lists, so that events seen later do not change one already handed out."""
+        steps, problems = list(self._record.steps), list(self._record.problems)
+        if self._open_step:
+            steps.append(_cut_short(self._open_step))
+        elif self._record.completed and len(steps) != self._announced:
+            problems.append(f"only {len(steps)} of {self._announced} steps were run")
+        completed = self._record.completed and len(steps) == self._announced and all(step.completed for step in steps)
+        return replace(self._record, pods=list(self._record.pods), steps=steps, problems=problems, completed=completed)
+
+
+def _cut_short(started: StepStarted) -> StepRecord:
+    """The record of a step that began and was never judged."""
+    return StepRecord(
+        name=started.name,
+        description="",
+        changes=list(started.changes),
+        acknowledged=None,
+        change_seconds=0.0,
+        converge_seconds=None,
+        confirm_seconds=0.0,
+        seconds=0.0,
+        cells=[],
+        problems=[f"stopped before its {started.cells} cells were judged"],
+        completed=False,
+    )
+
+
+def count_verdicts(scenarios: Iterable[ScenarioRecord]) -> dict[Verdict, int]:
+    """Cells by verdict, in the order of ``Verdict``; verdicts that did not occur are left out."""
+    seen = Counter(cell.verdict for scenario in scenarios for step in scenario.steps for cell in step.cells)
+    return {verdict: seen[verdict] for verdict in Verdict if seen[verdict]}

@@ -1,0 +1,21 @@
+"""What a format has to know about the place that its text goes to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from probe.model.record import RunRecord
+
+
+@dataclass(frozen=True, slots=True)
+class RenderOptions:
+    """``width`` in columns, whether ANSI colours are welcome, and which files the run writes beside this text."""
+
+    width: int = 80
+    colour: bool = False
+    files: tuple[str, ...] = ()
+
+
+Renderer: TypeAlias = Callable[[RunRecord, RenderOptions], str]

@@ -1,0 +1,103 @@
+"""The ``json`` format: the run record itself, to be kept, compared and read by other programs.
+
+Keys are camelCase, every key is always there, and the order is that of the types, so that two records can be
+compared line by line. The same pydantic type renders, reads back and describes itself as JSON Schema, which is
+published as ``run-record.schema.json`` beside this module.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from typing import Any
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.alias_generators import to_camel
+
+from probe.model.errors import UsageError
+from probe.model.record import RECORD_API_VERSION, RECORD_KIND, RunRecord
+from probe.report.render import RenderOptions
+
+SCHEMA_ID = "https://cni-probe.dev/schemas/v1/run-record.schema.json"
+_FIRST = ("apiVersion", "kind")
+
+
+@cache
+def _adapter() -> TypeAdapter[tuple[RunRecord]]:
+    # A tuple, because pydantic hands a configuration down to plain dataclasses but takes none for one at the top.
+    config = ConfigDict(
+        alias_generator=to_camel,
+        extra="forbid",
+        json_schema_serialization_defaults_required=True,
+        ser_json_inf_nan="null",
+    )
+    return TypeAdapter(tuple[RunRecord], config=config)
+
+
+def record_to_json(record: RunRecord) -> dict[str, Any]:
+    """A record as plain JSON data."""
+    (data,) = _adapter().dump_python((record,), mode="json", by_alias=True)
+    return {key: data[key] for key in (*_FIRST, *(key for key in data if key not in _FIRST))}
+
+
+def record_from_json(data: dict[str, Any]) -> RunRecord:
+    """A record from plain JSON data; raises UsageError when it is not a run record of this version."""
+    found = tuple(data.get(key) for key in _FIRST) if isinstance(data, dict) else (None, None)
+    if found != (RECORD_API_VERSION, RECORD_KIND):
+        raise UsageError(f"not a run record: expected {RECORD_API_VERSION} {RECORD_KIND}, found {found[0]} {found[1]}")
+    try:
+        (record,) = _adapter().validate_python((data,))
+    except ValidationError as error:
+        lines = (f"  {_place(line['loc'])}: {line['msg']}" for line in error.errors()[:10])
+        raise UsageError("\n".join((f"not a valid run record ({error.error_count()} errors):", *lines))) from None
+    return record
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    """``scenarios[0].steps[1].cells`` out of pydantic's path, whose first item is our tuple's index."""
+    return re.sub(r"\.(\d+)(?=\.|$)", r"[\1]", ".".join(map(str, location[1:]))) or "record"
+
+
+def render(record: RunRecord, options: RenderOptions) -> str:
+    """The record as an indented JSON document, in ASCII, so that no encoding can spoil it."""
+    return json.dumps(record_to_json(record), indent=2) + "\n"
+
+
+def record_schema() -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of a rendered record; the types' docstrings are its descriptions."""
+    schema = _adapter().json_schema(mode="serialization", by_alias=True)
+    definitions = {name: _tidy(definition) for name, definition in schema["$defs"].items()}
+    top = definitions.pop(RunRecord.__name__)
+    properties = top["properties"] | {"apiVersion": {"const": RECORD_API_VERSION}, "kind": {"const": RECORD_KIND}}
+    order = (*_FIRST, *(key for key in properties if key not in _FIRST))
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": SCHEMA_ID,
+        **top,
+        "title": "cni-probe run record",
+        "properties": {key: properties[key] for key in order},
+        "required": list(order),
+        "$defs": definitions,
+    }
+
+
+def schema_text() -> str:
+    """The published file's content."""
+    return json.dumps(record_schema(), indent=2) + "\n"
+
+
+def _tidy(definition: dict[str, Any]) -> dict[str, Any]:
+    """A definition without generated titles and defaults, its description in the document's own spelling."""
+    tidy = {key: value for key, value in definition.items() if key != "title"}
+    if "description" in tidy:
+        flat = " ".join(tidy["description"].split())
+        tidy["description"] = re.sub(
+            r"``([^`]+)``", lambda found: f"`{to_camel(found[1]) if '_' in found[1] else found[1]}`", flat
+        )
+    if "properties" in tidy:
+        tidy["properties"] = {
+            key: {name: value for name, value in field.items() if name not in ("title", "default")}
+            for key, field in tidy["properties"].items()
+        }
+    return tidy

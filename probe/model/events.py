@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from probe.model.cell import Verdict
 from probe.model.record import BaselineRecord, ClusterRecord, PodRecord, StepRecord
 
 
@@ -104,13 +103,11 @@ class CleanedUp:
 
 @dataclass(frozen=True, slots=True)
 class RunDone:
-    """The run is over."""
+    """The run is over. Its counts and exit code are the record's to say."""
 
     finished: str
     seconds: float
-    exit_code: int
     interrupted: bool
-    counts: dict[Verdict, int]
 
 
 Event: TypeAlias = (

@@ -77,7 +77,8 @@ class Recorder:
             interrupted=self._done.interrupted if self._done else True,
             problems=self._problems + self._missing_scenarios(),
         )
-        record.exit_code = self._exit_code(record)
+        problems = any(True for _ in troubles(record))
+        record.exit_code = int(exit_code(record.counts, interrupted=record.interrupted, problems=problems))
         return record
 
     def _end(self) -> tuple[str, float]:
@@ -92,11 +93,6 @@ class Recorder:
         if len(self._scenarios) >= announced or (self._done and self._done.interrupted):
             return []
         return [f"only {len(self._scenarios)} of {announced} scenarios were started"]
-
-    def _exit_code(self, record: RunRecord) -> int:
-        """The engine's word, unless it is greener than the record allows."""
-        ours = exit_code(record.counts, interrupted=record.interrupted, problems=any(True for _ in troubles(record)))
-        return self._done.exit_code if self._done and self._done.exit_code else int(ours)
 
 
 class _ScenarioFold:

@@ -1,0 +1,43 @@
+"""``cni-probe clean``: remove the namespaces that runs left in a cluster, found by their labels."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+
+from probe.model.cell import ExitCode
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument("--kubeconfig", metavar="FILE", help="default: $KUBECONFIG, ~/.kube/config")
+    parser.add_argument("--context", metavar="NAME", help="context of the kubeconfig")
+    parser.add_argument("--run", metavar="ID", help="only what this run made; default: what any run made")
+    parser.add_argument("--dry-run", action="store_true", help="only list what would be removed")
+    parser.add_argument("--timeout", type=float, default=120.0, metavar="SECONDS", help="how long to wait")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Remove leftovers. Exit code 3 when something is still there after the timeout."""
+    return asyncio.run(_clean(args))
+
+
+async def _clean(args: argparse.Namespace) -> int:
+    from probe.cluster.cleanup import owned_namespaces, remove
+    from probe.cluster.connect import connect
+
+    async with connect(args.kubeconfig, args.context) as api:
+        found = await owned_namespaces(api, args.run)
+        for namespace in found:
+            print(f"{'would remove' if args.dry_run else 'removing'} namespace {namespace.name} (run {namespace.run})")
+        if not found:
+            print("nothing to clean")
+        if args.dry_run or not found:
+            return int(ExitCode.PASSED)
+        remaining = await remove(api, found, args.timeout)
+    if remaining:
+        print(f"cni-probe: still terminating: {', '.join(remaining)}", file=sys.stderr)
+        return int(ExitCode.HARNESS)
+    print(f"removed {len(found)} namespaces")
+    return int(ExitCode.PASSED)

@@ -1,0 +1,65 @@
+"""The entry point: finds the command, and turns our errors into one clear message and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from probe import __version__
+from probe.model.cell import ExitCode
+from probe.model.errors import CniProbeError, ScenarioError
+
+COMMANDS = {
+    "run": "run scenarios on a cluster and compare what happens with what should",
+    "validate": "check scenario files, and do nothing else",
+    "plan": "show fleet, steps, cells and expectations without a cluster",
+    "schema": "print the JSON Schema of scenario files or of run records",
+    "sandbox": "the embedded cluster: up, down, status",
+    "clean": "remove what any run left in a cluster",
+}
+"""Command name -> one line of help. The module is ``probe.cli.<name>``."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line. Returns the exit code (see ``ExitCode``)."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    parser = _parser(words)
+    args = parser.parse_args(words)
+    if args.command is None:
+        parser.print_help()
+        return int(ExitCode.USAGE)
+    try:
+        return int(importlib.import_module(f"probe.cli.{args.command}").run(args))
+    except ScenarioError as error:
+        print(error, file=sys.stderr)
+        count = len(error.problems)
+        print(f"{count} error{'s' if count != 1 else ''}; nothing was run", file=sys.stderr)
+        return error.exit_code
+    except CniProbeError as error:
+        print(f"cni-probe: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return int(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads: say nothing at exit either
+        return int(ExitCode.HARNESS)
+
+
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    """A parser that knows all commands, and the arguments of the one that is called."""
+    parser = argparse.ArgumentParser(
+        prog="cni-probe",
+        description="Proves with real packets that a Kubernetes cluster enforces its NetworkPolicies.",
+        epilog="Exit codes: 0 all passed, 1 a leak, block or misroute, 2 usage or an invalid scenario, "
+        "3 the harness or the cluster failed, 130 interrupted.",
+    )
+    parser.add_argument("--version", action="version", version=f"cni-probe {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for name, help_text in COMMANDS.items():
+        command = commands.add_parser(name, help=help_text, description=f"{help_text[0].upper()}{help_text[1:]}.")
+        if name in words:
+            importlib.import_module(f"probe.cli.{name}").add_arguments(command)
+    return parser

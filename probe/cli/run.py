@@ -1,0 +1,166 @@
+"""``cni-probe run``: scenarios on a cluster, verdicts on stdout, progress on stderr."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import shlex
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from probe.cli.sandbox import add_cluster_arguments, cluster_options
+from probe.model.errors import CniProbeError, UsageError
+from probe.model.events import Event, ProblemSeen, RunDone
+from probe.model.record import RunRecord
+from probe.model.scenario import Scenario
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="scenario files or directories")
+    where = parser.add_argument_group("where")
+    where.add_argument("--sandbox", action="store_true", help="bring up the embedded cluster for this run alone")
+    where.add_argument(
+        "--kubeconfig", metavar="FILE", help="default: $KUBECONFIG, ~/.kube/config, or the pod's account"
+    )
+    where.add_argument("--context", metavar="NAME", help="context of the kubeconfig")
+    where.add_argument("--request-timeout", type=float, default=30.0, metavar="SECONDS", help="for one API request")
+    out = parser.add_argument_group("what comes out")
+    out.add_argument(
+        "-o", "--output", action="append", default=[], metavar="FORMAT[=FILE]",
+        help="table (default), wide, json or junit; may be repeated",
+    )  # fmt: skip
+    out.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
+    how = parser.add_argument_group("how")
+    how.add_argument("--image", metavar="NAME", help="image of the agents")
+    how.add_argument("--image-pull-policy", choices=("Always", "IfNotPresent", "Never"), default="IfNotPresent")
+    how.add_argument("--rate", type=float, default=4000.0, metavar="N", help="probes started per second, in all")
+    how.add_argument("--in-flight", type=int, default=256, metavar="N", help="probes in flight per agent")
+    how.add_argument("--keep", action="store_true", help="leave namespaces and pods in the cluster")
+    how.add_argument(
+        "--exact-namespaces", action="store_true", help="use the scenario's namespace names, which must not exist yet"
+    )
+    add_cluster_arguments(parser.add_argument_group("the embedded cluster (with --sandbox)"))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the scenarios. Returns the exit code; raises CniProbeError for what is wrong before a run."""
+    from probe.report.outputs import Outputs
+    from probe.scenario.load import load_scenarios
+
+    _check(args)
+    scenarios = load_scenarios(args.paths)
+    outputs = Outputs.parse(args.output)
+    outputs.check()
+    record = asyncio.run(_run(args, scenarios))
+    outputs.write(record)
+    return record.exit_code
+
+
+def _check(args: argparse.Namespace) -> None:
+    if args.sandbox and (args.kubeconfig or args.context):
+        raise UsageError("--sandbox brings its own cluster: leave out --kubeconfig and --context")
+    if args.sandbox and args.keep:
+        raise UsageError("--keep needs a cluster that stays: use `cni-probe sandbox up` and its kubeconfig")
+    if args.rate <= 0 or args.in_flight < 1 or args.request_timeout <= 0:
+        raise UsageError("--rate, --in-flight and --request-timeout must be positive")
+
+
+async def _run(args: argparse.Namespace, scenarios: list[Scenario]) -> RunRecord:
+    """Run until done or interrupted; an interrupted run still has its record."""
+    from probe.report.fold import Recorder
+    from probe.report.progress import Progress
+
+    recorder = Recorder()
+    with Progress(sys.stderr, quiet=args.quiet) as progress:
+
+        def emit(event: Event) -> None:
+            recorder.see(event)
+            progress.see(event)
+
+        started = time.monotonic()
+        interrupted = await _until_interrupted(lambda: _measure(args, scenarios, emit))
+        emit(
+            RunDone(
+                finished=datetime.now(UTC).isoformat(timespec="milliseconds"),
+                seconds=round(time.monotonic() - started, 3),
+                interrupted=interrupted,
+            )
+        )
+    return recorder.record()
+
+
+async def _until_interrupted(work: Callable[[], object]) -> bool:
+    """Do ``work``; SIGINT and SIGTERM cancel it once (cleaning up goes on). Returns whether that happened."""
+    task = asyncio.ensure_future(work())  # type: ignore[arg-type]
+    interrupted = False
+
+    def interrupt() -> None:
+        nonlocal interrupted
+        if not interrupted:
+            interrupted = True
+            print("cni-probe: interrupted; cleaning up ...", file=sys.stderr)
+            task.cancel()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupt)
+    try:
+        await task
+    except asyncio.CancelledError:
+        if not interrupted:
+            raise
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+    return interrupted
+
+
+async def _measure(args: argparse.Namespace, scenarios: list[Scenario], emit: Callable[[Event], None]) -> None:
+    """Connect and run. What goes wrong on the way is an event, so that the record has it."""
+    from probe.cluster.connect import connect
+    from probe.cluster.objects import AgentImage
+    from probe.engine.agents import Pace
+    from probe.engine.options import RunOptions
+    from probe.engine.run import run_scenarios
+
+    image = AgentImage(name=args.image or AgentImage().name, pull_policy=args.image_pull_policy)
+    pace = Pace(rate=args.rate, in_flight=args.in_flight)
+    try:
+        async with _cluster(args) as kubeconfig:
+            options = RunOptions(
+                image=image,
+                pace=pace,
+                keep=args.keep,
+                exact_namespaces=args.exact_namespaces,
+                kubectl=_kubectl(kubeconfig, args.context),
+            )
+            async with connect(kubeconfig, args.context, request_timeout=args.request_timeout) as api:
+                await run_scenarios(api, scenarios, options, emit)
+    except UsageError:
+        raise
+    except CniProbeError as error:
+        emit(ProblemSeen(str(error)))
+
+
+@asynccontextmanager
+async def _cluster(args: argparse.Namespace) -> AsyncIterator[str | None]:
+    """The kubeconfig to use: the one named, or that of an embedded cluster which lives as long as the block."""
+    if not args.sandbox:
+        yield args.kubeconfig
+        return
+    from probe.sandbox.launch import Sandbox
+
+    async with Sandbox.start(cluster_options(args)) as sandbox:
+        yield str(sandbox.kubeconfig)
+
+
+def _kubectl(kubeconfig: str | None, context: str | None) -> str:
+    words = ["kubectl"]
+    words += ["--kubeconfig", kubeconfig] if kubeconfig else []
+    words += ["--context", context] if context else []
+    return shlex.join(words)

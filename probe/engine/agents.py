@@ -1,0 +1,246 @@
+"""The agents of a fleet: opening their control streams, dialling batches, asking them how they are.
+
+A lost agent never raises through a round: its cells come back as ``agent-error``, so that the rest of the
+round keeps its truth.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from probe.cluster.channel import AgentChannel, DialResult, ListenerState, Target
+from probe.cluster.deployment import RunningPod
+from probe.cluster.duplex import Duplex
+from probe.model.cell import Cell, Outcome, Path
+from probe.model.errors import AgentLost, ClusterError
+
+_OPEN_SECONDS = 20.0
+_ASK_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One attempt of one cell, on the orchestrator's clock. ``at`` is unix time in seconds when it started."""
+
+    outcome: Outcome
+    error: str | None = None
+    at: float = 0.0
+    seconds: float = 0.0
+    local: str | None = None
+    observed: str | None = None
+    responder: str | None = None
+    nonce: str = ""
+    lag: float = 0.0
+
+
+@dataclass(slots=True)
+class Agent:
+    """A running pod with its control stream. ``lost`` says why there is none any more (empty: there is)."""
+
+    running: RunningPod
+    channel: AgentChannel
+    clock_offset: float
+    lost: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Bounds on the load: probes started per second over all agents, and sockets in flight per agent."""
+
+    rate: float = 4000.0
+    in_flight: int = 256
+
+
+@dataclass(slots=True)
+class Agents:
+    """All agents of a scenario, by logical pod id, and the identities of its external endpoints."""
+
+    connect: Callable[[RunningPod], Awaitable[Duplex]]
+    pace: Pace
+    by_pod: dict[str, Agent] = field(default_factory=dict)
+    externals: Mapping[str, str] = field(default_factory=dict)
+
+    async def open(self, pods: Iterable[RunningPod]) -> None:
+        """Open a control stream to each pod. Raises ClusterError naming every pod that did not answer."""
+        pods = tuple(pods)
+        results = await asyncio.gather(*(self._open(pod) for pod in pods), return_exceptions=True)
+        failures = [
+            f"  {pod.pod.id}: {result}"
+            for pod, result in zip(pods, results, strict=True)
+            if isinstance(result, ClusterError)
+        ]
+        for result in results:
+            if isinstance(result, BaseException) and not isinstance(result, ClusterError):
+                raise result
+        if failures:
+            raise ClusterError(f"{len(failures)} agents do not answer:\n" + "\n".join(failures))
+
+    async def _open(self, running: RunningPod) -> None:
+        channel = await AgentChannel.open(lambda: self.connect(running), timeout=_OPEN_SECONDS)
+        try:
+            if channel.hello.pod_uid != running.uid:
+                raise AgentLost(f"the agent says it is pod {channel.hello.pod_uid}, expected {running.uid}")
+            clock = await channel.clock()
+        except BaseException:
+            await channel.aclose()
+            raise
+        self.by_pod[running.pod.id] = Agent(running, channel, clock.offset)
+
+    async def reopen_lost(self) -> None:
+        """Try once to get lost agents back (a restarted container); one that stays away stays lost."""
+        for agent in [agent for agent in self.by_pod.values() if agent.lost]:
+            try:
+                await self._open(agent.running)
+            except ClusterError as error:
+                agent.lost = str(error)
+
+    async def forget(self, pod_ids: Iterable[str]) -> None:
+        """Close the streams of pods that are about to be deleted."""
+        for pod_id in list(pod_ids):
+            agent = self.by_pod.pop(pod_id, None)
+            if agent is not None:
+                await agent.channel.aclose()
+
+    async def aclose(self) -> None:
+        """Close all streams."""
+        await asyncio.gather(*(agent.channel.aclose() for agent in self.by_pod.values()), return_exceptions=True)
+
+    async def probe(self, cells: Sequence[Cell], timeout: float) -> dict[Cell, Sample]:
+        """Try every cell once, all sources in parallel. ``timeout``: seconds for each attempt.
+
+        The result has exactly the given cells; what could not be tried says so as its outcome.
+        """
+        by_source: dict[str, list[Cell]] = {}
+        for cell in cells:
+            by_source.setdefault(cell.source, []).append(cell)
+        rate = self.pace.rate / max(1, len(by_source))
+        rounds = await asyncio.gather(
+            *(self._probe_from(source, batch, timeout, rate) for source, batch in by_source.items())
+        )
+        return {cell: sample for samples in rounds for cell, sample in samples.items()}
+
+    async def _probe_from(self, source: str, cells: list[Cell], timeout: float, rate: float) -> dict[Cell, Sample]:
+        agent = self.by_pod.get(source)
+        if agent is None or agent.lost:
+            why = agent.lost if agent else "the pod has no agent"
+            return {cell: Sample(Outcome.AGENT_ERROR, f"agent of {source} is lost: {why}") for cell in cells}
+        samples: dict[Cell, Sample] = {}
+        targets: list[Target] = []
+        tried: list[Cell] = []
+        for cell in cells:
+            address = self._address(cell)
+            if isinstance(address, Sample):
+                samples[cell] = address
+            else:
+                tried.append(cell)
+                targets.append(Target(address, cell.port, cell.protocol))
+        if not targets:
+            return samples
+        nonce = secrets.token_hex(8)
+        try:
+            report = await agent.channel.dial(
+                targets, nonce=nonce, timeout=timeout, in_flight=self.pace.in_flight, rate=rate
+            )
+        except AgentLost as error:
+            agent.lost = str(error)
+            return samples | {
+                cell: Sample(Outcome.AGENT_ERROR, f"agent of {source} was lost: {error}") for cell in tried
+            }
+        for index, (cell, result) in enumerate(zip(tried, report.results, strict=True)):
+            samples[cell] = self._sample(agent, cell, result, f"{nonce}.{index}", report.lag)
+        return samples
+
+    def _address(self, cell: Cell) -> str | Sample:
+        """Where to dial, or the sample that says why it can't be."""
+        if cell.path is Path.EXTERNAL:
+            if cell.destination not in self.externals:
+                return Sample(Outcome.UNSUPPORTED, "this cluster has no endpoint outside of it under this name")
+            assert cell.address is not None  # the planner sets it for every external cell
+            return cell.address
+        destination = self.by_pod.get(cell.destination)
+        if destination is None:
+            return Sample(Outcome.AGENT_ERROR, f"{cell.destination} is not running")
+        address = destination.running.addresses.get(cell.family)
+        return address if address else Sample(Outcome.UNSUPPORTED, f"{cell.destination} has no {cell.family} address")
+
+    def _sample(self, agent: Agent, cell: Cell, result: DialResult, nonce: str, lag: float) -> Sample:
+        outcome, error = result.outcome, result.error
+        expected = self.identity(cell.destination)
+        if outcome is Outcome.CONNECTED and result.responder != expected:
+            outcome, error = Outcome.WRONG_RESPONDER, f"{result.responder} answered instead of {expected}"
+        at = result.started + agent.clock_offset
+        return Sample(outcome, error, at, result.seconds, result.local, result.observed, result.responder, nonce, lag)
+
+    def identity(self, destination: str) -> str | None:
+        """What the right responder calls itself: a pod's UID, or the identity of an external endpoint."""
+        agent = self.by_pod.get(destination)
+        return agent.running.uid if agent else self.externals.get(destination)
+
+    async def receipts(self, wanted: Mapping[str, Sequence[str]]) -> dict[str, str]:
+        """Ask responders (pod ids) for receipts of nonces. Returns nonce -> source address for those that arrived.
+
+        A responder that does not answer is marked lost; its nonces are missing like those that never arrived, so the
+        caller must look at ``trouble`` before it takes a missing receipt for proof.
+        """
+        found: dict[str, str] = {}
+
+        async def ask(pod_id: str, nonces: Sequence[str]) -> None:
+            agent = self.by_pod.get(pod_id)
+            if agent is None or agent.lost:
+                return
+            try:
+                async with asyncio.timeout(_ASK_SECONDS):
+                    seen = await agent.channel.receipts(nonces)
+            except (AgentLost, TimeoutError) as error:
+                agent.lost = str(error) or "no answer about receipts"
+                return
+            found.update({nonce: receipt.source for nonce, receipt in seen.found.items()})
+
+        await asyncio.gather(*(ask(pod_id, nonces) for pod_id, nonces in wanted.items()))
+        return found
+
+    async def check(self, pod_ids: Iterable[str]) -> dict[str, Health]:
+        """Have each agent dial its own listeners over loopback: proof that it was alive at this time."""
+
+        async def ask(pod_id: str) -> tuple[str, Health]:
+            agent = self.by_pod.get(pod_id)
+            if agent is None:
+                return pod_id, Health("it is not running")
+            if agent.lost:
+                return pod_id, Health(f"its agent is lost: {agent.lost}")
+            try:
+                async with asyncio.timeout(_ASK_SECONDS):
+                    return pod_id, Health("", await agent.channel.check())
+            except (AgentLost, TimeoutError) as error:
+                agent.lost = str(error) or "no answer to a health check"
+                return pod_id, Health(f"its agent is lost: {agent.lost}")
+
+        return dict(await asyncio.gather(*(ask(pod_id) for pod_id in pod_ids)))
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How a responder is: ``lost`` (empty when it answered), and the state of each of its listeners."""
+
+    lost: str
+    listeners: tuple[ListenerState, ...] = ()
+
+    def trouble(self, cell: Cell) -> str:
+        """What is wrong with the responder of a cell; empty when its listener was proven alive."""
+        if self.lost:
+            return f"the responder {cell.destination} was not proven alive: {self.lost}"
+        for listener in self.listeners:
+            if (listener.port, listener.protocol, listener.family) == (cell.port, cell.protocol, cell.family):
+                break
+        else:
+            return f"the responder {cell.destination} does not listen on {cell.port}/{cell.protocol} {cell.family}"
+        return f"the responder's listener is broken: {listener.error}" if listener.error else ""
+
+
+def now() -> float:
+    """The orchestrator's clock: unix time in seconds."""
+    return time.time()

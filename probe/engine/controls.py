@@ -1,0 +1,79 @@
+"""The positive control: which pairs have connected in this run, between the very same pods."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from probe.engine.agents import Agents, Sample
+from probe.model.cell import Cell, Outcome
+from probe.model.record import BaselineRecord
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.25
+_HOPELESS = (Outcome.UNSUPPORTED, Outcome.AGENT_ERROR)
+_FAILED_SHOWN = 50
+
+
+@dataclass(slots=True)
+class Controls:
+    """Remembers connections by cell and by the identity of both ends: a recreated pod starts anew."""
+
+    agents: Agents
+    _connected: set[tuple[Cell, str | None, str | None]] = field(default_factory=set)
+
+    def see(self, samples: Mapping[Cell, Sample]) -> None:
+        """Take in a round's attempts."""
+        for cell, sample in samples.items():
+            if sample.outcome is Outcome.CONNECTED:
+                self._connected.add(self._key(cell))
+
+    def has(self, cell: Cell) -> bool:
+        """Whether the pair connected before, as it is now."""
+        return self._key(cell) in self._connected
+
+    def _key(self, cell: Cell) -> tuple[Cell, str | None, str | None]:
+        return cell, self.agents.identity(cell.source), self.agents.identity(cell.destination)
+
+
+def pauses() -> Iterable[float]:
+    """Seconds between rounds: short at first, so that fast enforcement is measured finely, then bounded."""
+    pause = _FIRST_PAUSE
+    while True:
+        yield pause
+        pause = min(pause * 1.5, _LONGEST_PAUSE)
+
+
+async def run_baseline(
+    cells: Iterable[Cell], agents: Agents, controls: Controls, attempt: float, timeout: float
+) -> BaselineRecord:
+    """Try every cell until it connects once, for at most ``timeout`` seconds; no policy of ours exists yet.
+
+    ``attempt`` is the timeout of one attempt in seconds. A pair that does not connect gets no control.
+    """
+    wanted = list(dict.fromkeys(cells))
+    pending, unsupported = wanted, 0
+    last: dict[Cell, Sample] = {}
+    started = time.monotonic()
+    for pause in pauses():
+        samples = await agents.probe(pending, attempt)
+        controls.see(samples)
+        last |= samples
+        unsupported += sum(sample.outcome is Outcome.UNSUPPORTED for sample in samples.values())
+        pending = [cell for cell in pending if not controls.has(cell) and samples[cell].outcome not in _HOPELESS]
+        if not pending or time.monotonic() - started > timeout:
+            break
+        await asyncio.sleep(pause)
+    failed = [
+        f"{cell}: {last[cell].outcome}" + (f" ({last[cell].error})" if last[cell].error else "")
+        for cell in wanted
+        if not controls.has(cell) and last[cell].outcome is not Outcome.UNSUPPORTED
+    ]
+    return BaselineRecord(
+        cells=len(wanted) - unsupported,
+        connected=sum(controls.has(cell) for cell in wanted),
+        seconds=round(time.monotonic() - started, 3),
+        failed=failed[:_FAILED_SHOWN]
+        + ([f"and {len(failed) - _FAILED_SHOWN} more"] if len(failed) > _FAILED_SHOWN else []),
+    )

@@ -1,0 +1,109 @@
+"""From a cell's track to its record: who asked whom, what the responder says, the verdict and how to repeat it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from probe.engine.agents import Agents, Sample
+from probe.engine.judge import Evidence, Judgement, judge
+from probe.engine.track import Track
+from probe.model.cell import Cell, Outcome, Path, Verdict
+from probe.model.record import CellRecord, Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What was asked after the confirmation. ``arrived``: nonce -> source; ``troubles``: by cell, empty when fine.
+
+    ``starved`` is the event-loop lag in seconds above which an agent's own timing is not to be trusted.
+    """
+
+    arrived: Mapping[str, str]
+    troubles: Mapping[Cell, str]
+    starved: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scribe:
+    """Writes the records of a step's cells."""
+
+    agents: Agents
+    kubectl: str
+    confirm_timeout: float
+
+    def record(self, track: Track, control: bool, findings: Findings | None) -> CellRecord:
+        """The record of a cell. ``findings`` is None when the step was cut short before its confirmation."""
+        cell = track.planned.cell
+        sample = track.confirmed if findings is not None else None
+        receipt = self._receipt(cell, sample, findings)
+        judgement = _judgement(track, sample, control, receipt, findings)
+        last = track.last
+        connected = last is not None and last.outcome is Outcome.CONNECTED
+        source = self.agents.by_pod.get(cell.source)
+        destination = self.agents.by_pod.get(cell.destination)
+        address = cell.address or (destination.running.addresses.get(cell.family) if destination else None)
+        return CellRecord(
+            source=cell.source,
+            destination=cell.destination,
+            port=cell.port,
+            protocol=cell.protocol,
+            family=cell.family,
+            path=cell.path,
+            address=cell.address,
+            expected=track.planned.expectation,
+            outcome=last.outcome if last else None,
+            verdict=judgement.verdict,
+            reason=judgement.reason,
+            latency=round(last.seconds, 6) if last and connected else None,
+            attempts=track.attempts,
+            matched_after=None if track.matched_after is None else round(track.matched_after, 4),
+            flaps=track.flaps,
+            control=control,
+            source_node=source.running.node if source else None,
+            destination_node=destination.running.node if destination else None,
+            source_address=source.running.addresses.get(cell.family) if source else None,
+            destination_address=address,
+            observed_source=last.observed if last else None,
+            responder=last.responder if last else None,
+            receipt=receipt,
+            history=track.history,
+            repeat=self._repeat(cell, address) if judgement.verdict is not Verdict.PASS else "",
+        )
+
+    def _receipt(self, cell: Cell, sample: Sample | None, findings: Findings | None) -> Receipt | None:
+        """Receipts are asked for where the prober saw no answer; external endpoints keep none for us."""
+        if sample is None or findings is None or sample.outcome is Outcome.CONNECTED or not sample.nonce:
+            return None
+        if cell.path is Path.EXTERNAL:
+            return Receipt(None)
+        source = findings.arrived.get(sample.nonce)
+        if source is not None:
+            return Receipt(True, source)
+        return Receipt(None if findings.troubles.get(cell) else False)
+
+    def _repeat(self, cell: Cell, address: str | None) -> str:
+        source = self.agents.by_pod.get(cell.source)
+        if source is None or address is None:
+            return ""
+        return (
+            f"{self.kubectl} exec -n {source.running.namespace} {source.running.name} -c agent -- "
+            f"python3 -m cni_probe_agent dial {address} {cell.port}/{cell.protocol} --timeout {self.confirm_timeout:g}"
+        )
+
+
+def _judgement(
+    track: Track, sample: Sample | None, control: bool, receipt: Receipt | None, findings: Findings | None
+) -> Judgement:
+    if sample is None or findings is None:
+        return judge(track.planned.expectation, Evidence(None))
+    starved = sample.lag > findings.starved
+    evidence = Evidence(
+        outcome=sample.outcome,
+        error=sample.error,
+        control=control,
+        responder_trouble=findings.troubles.get(track.planned.cell, ""),
+        prober_trouble=f"the prober was starved of CPU (its clock lagged {sample.lag:.2f} s)" if starved else "",
+        arrived=receipt.arrived if receipt else None,
+    )
+    return judge(track.planned.expectation, evidence)

@@ -1,0 +1,79 @@
+"""A whole run: scenarios one after the other, and the removal of everything they made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from probe.cluster.api import Api
+from probe.cluster.cleanup import owned_namespaces, remove
+from probe.cluster.facts import cluster_facts
+from probe.engine.liveness import WITNESS_NAMESPACE
+from probe.engine.options import RunOptions
+from probe.engine.scenario_run import ScenarioRun
+from probe.model.errors import CniProbeError, UsageError
+from probe.model.events import CleanedUp, Event, ProblemSeen, RunStarted
+from probe.model.scenario import CreateNamespace, Scenario
+
+_MAX_NAME = 63
+"""Longest name of a namespace (RFC 1123 label)."""
+_REMOVAL_SECONDS = 120.0
+
+
+async def run_scenarios(
+    api: Api, scenarios: Sequence[Scenario], options: RunOptions, emit: Callable[[Event], None]
+) -> None:
+    """Run the scenarios in order and clean up, also when cancelled. What happened is in the events.
+
+    Raises UsageError before anything is created when names do not fit; ClusterError when the cluster can't be asked.
+    """
+    names = [map_namespaces(scenario, index, len(scenarios), options) for index, scenario in enumerate(scenarios)]
+    emit(RunStarted(options.run, datetime.now(UTC).isoformat(), await cluster_facts(api), len(scenarios)))
+    try:
+        for scenario, namespaces in zip(scenarios, names, strict=True):
+            try:
+                await ScenarioRun(api, scenario, namespaces, options, emit).run()
+            finally:
+                await _clean_up(api, options, emit, wait=options.exact_namespaces)
+    finally:
+        await _clean_up(api, options, emit, wait=True)
+
+
+async def _clean_up(api: Api, options: RunOptions, emit: Callable[[Event], None], *, wait: bool) -> None:
+    """Remove the run's namespaces. Between scenarios nobody waits for the end of the removal."""
+    if options.keep:
+        return
+    remaining: tuple[str, ...] = ()
+    try:
+        # A request that was under way when the run was cut off may still make a namespace: look again until none is.
+        while not remaining and (found := await owned_namespaces(api, options.run)):
+            remaining = await remove(api, found, timeout=_REMOVAL_SECONDS if wait else 0.0)
+            if not wait:
+                return
+    except CniProbeError as error:
+        emit(ProblemSeen(f"cleaning up failed: {error}; run: cni-probe clean --run {options.run}"))
+        return
+    if wait:
+        emit(CleanedUp(remaining))
+        if remaining:
+            names = ", ".join(remaining)
+            emit(ProblemSeen(f"still terminating: {names}; run: cni-probe clean --run {options.run}"))
+
+
+def map_namespaces(scenario: Scenario, index: int, scenarios: int, options: RunOptions) -> dict[str, str]:
+    """Actual names for every namespace that the scenario ever has. Raises UsageError for one that gets too long."""
+    logical = [namespace.name for namespace in scenario.fleet.namespaces]
+    for step in scenario.steps:
+        logical += [action.namespace.name for action in step.actions if isinstance(action, CreateNamespace)]
+    prefix = f"cp-{options.run}-" if scenarios == 1 else f"cp-{options.run}-{index + 1}-"
+    own = "" if options.exact_namespaces else prefix
+    names = {name: f"{own}{name}" for name in logical}
+    if scenario.fleet.externals:
+        names[WITNESS_NAMESPACE] = f"{prefix}witness"
+    for name, actual in names.items():
+        if len(actual) > _MAX_NAME:
+            longest = _MAX_NAME - len(own)
+            raise UsageError(
+                f"{scenario.file}: namespace {name} is too long: at most {longest} characters fit in a run"
+            )
+    return names

@@ -1,0 +1,235 @@
+"""One scenario on a cluster, from its first namespace to its last verdict.
+
+Emits events as things happen. Errors of the cluster end the scenario with what was measured so far; the caller
+removes the namespaces, whatever happened.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from probe.cluster.api import Api
+from probe.cluster.deployment import Deployment, RunningPod, offers_externals
+from probe.cluster.duplex import Duplex
+from probe.cluster.exec import exec_stream
+from probe.cluster.nodes import usable_nodes
+from probe.cluster.objects import CONTAINER, RELAY, Owner
+from probe.cluster.pods import PodWatch
+from probe.engine.agents import Agents, now
+from probe.engine.controls import Controls, run_baseline
+from probe.engine.evidence import Scribe
+from probe.engine.liveness import WITNESS, WITNESS_NAMESPACE, WITNESS_NAMESPACE_SPEC
+from probe.engine.options import RunOptions
+from probe.engine.step import StepMeasurement
+from probe.model.cell import Cell, Family
+from probe.model.errors import CniProbeError
+from probe.model.events import (
+    BaselineDone,
+    Event,
+    FleetReady,
+    PodReady,
+    ProblemSeen,
+    ScenarioDone,
+    ScenarioStarted,
+    StepDone,
+    StepStarted,
+)
+from probe.model.plan import Plan, PlannedStep
+from probe.model.record import PodRecord, StepRecord
+from probe.model.scenario import (
+    Action,
+    Apply,
+    CreateNamespace,
+    CreatePod,
+    Delete,
+    Label,
+    Namespace,
+    Pod,
+    Scenario,
+)
+from probe.scenario.names import map_manifest
+from probe.scenario.plan import make_plan
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioRun:
+    """A scenario that is about to run. ``namespaces``: logical to actual, those of later steps included."""
+
+    api: Api
+    scenario: Scenario
+    namespaces: Mapping[str, str]
+    options: RunOptions
+    emit: Callable[[Event], None]
+
+    async def run(self) -> None:
+        """Run it. Errors of the cluster become ``ProblemSeen``; cancellation passes through after the record."""
+        scenario = self.scenario
+        self.emit(
+            ScenarioStarted(
+                scenario.name,
+                scenario.file,
+                scenario.description,
+                dict(scenario.labels),
+                dict(self.namespaces),
+                len(self._first_pods()),
+                len(scenario.steps),
+            )
+        )
+        completed = False
+        try:
+            await self._measure()
+            completed = True
+        except CniProbeError as error:
+            self.emit(ProblemSeen(str(error)))
+        finally:
+            self.emit(ScenarioDone(scenario.name, completed))
+
+    async def _measure(self) -> None:
+        async with self._deployment() as deployment, self._agents(deployment) as agents:
+            await self._deploy(deployment, agents)
+            plan = make_plan(self.scenario, families=_families(deployment.running.values()))
+            controls = Controls(agents)
+            timeouts = self.scenario.timeouts
+            cells = _cells_of(plan, {pod.id for pod in self.scenario.fleet.pods})
+            baseline = await run_baseline(cells, agents, controls, timeouts.attempt, timeouts.baseline)
+            self.emit(BaselineDone(baseline))
+            for index, planned in enumerate(plan.steps):
+                await agents.reopen_lost()
+                await self._step(index, planned, deployment, agents, controls)
+
+    @asynccontextmanager
+    async def _deployment(self) -> AsyncIterator[Deployment]:
+        owner = Owner(self.options.run, self.scenario.name)
+        nodes = await usable_nodes(self.api)
+        async with PodWatch.follow(self.api, owner.selector) as watch:
+            yield Deployment(self.api, owner, self.namespaces, nodes, self.options.image, watch, map_manifest)
+
+    @asynccontextmanager
+    async def _agents(self, deployment: Deployment) -> AsyncIterator[Agents]:
+        async def connect(running: RunningPod) -> Duplex:
+            return await exec_stream(deployment.api, running.namespace, running.name, CONTAINER, RELAY)
+
+        agents = Agents(connect, self.options.pace)
+        try:
+            yield agents
+        finally:
+            await agents.aclose()
+
+    def _first_pods(self) -> tuple[Pod, ...]:
+        fleet = self.scenario.fleet
+        return (*fleet.pods, WITNESS) if fleet.externals else fleet.pods
+
+    def _first_namespaces(self) -> tuple[Namespace, ...]:
+        fleet = self.scenario.fleet
+        return (*fleet.namespaces, WITNESS_NAMESPACE_SPEC) if fleet.externals else fleet.namespaces
+
+    async def _deploy(self, deployment: Deployment, agents: Agents) -> None:
+        started = time.monotonic()
+        await deployment.create_namespaces(self._first_namespaces())
+        await self._start(self._first_pods(), deployment, agents)
+        await self._start_externals(deployment, agents)
+        self.emit(FleetReady(round(time.monotonic() - started, 3)))
+
+    async def _start(self, pods: tuple[Pod, ...], deployment: Deployment, agents: Agents) -> None:
+        running = await deployment.create_pods(pods, self.scenario.timeouts.ready)
+        await agents.open(running)
+        for pod in running:
+            self.emit(PodReady(_pod_record(pod)))
+
+    async def _start_externals(self, deployment: Deployment, agents: Agents) -> None:
+        externals = self.scenario.fleet.externals
+        if not externals or not await offers_externals(self.api):
+            return
+        namespace = self.namespaces[WITNESS_NAMESPACE]
+        identities = {}
+        for external in externals:
+            responder = await deployment.create_external(external, namespace, self.scenario.timeouts.ready)
+            identities[external.id] = responder
+            record = PodRecord(external.id, namespace, external.name, responder, None, list(external.addresses), {})
+            self.emit(PodReady(record))
+        agents.externals = identities
+
+    async def _step(
+        self, index: int, planned: PlannedStep, deployment: Deployment, agents: Agents, controls: Controls
+    ) -> None:
+        step = planned.step
+        changes = [str(action) for action in step.actions]
+        self.emit(StepStarted(step.name, index, tuple(changes), len(planned.cells)))
+        started = time.monotonic()
+        for action in step.actions:
+            await self._change(action, deployment, agents)
+        acknowledged, change_seconds = now(), time.monotonic() - started
+        measurement = StepMeasurement(planned, acknowledged, agents, controls, self.scenario.timeouts, self.emit)
+        try:
+            await measurement.run()
+        finally:
+            scribe = Scribe(agents, self.options.kubectl, self.scenario.timeouts.confirm)
+            record = StepRecord(
+                name=step.name,
+                description=step.description,
+                changes=changes,
+                acknowledged=datetime.fromtimestamp(acknowledged, UTC).isoformat(),
+                change_seconds=round(change_seconds, 4),
+                converge_seconds=measurement.converge_seconds,
+                confirm_seconds=measurement.confirm_seconds,
+                seconds=round(time.monotonic() - started, 4),
+                cells=measurement.records(scribe),
+                completed=measurement.findings is not None,
+            )
+            self.emit(StepDone(record))
+
+    async def _change(self, action: Action, deployment: Deployment, agents: Agents) -> None:
+        match action:
+            case CreateNamespace():
+                await deployment.create_namespaces([action.namespace])
+            case CreatePod():
+                await self._start((action.pod,), deployment, agents)
+            case Label():
+                await deployment.label(action)
+            case Apply():
+                await deployment.apply(action)
+            case Delete():
+                await agents.forget(_pods_of(action, agents))
+                await deployment.delete(action)
+
+
+def _pods_of(action: Delete, agents: Agents) -> list[str]:
+    """The pods that end with a deletion."""
+    ref = action.ref
+    if ref.kind == "pod":
+        return [f"{ref.namespace}/{ref.name}"]
+    if ref.kind == "namespace":
+        return [pod_id for pod_id in agents.by_pod if pod_id.startswith(f"{ref.name}/")]
+    return []
+
+
+def _cells_of(plan: Plan, pods: set[str]) -> Iterable[Cell]:
+    """Every distinct cell of the plan that can be tried before the first step."""
+    for step in plan.steps:
+        for planned in step.cells:
+            cell = planned.cell
+            if cell.source in pods and (cell.destination in pods or cell.address is not None):
+                yield cell
+
+
+def _families(pods: Iterable[RunningPod]) -> tuple[Family, ...]:
+    """The address families that every pod has."""
+    families = [set(pod.addresses) for pod in pods]
+    common = set.intersection(*families) if families else set()
+    return tuple(family for family in Family if family in common)
+
+
+def _pod_record(pod: RunningPod) -> PodRecord:
+    return PodRecord(
+        id=pod.pod.id,
+        namespace=pod.namespace,
+        name=pod.name,
+        uid=pod.uid,
+        node=pod.node,
+        addresses=[pod.addresses[family] for family in Family if family in pod.addresses],
+        labels=dict(pod.pod.labels),
+    )

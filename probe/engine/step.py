@@ -1,0 +1,131 @@
+"""One step's measurement: converge, then hold, then ask the responders.
+
+Right after the change every cell is tried with a short timeout, and the ones that do not match yet again and again
+until they do; then all are confirmed with the full timeout. A cell that matched and then does not has flapped: it
+converges again, and everything is confirmed again. Time and flaps stay in the record: a retry never hides a gap.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from probe.engine.agents import Agents, Sample, now
+from probe.engine.controls import Controls, pauses
+from probe.engine.evidence import Findings, Scribe
+from probe.engine.liveness import check_responders
+from probe.engine.track import Track
+from probe.model.cell import Cell, Path
+from probe.model.events import Event, RoundDone
+from probe.model.plan import PlannedStep
+from probe.model.record import CellRecord
+from probe.model.scenario import Timeouts
+
+_STARVED_SHARE = 0.5
+"""An agent whose event loop lagged more than this share of the timeout cannot tell a drop from its own delay."""
+_SLOWER = 4
+_SLOW_RETRIES = 2
+
+
+@dataclass(slots=True)
+class StepMeasurement:
+    """Measures the cells of one step. ``origin``: unix time at which the change was acknowledged, in seconds."""
+
+    planned: PlannedStep
+    origin: float
+    agents: Agents
+    controls: Controls
+    timeouts: Timeouts
+    emit: Callable[[Event], None]
+    tracks: list[Track] = field(init=False)
+    confirm_seconds: float = 0.0
+    findings: Findings | None = None
+
+    def __post_init__(self) -> None:
+        self.tracks = [Track(planned, self.origin) for planned in self.planned.cells]
+
+    @property
+    def converge_seconds(self) -> float | None:
+        """Seconds from the acknowledged change until every cell had matched once; None if one never did."""
+        matched = [track.matched_after for track in self.tracks]
+        if any(after is None for after in matched):
+            return None
+        return round(max((after for after in matched if after is not None), default=0.0), 4)
+
+    async def run(self) -> None:
+        """Converge, confirm, gather findings. Judge with ``records`` afterwards."""
+        deadline = self.origin + self.timeouts.converge
+        await self._converge(self.tracks, deadline)
+        await self._confirm()
+        while (lost := [track for track in self.tracks if track.pending and track.flaps]) and now() < deadline:
+            await self._converge(lost, deadline)
+            await self._confirm()
+        self.findings = await self._findings()
+
+    def records(self, scribe: Scribe) -> list[CellRecord]:
+        """The judged cells in plan order; inconclusive where the step was cut short before its confirmation."""
+        return [scribe.record(track, self.controls.has(track.planned.cell), self.findings) for track in self.tracks]
+
+    async def _converge(self, tracks: Sequence[Track], deadline: float) -> None:
+        pending: Sequence[Track] = tracks
+        for pause in pauses():
+            await self._round(pending, self.timeouts.attempt, "converge")
+            pending = [track for track in pending if track.pending]
+            if not pending or now() > deadline:
+                return
+            await asyncio.sleep(pause)
+
+    async def _confirm(self) -> None:
+        started = time.monotonic()
+        await self._round(self.tracks, self.timeouts.confirm, "confirm")
+        for retry in range(1, _SLOW_RETRIES + 1):
+            starved = [track for track in self.tracks if track.last and track.last.lag > self._starved]
+            if not starved:
+                break
+            await self._round(starved, self.timeouts.confirm, "confirm", slower=_SLOWER**retry)
+        self.confirm_seconds = round(time.monotonic() - started, 4)
+
+    @property
+    def _starved(self) -> float:
+        return self.timeouts.confirm * _STARVED_SHARE
+
+    async def _round(self, tracks: Sequence[Track], timeout: float, phase: str, slower: int = 1) -> None:
+        agents = self.agents
+        if slower > 1:
+            pace = agents.pace
+            agents = replace(
+                agents, pace=replace(pace, rate=pace.rate / slower, in_flight=max(8, pace.in_flight // slower))
+            )
+        samples = await agents.probe([track.planned.cell for track in tracks], timeout)
+        self.controls.see(samples)
+        for track in tracks:
+            track.see(samples[track.planned.cell], phase)
+        waiting = sum(track.pending for track in self.tracks)
+        self.emit(RoundDone(self.planned.step.name, phase, len(tracks), waiting))
+
+    async def _findings(self) -> Findings:
+        """Ask about every cell that saw no answer: was its responder alive, and did the request arrive?"""
+        silent = [
+            (track.planned.cell, track.confirmed)
+            for track in self.tracks
+            if track.confirmed is not None and _needs_proof(track.confirmed)
+        ]
+        liveness = await check_responders(self.agents, [cell for cell, _ in silent], self.timeouts.confirm)
+        wanted: dict[str, list[str]] = {}
+        for cell, sample in silent:
+            if cell.path is not Path.EXTERNAL:
+                wanted.setdefault(cell.destination, []).append(sample.nonce)
+        arrived = await self.agents.receipts(wanted)
+        troubles = {cell: liveness.trouble(cell) or self._lost(cell) for cell, _ in silent}
+        return Findings(arrived, troubles, self._starved)
+
+    def _lost(self, cell: Cell) -> str:
+        """A responder that was lost while it was asked for receipts proves nothing either."""
+        agent = self.agents.by_pod.get(cell.destination)
+        return f"the responder {cell.destination} was lost: {agent.lost}" if agent and agent.lost else ""
+
+
+def _needs_proof(sample: Sample) -> bool:
+    return sample.outcome.is_denial

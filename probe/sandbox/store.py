@@ -158,12 +158,8 @@ class Store:
                 resource, name, f"Precondition failed: UID in precondition: {uid}, UID in object meta: {meta['uid']}"
             )
         if resource_version and resource_version != meta["resourceVersion"]:
-            raise Conflict(
-                resource,
-                name,
-                f'Operation cannot be fulfilled on {resource} "{name}": the object has been modified; '
-                "please apply your changes to the latest version and try again",
-            )
+            message = "the object has been modified; please apply your changes to the latest version and try again"
+            raise Conflict(resource, name, message)
 
     # watching
 

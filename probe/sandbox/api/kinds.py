@@ -1,0 +1,191 @@
+"""The shapes of the kinds served, from the Kubernetes API reference.
+
+Fields that matter to nobody here (volume sources, affinity terms, probes) are accepted as they come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from probe.sandbox.api.schema import (
+    ANY,
+    BOOL,
+    INT,
+    INT_OR_STR,
+    LABELS,
+    STR,
+    STRINGS,
+    Fields,
+    ListOf,
+    MapOf,
+    Shape,
+    keyed,
+    struct,
+)  # fmt: skip
+
+METADATA: Final = struct(
+    name=STR, generateName=STR, namespace=STR, selfLink=STR, uid=STR, resourceVersion=STR, generation=INT,
+    creationTimestamp=STR, deletionTimestamp=STR, deletionGracePeriodSeconds=INT,
+    labels=LABELS, annotations=LABELS,
+    finalizers=ListOf(STR, "", ()),
+    ownerReferences=keyed(ANY, "uid"),
+    managedFields=ListOf(ANY),
+)  # fmt: skip
+
+# A selector is one thought: server-side apply never mixes two managers' halves of it.
+SELECTOR: Final = struct(
+    atomic=True,
+    matchLabels=LABELS,
+    matchExpressions=ListOf(struct(key=STR, operator=STR, values=STRINGS)),
+)
+CONDITIONS: Final = keyed(ANY, "type")
+REFERENCE: Final = struct(
+    atomic=True, apiVersion=STR, fieldPath=STR, kind=STR, name=STR, namespace=STR, resourceVersion=STR, uid=STR
+)  # fmt: skip
+LOCAL_REFERENCES: Final = keyed(struct(name=STR), "name")
+
+
+def _kind(**fields: Shape) -> Fields:
+    return Fields({"apiVersion": STR, "kind": STR, "metadata": METADATA, **fields})
+
+
+_POLICY_PEERS: Final = ListOf(
+    struct(
+        podSelector=SELECTOR,
+        namespaceSelector=SELECTOR,
+        ipBlock=Fields({"cidr": STR, "except": STRINGS}),
+    )
+)
+_POLICY_PORTS: Final = ListOf(struct(protocol=STR, port=INT_OR_STR, endPort=INT))
+
+_CONTAINER: Final = struct(
+    name=STR, image=STR, imagePullPolicy=STR, workingDir=STR, command=STRINGS, args=STRINGS,
+    ports=ListOf(
+        struct(name=STR, containerPort=INT, hostPort=INT, hostIP=STR, protocol=STR),
+        "containerPort",
+        ("containerPort", "protocol"),
+    ),
+    env=keyed(struct(name=STR, value=STR, valueFrom=ANY), "name"),
+    envFrom=ListOf(ANY),
+    resources=struct(limits=MapOf(INT_OR_STR), requests=MapOf(INT_OR_STR), claims=ListOf(ANY)),
+    resizePolicy=ListOf(ANY),
+    restartPolicy=STR,
+    volumeMounts=keyed(
+        struct(
+            name=STR, mountPath=STR, subPath=STR, subPathExpr=STR, readOnly=BOOL, mountPropagation=STR,
+            recursiveReadOnly=STR,
+        ),
+        "mountPath",
+    ),
+    volumeDevices=ListOf(ANY, "devicePath"),
+    livenessProbe=ANY, readinessProbe=ANY, startupProbe=ANY, lifecycle=ANY,
+    securityContext=struct(
+        allowPrivilegeEscalation=BOOL, appArmorProfile=ANY, capabilities=struct(add=STRINGS, drop=STRINGS),
+        privileged=BOOL, procMount=STR, readOnlyRootFilesystem=BOOL, runAsGroup=INT, runAsNonRoot=BOOL, runAsUser=INT,
+        seLinuxOptions=ANY, seccompProfile=struct(type=STR, localhostProfile=STR), windowsOptions=ANY,
+    ),
+    stdin=BOOL, stdinOnce=BOOL, tty=BOOL, terminationMessagePath=STR, terminationMessagePolicy=STR,
+)  # fmt: skip
+
+_POD_SPEC: Final = struct(
+    containers=keyed(_CONTAINER, "name"),
+    initContainers=keyed(_CONTAINER, "name"),
+    ephemeralContainers=keyed(ANY, "name"),
+    volumes=keyed(ANY, "name"),
+    activeDeadlineSeconds=INT, affinity=ANY, automountServiceAccountToken=BOOL, dnsConfig=ANY, dnsPolicy=STR,
+    enableServiceLinks=BOOL,
+    hostAliases=keyed(struct(ip=STR, hostnames=STRINGS), "ip"),
+    hostIPC=BOOL, hostNetwork=BOOL, hostPID=BOOL, hostUsers=BOOL, hostname=STR, imagePullSecrets=LOCAL_REFERENCES,
+    nodeName=STR,
+    nodeSelector=MapOf(STR, atomic=True),
+    os=ANY, overhead=ANY, preemptionPolicy=STR, priority=INT, priorityClassName=STR, readinessGates=ListOf(ANY),
+    resourceClaims=ListOf(ANY, "name", ("name",)), resources=ANY, restartPolicy=STR, runtimeClassName=STR,
+    schedulerName=STR, schedulingGates=keyed(ANY, "name"),
+    securityContext=struct(
+        appArmorProfile=ANY, fsGroup=INT, fsGroupChangePolicy=STR, runAsGroup=INT, runAsNonRoot=BOOL, runAsUser=INT,
+        seLinuxChangePolicy=STR, seLinuxOptions=ANY, seccompProfile=struct(type=STR, localhostProfile=STR),
+        supplementalGroups=ListOf(INT), supplementalGroupsPolicy=STR,
+        sysctls=ListOf(struct(name=STR, value=STR)), windowsOptions=ANY,
+    ),
+    serviceAccount=STR, serviceAccountName=STR, setHostnameAsFQDN=BOOL, shareProcessNamespace=BOOL, subdomain=STR,
+    terminationGracePeriodSeconds=INT,
+    tolerations=ListOf(struct(key=STR, operator=STR, value=STR, effect=STR, tolerationSeconds=INT)),
+    topologySpreadConstraints=ListOf(ANY, "topologyKey", ("topologyKey", "whenUnsatisfiable")),
+)  # fmt: skip
+
+_SERVICE_SPEC: Final = struct(
+    selector=MapOf(STR, atomic=True),
+    ports=ListOf(
+        struct(name=STR, protocol=STR, appProtocol=STR, port=INT, targetPort=INT_OR_STR, nodePort=INT),
+        "port",
+        ("port", "protocol"),
+    ),
+    type=STR, clusterIP=STR, clusterIPs=STRINGS, ipFamilies=STRINGS, ipFamilyPolicy=STR, externalIPs=STRINGS,
+    externalName=STR, externalTrafficPolicy=STR, internalTrafficPolicy=STR, healthCheckNodePort=INT,
+    allocateLoadBalancerNodePorts=BOOL, loadBalancerClass=STR, loadBalancerIP=STR, loadBalancerSourceRanges=STRINGS,
+    publishNotReadyAddresses=BOOL, sessionAffinity=STR, sessionAffinityConfig=ANY, trafficDistribution=STR,
+)  # fmt: skip
+
+_EVENT: Final = _kind(
+    involvedObject=REFERENCE, related=REFERENCE, reason=STR, message=STR, source=ANY, firstTimestamp=STR,
+    lastTimestamp=STR, count=INT, type=STR, eventTime=STR, series=ANY, action=STR, reportingComponent=STR,
+    reportingInstance=STR,
+)  # fmt: skip
+
+KINDS: Final[Mapping[str, Fields]] = MappingProxyType(
+    {
+        "Namespace": _kind(
+            spec=struct(finalizers=STRINGS), status=struct(phase=STR, conditions=CONDITIONS)
+        ),
+        "Pod": _kind(
+            spec=_POD_SPEC,
+            status=struct(
+                phase=STR, conditions=CONDITIONS, message=STR, reason=STR, nominatedNodeName=STR, hostIP=STR, podIP=STR,
+                hostIPs=ListOf(ANY, "ip"), podIPs=keyed(ANY, "ip"), startTime=STR, initContainerStatuses=ListOf(ANY),
+                containerStatuses=ListOf(ANY), ephemeralContainerStatuses=ListOf(ANY), qosClass=STR, resize=STR,
+                observedGeneration=INT,
+            ),
+        ),
+        "Service": _kind(spec=_SERVICE_SPEC, status=struct(conditions=CONDITIONS, loadBalancer=ANY)),
+        "Node": _kind(
+            spec=struct(
+                podCIDR=STR, podCIDRs=ListOf(STR, "", ()), providerID=STR, unschedulable=BOOL, configSource=ANY,
+                externalID=STR,
+                taints=ListOf(struct(key=STR, value=STR, effect=STR, timeAdded=STR), "key"),
+            ),
+            status=struct(
+                capacity=ANY, allocatable=ANY, phase=STR, conditions=CONDITIONS, addresses=keyed(ANY, "type"),
+                daemonEndpoints=ANY, nodeInfo=ANY, images=ListOf(ANY), volumesInUse=ANY, volumesAttached=ANY,
+                config=ANY, runtimeHandlers=ANY, features=ANY,
+            ),
+        ),
+        "ConfigMap": _kind(data=LABELS, binaryData=LABELS, immutable=BOOL),
+        "Secret": _kind(data=LABELS, stringData=LABELS, type=STR, immutable=BOOL),
+        "ServiceAccount": _kind(
+            secrets=ListOf(REFERENCE, "name", ("name",)),
+            imagePullSecrets=ListOf(struct(name=STR)),
+            automountServiceAccountToken=BOOL,
+        ),
+        "Endpoints": _kind(subsets=ListOf(ANY)),
+        "Event": _EVENT,
+        "NetworkPolicy": _kind(
+            spec=struct(
+                podSelector=SELECTOR,
+                policyTypes=STRINGS,
+                ingress=ListOf(struct(from_=_POLICY_PEERS, ports=_POLICY_PORTS)),
+                egress=ListOf(struct(to=_POLICY_PEERS, ports=_POLICY_PORTS)),
+            )
+        ),
+        "EndpointSlice": _kind(addressType=STR, endpoints=ListOf(ANY), ports=ListOf(ANY)),
+        "Lease": _kind(spec=ANY),
+        "ExternalEndpoint": _kind(
+            spec=struct(addresses=STRINGS, ports=ListOf(struct(port=INT, protocol=STR, name=STR))),
+            status=struct(ready=BOOL, responder=STR, message=STR),
+        ),
+        "SelfSubjectAccessReview": _kind(spec=ANY, status=ANY),
+        "SelfSubjectRulesReview": _kind(spec=ANY, status=ANY),
+        "SelfSubjectReview": _kind(status=ANY),
+    }
+)  # fmt: skip

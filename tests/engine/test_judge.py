@@ -23,7 +23,7 @@ def test_a_denial_with_every_proof_passes(outcome: Outcome) -> None:
     assert judge(Expectation.DENY, Evidence(outcome, **PROVEN)).verdict is Verdict.PASS
 
 
-@pytest.mark.parametrize(("outcome", "lack"), itertools.product(DENIALS, BAD_EVIDENCE))
+@pytest.mark.parametrize(("outcome", "lack"), list(itertools.product(DENIALS, BAD_EVIDENCE)))
 def test_a_denial_that_lacks_one_proof_is_inconclusive_and_says_why(outcome: Outcome, lack: dict[str, object]) -> None:
     judgement = judge(Expectation.DENY, Evidence(outcome, **(PROVEN | lack)))  # type: ignore[arg-type]
     assert judgement.verdict is Verdict.INCONCLUSIVE

@@ -1,0 +1,40 @@
+"""A ruleset in the making, and how nftables spells families and protocols."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from probe.model.cell import Family, Protocol
+from probe.sandbox.enforce.ruleset import Chain, Ruleset, Set, VerdictMap
+
+KEYWORD = {Family.IPV4: "ip", Family.IPV6: "ip6"}
+ADDRESS_TYPE = {Family.IPV4: "ipv4_addr", Family.IPV6: "ipv6_addr"}
+TRANSPORT = {Protocol.TCP: "tcp", Protocol.UDP: "udp", Protocol.SCTP: "sctp"}
+
+
+def source(family: Family) -> str:
+    """The address of whoever began the connection, for packets of both directions."""
+    return f"ct original {KEYWORD[family]} saddr"
+
+
+def destination(family: Family) -> str:
+    """The address that really answers (after a service's translation), for packets of both directions."""
+    return f"ct reply {KEYWORD[family]} saddr"
+
+
+def suffixed(name: str, family: Family) -> str:
+    """A name per family: ``egress4``, ``egress6``."""
+    return f"{name}{4 if family is Family.IPV4 else 6}"
+
+
+@dataclass(slots=True)
+class Draft:
+    """Sets, maps and chains collected so far. Chains keep the order in which they were added."""
+
+    sets: dict[str, Set] = field(default_factory=dict)
+    maps: dict[str, VerdictMap] = field(default_factory=dict)
+    chains: dict[str, Chain] = field(default_factory=dict)
+
+    def ruleset(self) -> Ruleset:
+        """The finished ruleset."""
+        return Ruleset(self.sets, self.maps, self.chains)

@@ -1,0 +1,78 @@
+"""The peers of a rule as nftables matches on one end of the connection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses
+
+from probe.model.cell import Family
+from probe.sandbox.enforce.draft import ADDRESS_TYPE, Draft, suffixed
+from probe.sandbox.enforce.ruleset import Set, digest, name_of
+from probe.sandbox.enforce.view import BlockPeer, ClusterView, PodPeer, Rule
+
+Network = IPv4Network | IPv6Network
+
+
+def peer_matches(
+    draft: Draft, view: ClusterView, rule: Rule, own_namespace: str, family: Family, end: str
+) -> list[str]:
+    """nft matches, one of which must hold; ``[""]`` when the rule names no peers.
+
+    ``end`` is the nft expression of the peer's address. All pod peers of a rule share one set, which follows pods and
+    labels; all its blocks share another.
+    """
+    if rule.peers is None:
+        return [""]
+    matches = []
+    if selected := tuple(peer for peer in rule.peers if isinstance(peer, PodPeer)):
+        matches.append(f"{end} @{_pod_set(draft, view, selected, own_namespace, family)}")
+    if networks := united((peer for peer in rule.peers if isinstance(peer, BlockPeer)), family):
+        matches.append(f"{end} @{_block_set(draft, networks, family)}")
+    return matches
+
+
+def united(blocks: Iterable[BlockPeer], family: Family) -> list[Network]:
+    """The addresses of one family that at least one block allows, as disjoint prefixes.
+
+    An ``except`` subtracts from its own block only: what another block allows stays allowed.
+    """
+    version = 4 if family is Family.IPV4 else 6
+    v4: list[IPv4Network] = []
+    v6: list[IPv6Network] = []
+    for peer in blocks:
+        if peer.block.version == version:
+            for network in _without(peer.block, peer.excepts):
+                v4.append(network) if isinstance(network, IPv4Network) else v6.append(network)
+    return [*collapse_addresses(v4), *collapse_addresses(v6)]
+
+
+def _without(block: Network, excepts: Iterable[Network]) -> list[Network]:
+    remaining = [block]
+    for taken in excepts:
+        remaining = [piece for network in remaining for piece in _subtract(network, taken)]
+    return remaining
+
+
+def _subtract(network: Network, taken: Network) -> list[Network]:
+    if network.version != taken.version or not network.overlaps(taken):
+        return [network]
+    if network.prefixlen >= taken.prefixlen:  # prefixes that overlap are nested: all of it is taken
+        return []
+    return list(network.address_exclude(taken))  # type: ignore[arg-type]  # the versions are equal
+
+
+def _pod_set(draft: Draft, view: ClusterView, peers: tuple[PodPeer, ...], own_namespace: str, family: Family) -> str:
+    """Named by what is asked, not by who answers: the set stays when pods come and go, only its elements change."""
+    asked = frozenset((own_namespace if peer.namespaces is None else peer.namespaces, peer.pods) for peer in peers)
+    name = suffixed(name_of("pods", digest(*sorted(map(repr, asked)))) + "/", family)
+    if name not in draft.sets:
+        pods = (pod for peer in peers for pod in view.select(peer, own_namespace))
+        addresses = frozenset(pod.addresses[family] for pod in pods if family in pod.addresses)
+        draft.sets[name] = Set(ADDRESS_TYPE[family], addresses)
+    return name
+
+
+def _block_set(draft: Draft, networks: list[Network], family: Family) -> str:
+    name = suffixed(name_of("blocks", digest(networks)) + "/", family)
+    draft.sets[name] = Set(ADDRESS_TYPE[family], frozenset(map(str, networks)), interval=True)
+    return name

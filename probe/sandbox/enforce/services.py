@@ -1,0 +1,81 @@
+"""ClusterIP services: translation at the node of whoever connects, before policy sees the packet.
+
+A connection is sent to a random ready backend; conntrack keeps it there. What is addressed to a cluster address and
+was not translated (no ready backend, or a port that the service does not have) is refused, as kube-proxy does.
+
+A pod that reaches itself through its service would see its own address as the source and answer past the node.
+Such connections are masqueraded (the pod sees its node), and policy does not apply to them: a pod is not a peer of
+itself. The API leaves this open.
+"""
+
+from __future__ import annotations
+
+from probe.model.cell import Family
+from probe.sandbox.enforce.draft import ADDRESS_TYPE, KEYWORD, TRANSPORT, Draft, destination, source, suffixed
+from probe.sandbox.enforce.ruleset import Chain, Set, VerdictMap, digest, name_of
+from probe.sandbox.enforce.view import Backend, ClusterView, ServicePort
+
+TRANSLATE = "type nat hook prerouting priority dstnat; policy accept;"
+REFUSE = "type filter hook prerouting priority -90; policy accept;"  # right after translation
+MASQUERADE = "type nat hook postrouting priority srcnat; policy accept;"
+
+
+def add_services(draft: Draft, view: ClusterView, node: str) -> None:
+    """The chains, sets and maps of all services, and of the hairpins of this node's pods."""
+    translate, refuse, masquerade = [], [], []
+    for family in Family:
+        ip = KEYWORD[family]
+        ports, own, selves = suffixed("services", family), suffixed("cluster-addresses", family), hairpins(family)
+        draft.maps[ports] = VerdictMap(
+            f"{ADDRESS_TYPE[family]} . inet_proto . inet_service", _translations(draft, view, family)
+        )
+        addresses = frozenset(it.addresses[family] for it in view.services if family in it.addresses)
+        draft.sets[own] = Set(ADDRESS_TYPE[family], addresses)
+        draft.sets[selves] = Set(f"{ADDRESS_TYPE[family]} . {ADDRESS_TYPE[family]}", _selves(view, node, family))
+        translate.append(f"{ip} daddr . meta l4proto . th dport vmap @{ports}")
+        refuse.append(f"{ip} daddr @{own} reject with icmpx port-unreachable")
+        masquerade.append(f"{ip} saddr . {ip} daddr @{selves} masquerade")
+    draft.chains["prerouting"] = Chain(tuple(translate), TRANSLATE)
+    draft.chains["unserved"] = Chain(tuple(refuse), REFUSE)
+    draft.chains["postrouting"] = Chain(tuple(masquerade), MASQUERADE)
+
+
+def hairpins(family: Family) -> str:
+    """Name of the set of (address . address) of the node's pods: connections of a pod to itself."""
+    return suffixed("hairpins", family)
+
+
+def accept_hairpins() -> list[str]:
+    """Rules that let a pod reach itself through its service."""
+    return [f"{source(family)} . {destination(family)} @{hairpins(family)} accept" for family in Family]
+
+
+def _selves(view: ClusterView, node: str, family: Family) -> frozenset[str]:
+    local = (pod.addresses[family] for pod in view.policed if pod.node == node and family in pod.addresses)
+    return frozenset(f"{address} . {address}" for address in local)
+
+
+def _translations(draft: Draft, view: ClusterView, family: Family) -> dict[str, str]:
+    verdicts = {}
+    for service in view.services:
+        for port in service.ports:
+            if port.family is family and port.backends:
+                key = f"{port.address} . {TRANSPORT[port.protocol]} . {port.port}"
+                verdicts[key] = f"goto {_balance(draft, port)}"
+    return verdicts
+
+
+def _balance(draft: Draft, port: ServicePort) -> str:
+    """A chain that sends each new connection to one of the backends, all equally likely."""
+    name = name_of("to", digest(port.protocol, port.backends))
+    choices = ", ".join(f"{number} : {_target(backend)}" for number, backend in enumerate(port.backends))
+    rule = (
+        f"meta l4proto {TRANSPORT[port.protocol]} "
+        f"dnat {KEYWORD[port.family]} to numgen random mod {len(port.backends)} map {{ {choices} }}"
+    )
+    draft.chains[name] = Chain((rule,))
+    return name
+
+
+def _target(backend: Backend) -> str:
+    return f"{backend.address} . {backend.port}"

@@ -1,0 +1,158 @@
+"""The cluster as enforcement sees it: a frozen snapshot, the first of three stages.
+
+    API objects --(read.py)--> ClusterView --(compile.py)--> Ruleset per node --(controller.py)--> kernel
+
+Each arrow is a seam of its own: what is believed of the cluster, what is made of it, and when it takes effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network
+
+from probe.model.cell import Family, Protocol
+from probe.sandbox.enforce.selectors import EVERYTHING, Selector
+
+FINISHED = ("Succeeded", "Failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A pod as its object has it. ``addresses``: status.podIPs, at most one per family, canonical spelling.
+
+    ``ports`` are the containers' named ports, by name and protocol.
+    """
+
+    uid: str
+    namespace: str
+    name: str
+    labels: Mapping[str, str]
+    node: str
+    addresses: Mapping[Family, str]
+    ports: Mapping[tuple[str, Protocol], int] = field(default_factory=dict)
+    host_network: bool = False
+    phase: str = "Running"
+    terminating: bool = False
+    created: str = ""
+
+    @property
+    def is_policed(self) -> bool:
+        """Whether policies can select or match it: it owns addresses of its own, and still does.
+
+        A terminating pod goes on talking in its grace period; a finished one has given its address back.
+        A host-network pod has only its node's address.
+        """
+        return not self.host_network and self.phase not in FINISHED and bool(self.addresses)
+
+
+@dataclass(frozen=True, slots=True)
+class PodPeer:
+    """Pods by selectors, both of which must match. ``namespaces`` None: the policy's own namespace."""
+
+    namespaces: Selector | None
+    pods: Selector = EVERYTHING
+
+
+@dataclass(frozen=True, slots=True)
+class BlockPeer:
+    """An ipBlock; ``excepts`` subtract from this block only."""
+
+    block: IPv4Network | IPv6Network
+    excepts: tuple[IPv4Network | IPv6Network, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PortMatch:
+    """A NetworkPolicyPort: a number, a range up to ``end`` inclusive, a name, or (None) every port of the protocol."""
+
+    protocol: Protocol
+    port: int | str | None = None
+    end: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """An ingress or egress rule. ``peers`` None: anybody, in the cluster or outside; ``ports`` None: all traffic."""
+
+    peers: tuple[PodPeer | BlockPeer, ...] | None = None
+    ports: tuple[PortMatch, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A NetworkPolicy. A direction that is None is not the policy's business; an empty tuple denies it."""
+
+    namespace: str
+    name: str
+    selector: Selector
+    ingress: tuple[Rule, ...] | None
+    egress: tuple[Rule, ...] | None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Backend:
+    """Where a service sends a connection."""
+
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePort:
+    """A port of a service on one of its addresses, and its ready backends of that family."""
+
+    address: str
+    family: Family
+    protocol: Protocol
+    port: int
+    backends: tuple[Backend, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service with cluster addresses of its own (headless ones have none and are of no concern)."""
+
+    namespace: str
+    name: str
+    addresses: Mapping[Family, str]
+    ports: tuple[ServicePort, ...]
+
+
+@dataclass(frozen=True)
+class ClusterView:
+    """Everything that decides what the nodes' kernels do. ``namespaces``: name to labels."""
+
+    pods: tuple[Pod, ...] = ()
+    namespaces: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    policies: tuple[Policy, ...] = ()
+    services: tuple[Service, ...] = ()
+
+    @cached_property
+    def policed(self) -> tuple[Pod, ...]:
+        """The pods that own their addresses. If two claim one address, who lives on or came last has it."""
+        pods = sorted((pod for pod in self.pods if pod.is_policed), key=_seniority)
+        owner = {address: pod.uid for pod in pods for address in pod.addresses.values()}
+        owned = [{f: a for f, a in pod.addresses.items() if owner[a] == pod.uid} for pod in pods]
+        return tuple(replace(pod, addresses=mine) for pod, mine in zip(pods, owned, strict=True) if mine)
+
+    @cached_property
+    def by_namespace(self) -> Mapping[str, tuple[Pod, ...]]:
+        """Policed pods of each namespace."""
+        found: dict[str, list[Pod]] = {}
+        for pod in self.policed:
+            found.setdefault(pod.namespace, []).append(pod)
+        return {namespace: tuple(pods) for namespace, pods in found.items()}
+
+    def select(self, peer: PodPeer, own_namespace: str) -> list[Pod]:
+        """The pods that a peer of a policy in ``own_namespace`` means."""
+        if peer.namespaces is None:
+            spaces = [own_namespace]
+        else:
+            spaces = [name for name in self.by_namespace if peer.namespaces.matches(self.namespaces.get(name, {}))]
+        return [pod for name in spaces for pod in self.by_namespace.get(name, ()) if peer.pods.matches(pod.labels)]
+
+
+def _seniority(pod: Pod) -> tuple[bool, str, str]:
+    return (not pod.terminating, pod.created, pod.uid)

@@ -16,7 +16,7 @@ from probe.cluster.api import Api, ApiError, Json
 from probe.cluster.nodes import Node, place
 from probe.cluster.objects import AgentImage, Owner
 from probe.cluster.pods import PodWatch, hopeless_cause, is_running, pending_cause
-from probe.cluster.resources import object_path
+from probe.cluster.resources import object_path, policy_path
 from probe.model.cell import Family
 from probe.model.errors import ClusterError, DeployError
 from probe.model.scenario import Apply, Delete, External, Label, Manifest, Namespace, ObjectRef, Pod
@@ -160,6 +160,17 @@ class Deployment:
             for pod_id in [pod_id for pod_id in self.running if pod_id.startswith(f"{ref.name}/")]:
                 del self.running[pod_id]
         await self._until_gone(path, uid)
+
+    async def delete_policies(self) -> None:
+        """Delete every NetworkPolicy in the scenario's namespaces and wait until they are gone."""
+        selector = self.owner.selector
+        listed = await self.api.get("/apis/networking.k8s.io/v1/networkpolicies", labelSelector=selector)
+        own = set(self.namespaces.values())
+        for metadata in (item["metadata"] for item in listed["items"]):
+            if metadata["namespace"] in own:
+                path = policy_path(metadata["namespace"], metadata["name"])
+                await self.api.delete(path, uid=metadata["uid"])
+                await self._until_gone(path, metadata["uid"])
 
     async def label(self, action: Label) -> None:
         """Set or remove labels of a pod or a namespace of the fleet."""

@@ -21,3 +21,9 @@ def object_path(ref: ObjectRef, namespaces: Mapping[str, str]) -> str:
         return f"/api/v1/namespaces/{quote(namespaces[ref.name])}"
     prefix, plural = _COLLECTIONS[ref.kind]
     return f"{prefix}/namespaces/{quote(namespaces[ref.namespace or ''])}/{plural}/{quote(ref.name)}"
+
+
+def policy_path(namespace: str, name: str) -> str:
+    """The path of a NetworkPolicy in an actual namespace."""
+    prefix, plural = _COLLECTIONS["networkpolicy"]
+    return f"{prefix}/namespaces/{quote(namespace)}/{plural}/{quote(name)}"

@@ -20,6 +20,7 @@ from probe.cluster.nodes import usable_nodes
 from probe.cluster.objects import CONTAINER, RELAY, Owner
 from probe.cluster.pods import PodWatch
 from probe.engine.agents import Agents, now
+from probe.engine.closing import JudgedStep, run_closing_control
 from probe.engine.controls import Controls, run_baseline
 from probe.engine.evidence import Scribe
 from probe.engine.liveness import WITNESS, WITNESS_NAMESPACE, WITNESS_NAMESPACE_SPEC
@@ -97,9 +98,11 @@ class ScenarioRun:
             cells = _cells_of(plan, {pod.id for pod in self.scenario.fleet.pods})
             baseline = await run_baseline(cells, agents, controls, timeouts.attempt, timeouts.baseline)
             self.emit(BaselineDone(baseline))
+            judged = []
             for index, planned in enumerate(plan.steps):
                 await agents.reopen_lost()
-                await self._step(index, planned, deployment, agents, controls)
+                judged.append(await self._step(index, planned, deployment, agents, controls))
+            await run_closing_control(judged, deployment, agents, controls, timeouts, self._scribe(agents), self.emit)
 
     @asynccontextmanager
     async def _deployment(self) -> AsyncIterator[Deployment]:
@@ -155,7 +158,7 @@ class ScenarioRun:
 
     async def _step(
         self, index: int, planned: PlannedStep, deployment: Deployment, agents: Agents, controls: Controls
-    ) -> None:
+    ) -> JudgedStep:
         step = planned.step
         changes = [str(action) for action in step.actions]
         self.emit(StepStarted(step.name, index, tuple(changes), len(planned.cells)))
@@ -167,7 +170,6 @@ class ScenarioRun:
         try:
             await measurement.run()
         finally:
-            scribe = Scribe(agents, self.options.kubectl, self.scenario.timeouts.confirm)
             record = StepRecord(
                 name=step.name,
                 description=step.description,
@@ -177,10 +179,14 @@ class ScenarioRun:
                 converge_seconds=measurement.converge_seconds,
                 confirm_seconds=measurement.confirm_seconds,
                 seconds=round(time.monotonic() - started, 4),
-                cells=measurement.records(scribe),
+                cells=list(measurement.records(self._scribe(agents)).values()),
                 completed=measurement.findings is not None,
             )
             self.emit(StepDone(record))
+        return JudgedStep(measurement, record)
+
+    def _scribe(self, agents: Agents) -> Scribe:
+        return Scribe(agents, self.options.kubectl, self.scenario.timeouts.confirm)
 
     async def _change(self, action: Action, deployment: Deployment, agents: Agents) -> None:
         match action:

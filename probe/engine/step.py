@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field, replace
 
 from probe.engine.agents import Agents, Sample, now
@@ -64,9 +64,13 @@ class StepMeasurement:
             await self._confirm()
         self.findings = await self._findings()
 
-    def records(self, scribe: Scribe) -> list[CellRecord]:
-        """The judged cells in plan order; inconclusive where the step was cut short before its confirmation."""
-        return [scribe.record(track, self.controls.has(track.planned.cell), self.findings) for track in self.tracks]
+    def records(self, scribe: Scribe, only: Container[Cell] | None = None) -> dict[Cell, CellRecord]:
+        """The judged cells in plan order (``only``: these); inconclusive if the step was cut short before its end."""
+        return {
+            track.planned.cell: scribe.record(track, self.controls.has(track.planned.cell), self.findings)
+            for track in self.tracks
+            if only is None or track.planned.cell in only
+        }
 
     async def _converge(self, tracks: Sequence[Track], deadline: float) -> None:
         pending: Sequence[Track] = tracks

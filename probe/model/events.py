@@ -74,7 +74,10 @@ class StepStarted:
 
 @dataclass(frozen=True, slots=True)
 class StepDone:
-    """A step is judged (or was cut short: ``record.completed`` is False)."""
+    """A step is judged (or was cut short: ``record.completed`` is False).
+
+    Comes again for a step whose verdicts a later control changed; names are unique in a scenario.
+    """
 
     record: StepRecord
 

@@ -27,7 +27,7 @@ from probe.model.events import (
     StepStarted,
 )
 from probe.model.exit_code import exit_code
-from probe.model.record import ClusterRecord, RunRecord, ScenarioRecord, StepRecord
+from probe.model.record import CellRecord, ClusterRecord, RunRecord, ScenarioRecord, StepRecord
 from probe.report.problems import troubles
 
 
@@ -128,11 +128,19 @@ class _ScenarioFold:
                 self._open_step = event
             case StepDone(step):
                 self._open_step = None
-                record.steps.append(step)
+                self._add(step)
             case ProblemSeen(message):
                 record.problems.append(message)
             case ScenarioDone(_, completed):
                 self.over, record.completed = True, completed
+
+    def _add(self, step: StepRecord) -> None:
+        """A step that is judged again (a control that came later) takes the place of what was there."""
+        for index, known in enumerate(self._record.steps):
+            if known.name == step.name:
+                self._record.steps[index] = step
+                return
+        self._record.steps.append(step)
 
     def record(self) -> ScenarioRecord:
         """A record of its own lists, so that events seen later do not change one already handed out."""
@@ -164,5 +172,10 @@ def _cut_short(started: StepStarted) -> StepRecord:
 
 def count_verdicts(scenarios: Iterable[ScenarioRecord]) -> dict[Verdict, int]:
     """Cells by verdict, in the order of ``Verdict``; verdicts that did not occur are left out."""
-    seen = Counter(cell.verdict for scenario in scenarios for step in scenario.steps for cell in step.cells)
+    return count_cells(cell for scenario in scenarios for step in scenario.steps for cell in step.cells)
+
+
+def count_cells(cells: Iterable[CellRecord]) -> dict[Verdict, int]:
+    """Like ``count_verdicts``, of some cells."""
+    seen = Counter(cell.verdict for cell in cells)
     return {verdict: seen[verdict] for verdict in Verdict if seen[verdict]}

@@ -1,0 +1,51 @@
+"""The receipt log: which requests arrived here, so that "it never arrived" and "the reply was lost" are told apart."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Collection
+from typing import Final, TypeAlias
+
+from . import wire
+
+CAPACITY: Final = 16_384
+
+Found: TypeAlias = tuple[str, str, float, int, str]
+"""nonce, source ``ip:port``, unix time in seconds, port, protocol."""
+
+
+class Receipts:
+    """A ring of the latest requests.
+
+    An entry is one string, not a tuple of five objects: a full ring takes 2 MB instead of 5. Looking up reads the
+    whole ring, some milliseconds, which is fine for what is asked once a step.
+    """
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self._lines: deque[str] = deque(maxlen=capacity)
+        self._total = 0
+
+    @property
+    def overwritten(self) -> int:
+        """How many receipts the ring has lost since the start."""
+        return self._total - len(self._lines)
+
+    def add(self, nonce: str, ip: str, source_port: int, port: int, protocol: str) -> None:
+        """Note that a request arrived just now."""
+        self._total += 1
+        self._lines.append(f"{nonce} {ip} {source_port} {time.time():.6f} {port} {protocol}")
+
+    def find(self, nonces: Collection[str]) -> list[Found]:
+        """The first receipt of each nonce that has one (a UDP request may be sent, and arrive, several times)."""
+        wanted = set(nonces)
+        found: list[Found] = []
+        for line in self._lines:
+            if not wanted:
+                break
+            nonce = line[: line.index(" ")]
+            if nonce in wanted:
+                wanted.discard(nonce)
+                _, ip, source_port, at, port, protocol = line.split(" ")
+                found.append((nonce, wire.endpoint(ip, source_port), float(at), int(port), protocol))
+        return found

@@ -1,0 +1,88 @@
+"""Sockets by protocol and family, and source ports that are not used twice too soon."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import struct
+from typing import Final
+
+TCP: Final = "TCP"
+UDP: Final = "UDP"
+SCTP: Final = "SCTP"
+PROTOCOLS: Final = (TCP, UDP, SCTP)
+
+IPV4: Final = "IPv4"
+IPV6: Final = "IPv6"
+FAMILIES: Final = {IPV4: socket.AF_INET, IPV6: socket.AF_INET6}
+
+LINGER_NONE: Final = struct.pack("ii", 1, 0)
+"""SO_LINGER: close with a reset, so that nothing stays in TIME_WAIT."""
+
+_KINDS: Final = {
+    TCP: (socket.SOCK_STREAM, socket.IPPROTO_TCP),
+    UDP: (socket.SOCK_DGRAM, socket.IPPROTO_UDP),
+    SCTP: (socket.SOCK_STREAM, socket.IPPROTO_SCTP),
+}
+_DEFAULT_RANGE: Final = (32768, 60999)
+_RANGE_FILE: Final = "/proc/sys/net/ipv4/ip_local_port_range"
+
+
+def make(protocol: str, family: int) -> socket.socket:
+    """A non-blocking socket. OSError (EPROTONOSUPPORT, EAFNOSUPPORT) where the kernel has none."""
+    kind, number = _KINDS[protocol]
+    sock = socket.socket(family, kind | socket.SOCK_NONBLOCK, number)
+    if family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    return sock
+
+
+def family_of(address: str) -> int | None:
+    """AF_INET or AF_INET6 for an address literal (IPv6 with an optional zone), None for anything else."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        socket.inet_pton(family, address.partition("%")[0])
+    except (OSError, ValueError):
+        return None
+    return family
+
+
+class SourcePorts:
+    """Hands out source ports in a circle over the ephemeral range, from a random start.
+
+    Connection tracking remembers a UDP flow for up to two minutes, and a packet of a known flow passes a policy
+    that would deny a new one. A kernel-chosen port may come back at once: a probe that reuses one would be let
+    through for its predecessor's sake, a false result. TCP and SCTP probes take the same circle: their flows are
+    forgotten with the reset that ends them, but only where the reset got through.
+    """
+
+    def __init__(self) -> None:
+        self._first, last = _ephemeral_range()
+        self._count = last - self._first + 1
+        self._next = int.from_bytes(os.urandom(4), "little") % self._count
+
+    def bind(self, sock: socket.socket) -> None:
+        """Bind to the next free port. OSError EADDRINUSE when a whole circle has none."""
+        host = "::" if sock.family == socket.AF_INET6 else "0.0.0.0"
+        for _ in range(self._count):
+            port = self._first + self._next
+            self._next = (self._next + 1) % self._count
+            try:
+                sock.bind((host, port))
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+            else:
+                return
+        raise OSError(errno.EADDRINUSE, "every ephemeral port is in use")
+
+
+def _ephemeral_range() -> tuple[int, int]:
+    """The port range of this network namespace (first, last)."""
+    try:
+        with open(_RANGE_FILE, encoding="ascii") as file:
+            first, last = map(int, file.read().split())
+    except (OSError, ValueError):
+        return _DEFAULT_RANGE
+    return first, last

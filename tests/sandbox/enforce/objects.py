@@ -1,0 +1,76 @@
+"""API objects in few words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Obj = dict[str, Any]
+
+
+def policy(
+    namespace: str = "x",
+    pods: Obj | None = None,
+    *,
+    name: str = "policy",
+    ingress: Sequence[Obj] | None = None,
+    egress: Sequence[Obj] | None = None,
+    types: Sequence[str] | None = None,
+) -> Obj:
+    """A NetworkPolicy; policyTypes are left out unless stated."""
+    spec: Obj = {"podSelector": pods or {}}
+    if ingress is not None:
+        spec["ingress"] = list(ingress)
+    if egress is not None:
+        spec["egress"] = list(egress)
+    if types is not None:
+        spec["policyTypes"] = list(types)
+    return {"kind": "NetworkPolicy", "metadata": {"namespace": namespace, "name": name}, "spec": spec}
+
+
+def labelled(**labels: str) -> Obj:
+    """A selector of matchLabels."""
+    return {"matchLabels": labels}
+
+
+def expression(key: str, operator: str, *values: str) -> Obj:
+    """A selector of one expression."""
+    return {"matchExpressions": [{"key": key, "operator": operator, **({"values": list(values)} if values else {})}]}
+
+
+def block(cidr: str, *excepts: str) -> Obj:
+    """An ipBlock peer."""
+    return {"ipBlock": {"cidr": cidr, **({"except": list(excepts)} if excepts else {})}}
+
+
+def port(number: int | str | None = None, protocol: str | None = None, end: int | None = None) -> Obj:
+    """A NetworkPolicyPort."""
+    entry = {"port": number, "protocol": protocol, "endPort": end}
+    return {key: value for key, value in entry.items() if value is not None}
+
+
+def service(name: str, addresses: Sequence[str], ports: Sequence[Obj], namespace: str = "x") -> Obj:
+    """A Service with cluster addresses."""
+    return {
+        "kind": "Service",
+        "metadata": {"namespace": namespace, "name": name},
+        "spec": {"clusterIP": addresses[0], "clusterIPs": list(addresses), "ports": list(ports)},
+    }
+
+
+def endpoints(service: str, ready: Mapping[str, bool], ports: Sequence[Obj], namespace: str = "x") -> Obj:
+    """An EndpointSlice: address to readiness, all of one family."""
+    family = "IPv6" if any(":" in address for address in ready) else "IPv4"
+    return {
+        "kind": "EndpointSlice",
+        "metadata": {
+            "namespace": namespace,
+            "name": f"{service}-{family.lower()}",
+            "labels": {"kubernetes.io/service-name": service},
+        },
+        "addressType": family,
+        "endpoints": [
+            {"addresses": [address], "conditions": {"ready": is_ready}} for address, is_ready in ready.items()
+        ],
+        "ports": list(ports),
+    }

@@ -1,0 +1,98 @@
+"""YAML documents as plain values beside the position of every key and value.
+
+Errors about a scenario are only useful with file, line and column, and they come from several passes (YAML,
+structure, meaning), so a value is called by its path in the document (a ``Place``) and looked up when needed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from probe.model.errors import Location, Problem
+
+FieldPath: TypeAlias = tuple[str | int, ...]
+"""Keys and indices from a document's root to a value."""
+
+Mark: TypeAlias = tuple[int, int]
+"""Line and column, from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One YAML document: its value (dict, list, str, int, float, bool, None) and where each part was written."""
+
+    file: str
+    value: Any
+    keys: Mapping[FieldPath, Mark]
+    values: Mapping[FieldPath, Mark]
+    literals: Mapping[FieldPath, Mark] = field(default_factory=dict)  # where the text of ``|`` blocks begins
+    start: Mark = (1, 1)
+
+    @property
+    def root(self) -> Place:
+        """The document as a place."""
+        return Place(self, ())
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A value in a document, called by its path."""
+
+    document: Document
+    path: FieldPath
+
+    def child(self, *parts: str | int) -> Place:
+        """A place below this one."""
+        return Place(self.document, self.path + parts)
+
+    @property
+    def location(self) -> Location:
+        """Where the value was written, or the nearest enclosing value that was."""
+        return self._nearest(self.document.values)
+
+    @property
+    def key_location(self) -> Location:
+        """Where the key (a list's item: the value) was written."""
+        mark = self.document.keys.get(self.path)
+        return Location(self.document.file, *mark) if mark else self.location
+
+    @property
+    def field(self) -> str:
+        """The path for people: ``spec.steps[1].expect``."""
+        return format_path(self.path) or "document"
+
+    def problem(self, message: str, hint: str = "") -> Problem:
+        """A mistake in the value."""
+        return Problem(self.location, self.field, message, hint)
+
+    def key_problem(self, message: str, hint: str = "") -> Problem:
+        """A mistake in the key, or in what the value lacks."""
+        return Problem(self.key_location, self.field, message, hint)
+
+    def text_location(self, line: int, column: int) -> Location:
+        """A position inside a literal block's text (from 0), or of the text as a whole for other styles."""
+        mark = self.document.literals.get(self.path)
+        return Location(self.document.file, mark[0] + line, mark[1] + column) if mark else self.location
+
+    def _nearest(self, marks: Mapping[FieldPath, Mark]) -> Location:
+        for length in range(len(self.path), -1, -1):
+            mark = marks.get(self.path[:length])
+            if mark:
+                return Location(self.document.file, *mark)
+        return Location(self.document.file, *self.document.start)
+
+
+def format_path(path: Sequence[str | int]) -> str:
+    """``("spec", "steps", 1, "label", "a/b")`` as ``spec.steps[1].label["a/b"]``."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif re.fullmatch(r"[A-Za-z0-9_-]+", part):
+            text += f".{part}" if text else part
+        else:
+            text += f'["{part}"]'
+    return text

@@ -1,0 +1,191 @@
+"""``expect`` -> default and rules, checked against what exists at the step.
+
+A rule that matches no cell is a mistake: it would state something that nothing ever tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from probe.model.cell import Expectation
+from probe.model.errors import Location, Problem
+from probe.model.scenario import Rule, Selection
+from probe.scenario.document import Place
+from probe.scenario.format import ExpectSpec, RuleSpec, kept
+from probe.scenario.matching import Directory, Endpoint, is_glob, matching_ports, port_matches
+from probe.scenario.plan import speaks_of_self
+from probe.scenario.references import check_names, check_ports, name_mistake, served
+from probe.scenario.table import Entry, Table, Token, parse_table
+from probe.scenario.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What an expectation is about: who is there at the step, and which cells are tried."""
+
+    world: World
+    selection: Selection
+    origins: Directory
+    reachable: Directory
+
+    @classmethod
+    def of(cls, world: World, selection: Selection) -> Scene:
+        """The scene of the world as it is now."""
+        pods = list(world.pods.values())
+        return cls(world, selection, Directory(pods), Directory([*pods, *world.externals]))
+
+    def selected_sources(self, patterns: Sequence[str]) -> frozenset[str]:
+        """Sources that the patterns mean and ``probe`` selects."""
+        return self.origins.match(patterns) & self.origins.match(self.selection.sources)
+
+    def selected_destinations(self, patterns: Sequence[str], ports: Sequence[str]) -> frozenset[str]:
+        """Destinations that the patterns mean, ``probe`` selects, and that have a port to try."""
+        chosen = self.reachable.match(patterns) & self.reachable.match(self.selection.destinations)
+        return frozenset(id for id in chosen if self._tried(self.reachable.endpoints[id], ports))
+
+    def _tried(self, endpoint: Endpoint, ports: Sequence[str]) -> bool:
+        tried = matching_ports(self.selection.ports, self.selection.protocols, endpoint)
+        return any(port_matches(ports, port) for port in tried)
+
+    def has_cells(self) -> bool:
+        """Whether anything is tried at all."""
+        sources, destinations = self.selected_sources(()), self.selected_destinations((), ())
+        alone = len(sources) == 1 and sources == destinations
+        return bool(sources and destinations) and (self.selection.include_self or not alone)
+
+
+def build_expectation(
+    spec: ExpectSpec, place: Place, scene: Scene, problems: list[Problem]
+) -> tuple[Expectation | None, tuple[Rule, ...]]:
+    """Default (None: not stated) and rules, those of the table first."""
+    rules: list[Rule] = []
+    if spec.table is not None:
+        rules += _table_rules(spec.table, place.child("table"), scene, problems)
+    for index, rule_spec in kept(spec.rules):
+        rules.append(_rule(rule_spec, place.child("rules", index), scene, problems))
+    return spec.default, tuple(rules)
+
+
+def _rule(spec: RuleSpec, place: Place, scene: Scene, problems: list[Problem]) -> Rule:
+    sources, destinations, ports = list(kept(spec.from_)), list(kept(spec.to)), list(kept(spec.port))
+    rule = make_rule(
+        tuple(text for _, text in sources),
+        tuple(text for _, text in destinations),
+        tuple(text for _, text in ports),
+        spec.verdict,
+        place.location,
+    )
+    world = scene.world
+    found = [
+        *check_names(sources, place.child("from"), world, scene.origins, destination=False),
+        *check_names(destinations, place.child("to"), world, scene.reachable, destination=True),
+    ]
+    doubtful = world.doubts.about_any(rule.sources) or world.doubts.about_any(rule.destinations)
+    if not found and not doubtful:
+        found += check_ports(ports, place.child("port"), scene.reachable.named(rule.destinations))
+        mistake = None if found else no_cell(rule, scene)
+        if mistake:
+            found.append(place.problem(*mistake))
+    problems += found
+    return rule
+
+
+def make_rule(
+    sources: tuple[str, ...],
+    destinations: tuple[str, ...],
+    ports: tuple[str, ...],
+    verdict: Expectation,
+    location: Location,
+) -> Rule:
+    """A rule; ``exact`` when both ends are written out."""
+    exact = bool(sources and destinations) and not any(map(is_glob, (*sources, *destinations)))
+    return Rule(sources, destinations, ports, verdict, location, exact)
+
+
+def no_cell(rule: Rule, scene: Scene) -> tuple[str, str] | None:
+    """Why a rule whose names are all right matches no cell; None when it matches one."""
+    sources = scene.selected_sources(rule.sources)
+    destinations = scene.selected_destinations(rule.destinations, rule.ports)
+    if not sources:
+        return "the rule matches no cell: probe.from leaves out its sources", ""
+    if not destinations:
+        if scene.reachable.match(rule.destinations) & scene.reachable.match(scene.selection.destinations):
+            return "the rule matches no cell: its ports are not tried", served(scene.reachable.named(rule.destinations))
+        return "the rule matches no cell: probe.to leaves out its destinations", ""
+    if len(sources) == 1 and sources == destinations:
+        (pod,) = sources
+        if not scene.selection.include_self:
+            return f"the rule matches no cell: probe.self leaves out {pod} to itself", ""
+        if not speaks_of_self(rule, pod):
+            return f"the rule matches only {pod} to itself, which is always allowed", "name the pod at both ends"
+    return None
+
+
+# --- truth tables --------------------------------------------------------------------------------------------------
+
+
+def _table_rules(text: str, place: Place, scene: Scene, problems: list[Problem]) -> Iterator[Rule]:
+    if place.path not in place.document.literals:
+        problems.append(place.problem("a truth table must be a literal block", "write table: | and indent the lines"))
+        return
+    table = parse_table(text)
+    reader = _TableChecker(table, place, scene, problems)
+    reader.check()
+    yield from (reader.rule(entry) for entry in table.entries)
+
+
+@dataclass(frozen=True, slots=True)
+class _TableChecker:
+    table: Table
+    place: Place
+    scene: Scene
+    problems: list[Problem]
+
+    def check(self) -> None:
+        for token, mistake in self.table.mistakes:
+            self._report(token, mistake)
+        wrong = {token.text for token in self._wrong_names()} | {token.text for token in self._wrong_ports()}
+        for entry in self.table.entries:
+            if not wrong & {entry.ports.text, entry.source.text, entry.destination.text}:
+                self._check_entry(entry)
+
+    def rule(self, entry: Entry) -> Rule:
+        location = self.place.text_location(entry.word.line, entry.word.column)
+        source, destination = (entry.source.text,), (entry.destination.text,)
+        return make_rule(source, destination, _port_patterns(entry.ports), entry.verdict, location)
+
+    def _report(self, token: Token, mistake: tuple[str, str]) -> None:
+        location = self.place.text_location(token.line, token.column)
+        self.problems.append(Problem(location, self.place.field, *mistake))
+
+    def _wrong_names(self) -> Iterator[Token]:
+        scene = self.scene
+        ends = ((self.table.sources, scene.origins, False), (self.table.destinations, scene.reachable, True))
+        for tokens, among, destination in ends:
+            for token in tokens:
+                mistake = name_mistake(token.text, scene.world, among, destination=destination)
+                if mistake:
+                    self._report(token, mistake)
+                    yield token
+
+    def _wrong_ports(self) -> Iterator[Token]:
+        for token in self.table.ports:
+            for pattern in _port_patterns(token):
+                if not self.scene.world.doubts.names and not self.scene.selected_destinations((), (pattern,)):
+                    self._report(token, (f"nobody serves {pattern}", "begin with 80/TCP, UDP, a port's name, or *"))
+                    yield token
+
+    def _check_entry(self, entry: Entry) -> None:
+        rule, doubts = self.rule(entry), self.scene.world.doubts
+        diagonal = rule.sources == rule.destinations  # a word there may stand for the table's looks
+        doubtful = doubts.about_any(rule.sources) or doubts.about_any(rule.destinations)
+        if diagonal or doubtful or no_cell(rule, self.scene) is None:
+            return
+        message = f"{rule.sources[0]} -> {rule.destinations[0]} is not tried on {', '.join(rule.ports) or 'a port'}"
+        hint = f"write - here; {served(self.scene.reachable.named(rule.destinations))}"
+        self._report(entry.word, (message, hint))
+
+
+def _port_patterns(token: Token) -> tuple[str, ...]:
+    return () if token.text == "*" else tuple(part for part in token.text.split(",") if part)

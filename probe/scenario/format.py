@@ -1,0 +1,269 @@
+"""The scenario file format, version ``cni-probe/v1``: the structure that a document must have.
+
+Only structure: whether names exist and rules match is ``build``'s matter. The descriptions of the fields are
+the reference that the JSON Schema carries into editors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import model_validator as _model_validator
+
+from probe.model.cell import Expectation, Family, Protocol
+from probe.scenario import shorthand
+from probe.scenario.shorthand import Shorthand
+
+API_VERSION: Final = "cni-probe/v1"
+KIND: Final = "Scenario"
+
+T = TypeVar("T")
+
+
+class Dropped:
+    """Stands in a list for an item that was wrong, so that the others keep their indices."""
+
+
+DROPPED: Final = Dropped()
+
+
+def kept(items: Sequence[T]) -> Iterator[tuple[int, T]]:
+    """The items that were not dropped, with their indices in the file."""
+    return ((index, item) for index, item in enumerate(items) if not isinstance(item, Dropped))
+
+
+def _let_dropped_pass(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    return value if value is DROPPED else handler(value)
+
+
+Item: TypeAlias = Annotated[T, WrapValidator(_let_dropped_pass)]
+
+_STRING = {"type": "string"}
+_INTEGER = {"type": "integer"}
+_NULL = {"type": "null"}
+_PORT = {"type": "string", "pattern": "^[0-9]+(/(TCP|UDP|SCTP))?$"}
+_DURATION = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?(ms|s|m)$"}
+
+Globs: TypeAlias = Annotated[list[Item[str]], Shorthand(shorthand.one_or_some, (_STRING,))]
+PortPattern: TypeAlias = Annotated[str, Shorthand(shorthand.port_pattern, (_INTEGER,))]
+PortPatterns: TypeAlias = Annotated[list[Item[PortPattern]], Shorthand(shorthand.one_or_some, (_STRING, _INTEGER))]
+ProtocolName: TypeAlias = Annotated[Protocol, Shorthand(shorthand.protocol)]
+FamilyName: TypeAlias = Annotated[Family, Shorthand(shorthand.family)]
+ExpectationWord: TypeAlias = Annotated[Expectation, Shorthand(shorthand.expectation)]
+Duration: TypeAlias = Annotated[
+    float, Shorthand(shorthand.duration, ({"type": "number", "exclusiveMinimum": 0}, _DURATION), instead=True)
+]
+Labels: TypeAlias = dict[str, str]
+
+
+class Strict(BaseModel):
+    """Unknown keys are errors, values are never converted, and a key with nothing behind it counts as absent."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    @_model_validator(mode="before")
+    @classmethod
+    def _nothing_is_absent(cls, value: Any, info: ValidationInfo) -> Any:
+        if not isinstance(value, dict):
+            return value
+        known = {field.alias or name for name, field in cls.model_fields.items()}
+        return {key: item for key, item in value.items() if item is not None or key not in known}
+
+
+class PortSpec(Strict):
+    """A port that a pod serves."""
+
+    port: Annotated[
+        int, Shorthand(shorthand.check_port_number, ({"type": "integer", "minimum": 1, "maximum": 65535},), True)
+    ] = Field(description="Port number, 1 to 65535.")
+    protocol: ProtocolName = Field(default=Protocol.TCP, description="TCP (the default), UDP or SCTP.")
+    name: str | None = Field(default=None, description="Port name that policies can refer to; at most 15 characters.")
+
+
+Ports: TypeAlias = Annotated[
+    list[Item[Annotated[PortSpec, Shorthand(shorthand.expand_port, (_PORT, _INTEGER))]]],
+    Shorthand(shorthand.one_or_list, (_PORT, _INTEGER)),
+]
+
+
+class PodSpec(Strict):
+    """A probe pod, or a group of equal ones."""
+
+    labels: Labels = Field(default={}, description="Labels of the pod.")
+    ports: Ports = Field(
+        default=[], description="Ports the pod serves: 80/TCP, 80, or {port, protocol, name}. None: client only."
+    )
+    replicas: int | None = Field(
+        default=None,
+        ge=1,
+        le=500,
+        description="Makes pods NAME-0, NAME-1, ...; rules may call them one by one or all by NAME.",
+    )
+    node: Globs = Field(
+        default=[],
+        description="Placement symbol: pods with the same symbol share a node, different symbols get different nodes. "
+        "With a list, replicas take the symbols in turn. Without it, pods are spread.",
+    )
+
+
+class NamespaceSpec(Strict):
+    """A namespace with its pods."""
+
+    labels: Labels = Field(
+        default={}, description="Labels of the namespace; kubernetes.io/metadata.name is set by the cluster."
+    )
+    pods: dict[
+        str, Annotated[PodSpec, Shorthand(shorthand.expand_pod, (_PORT, _INTEGER, {"type": "array"}, _NULL))]
+    ] = Field(default={}, description="Pods by name. A pod may be written as its ports alone.")
+
+
+Namespaces: TypeAlias = dict[str, Annotated[NamespaceSpec, Shorthand(shorthand.nothing_is_empty, (_NULL,))]]
+
+
+class ExternalSpec(Strict):
+    """An endpoint outside the cluster."""
+
+    addresses: Globs = Field(description="IPv4 and IPv6 addresses of the endpoint.")
+    ports: Ports = Field(description="Ports the endpoint serves.")
+
+
+class FleetSpec(Strict):
+    """What is deployed before the first step."""
+
+    namespaces: Namespaces = Field(description="Namespaces by logical name; a run maps them to namespaces of its own.")
+    external: dict[str, ExternalSpec] = Field(
+        default={}, description="Endpoints outside the cluster by name; rules call them external/NAME."
+    )
+
+
+class CreateSpec(Strict):
+    """Pods and namespaces to create, in the fleet's shape."""
+
+    namespaces: Namespaces = Field(description="New namespaces, or new pods in namespaces that exist.")
+
+
+class ProbeSpec(Strict):
+    """Which cells are tried. Globs as in rules; what is absent does not restrict."""
+
+    from_: Globs | None = Field(
+        default=None, alias="from", description="Sources to try: namespace/pod, globs and lists."
+    )
+    to: Globs | None = Field(
+        default=None, description="Destinations to try: namespace/pod, external/name, globs and lists."
+    )
+    ports: PortPatterns | None = Field(
+        default=None, description="Ports to try: 80/TCP, 80, UDP, a port's name, globs and lists."
+    )
+    protocols: list[Item[ProtocolName]] | None = Field(default=None, description="Protocols to try.")
+    families: list[Item[FamilyName]] | None = Field(
+        default=None, description="Address families to try, of those the cluster has."
+    )
+    self_: bool | None = Field(
+        default=None, alias="self", description="Whether pods also try themselves (default true)."
+    )
+
+
+class RuleSpec(Strict):
+    """An expectation for the cells it matches; the last matching rule wins."""
+
+    from_: Globs = Field(
+        default=[], alias="from", description="Sources: namespace/pod, a group of replicas, globs and lists."
+    )
+    to: Globs = Field(default=[], description="Destinations: namespace/pod, external/name, globs and lists.")
+    port: PortPatterns = Field(default=[], description="Ports: 80/TCP, 80, UDP, a port's name, globs and lists.")
+    verdict: ExpectationWord = Field(description="What is expected; deny accepts a drop and a reject.")
+
+
+class ExpectSpec(Strict):
+    """What is expected of every cell after the step's changes."""
+
+    default: ExpectationWord | None = Field(
+        default=None, description="Expectation of cells that no rule or table decides."
+    )
+    rules: list[Item[RuleSpec]] = Field(
+        default=[], description="Exceptions; the last matching rule wins, over the table too."
+    )
+    table: str | None = Field(
+        default=None,
+        description="Truth table as a literal block: the first line has the ports (80/TCP or *) and the destinations, "
+        "every other line a source and a word for each destination: . or allow, X or deny, drop, reject, ? or "
+        "either, - for not stated. An empty line begins another table.",
+    )
+
+
+UNCHANGED: Final = ExpectSpec()
+"""What ``expect: unchanged`` is read as (compare by identity)."""
+
+
+def _expand_expect(value: Any) -> Any:
+    if value == "unchanged":
+        return UNCHANGED
+    return {"default": value} if isinstance(value, str) else value
+
+
+class StepSpec(Strict):
+    """Changes, made in the order of the keys below, and what is expected after them."""
+
+    name: str = Field(min_length=1, description="Name of the step, unique in the scenario.")
+    description: str = Field(default="", description="What the step shows.")
+    create: CreateSpec | None = Field(default=None, description="Pods and namespaces to create.")
+    label: dict[str, dict[str, str | None]] = Field(
+        default={}, description="Labels to set, by namespace or namespace/pod; null removes a label."
+    )
+    unlabel: dict[str, Globs] = Field(default={}, description="Labels to remove, by namespace or namespace/pod.")
+    apply: Annotated[
+        list[Item[Annotated[Any, Shorthand(shorthand.manifest_source, (_STRING, {"type": "object"}), True)]]],
+        Shorthand(lambda value: [value] if isinstance(value, str | dict) else value, (_STRING, {"type": "object"})),
+    ] = Field(
+        default=[], description="Manifests to apply: paths from this file's directory, globs, or manifests in place."
+    )
+    delete: Annotated[list[Item[str]], Shorthand(shorthand.one_or_list, (_STRING,))] = Field(
+        default=[],
+        description="What to delete: networkpolicy/NAMESPACE/NAME, service/.., configmap/.., pod/.., namespace/NAME.",
+    )
+    probe: ProbeSpec | None = Field(
+        default=None, description="Which cells are tried in this step; its keys override spec.probe's."
+    )
+    expect: Annotated[ExpectSpec, Shorthand(_expand_expect, ({"enum": ["unchanged", *Expectation]},))] = Field(
+        description="Expectations; a word alone is the default, 'unchanged' repeats those of the step before."
+    )
+
+
+class TimeoutsSpec(Strict):
+    """Durations: seconds as a number, or 1.5s, 500ms, 2m."""
+
+    ready: Duration | None = Field(default=None, description="Until all pods answer (default 120s).")
+    baseline: Duration | None = Field(default=None, description="Until every pair has connected once (default 15s).")
+    attempt: Duration | None = Field(default=None, description="One attempt while converging (default 400ms).")
+    converge: Duration | None = Field(default=None, description="Until every cell is as expected (default 20s).")
+    confirm: Duration | None = Field(default=None, description="One attempt of the final confirmation (default 1.5s).")
+
+
+class Metadata(Strict):
+    """Name and labels of the scenario."""
+
+    name: str = Field(description="Name of the scenario, unique in a run; a DNS label.")
+    labels: Labels = Field(default={}, description="Labels to select scenarios by.")
+
+
+class Spec(Strict):
+    """Fleet and steps."""
+
+    description: str = Field(default="", description="What the scenario shows, in a sentence.")
+    fleet: FleetSpec = Field(description="What is deployed before the first step.")
+    probe: ProbeSpec | None = Field(default=None, description="Which cells are tried, for all steps (default: all).")
+    timeouts: TimeoutsSpec = Field(default=TimeoutsSpec(), description="Durations of this scenario's run.")
+    steps: list[Item[StepSpec]] = Field(min_length=1, description="The steps, in order.")
+
+
+class ScenarioSpec(Strict):
+    """A cni-probe scenario: a fleet of pods, and steps of changes and expectations."""
+
+    model_config = ConfigDict(title="cni-probe scenario")
+
+    api_version: Literal["cni-probe/v1"] = Field(alias="apiVersion", description="Version of the format.")
+    kind: Literal["Scenario"] = Field(description="Scenario.")
+    metadata: Metadata = Field(description="Name and labels of the scenario.")
+    spec: Spec = Field(description="Fleet and steps.")

@@ -1,0 +1,117 @@
+"""Paths -> scenarios, or every problem of all of them at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from probe.model.errors import Location, Problem, ScenarioError
+from probe.model.scenario import Scenario
+from probe.scenario.build import Built, build
+from probe.scenario.document import Document
+from probe.scenario.format import API_VERSION, KIND
+from probe.scenario.suggest import suggest
+from probe.scenario.yaml import read_yaml
+
+_SUFFIXES = (".yaml", ".yml")
+
+
+def load_scenarios(paths: Sequence[str | Path]) -> list[Scenario]:
+    """The scenarios of files, and of the ``*.yaml`` and ``*.yml`` files below directories, in order.
+
+    Manifests that lie in a directory are skipped; in a file that is named they are a mistake. Raises ScenarioError
+    with every problem of every file; then nothing is returned.
+    """
+    problems: list[Problem] = []
+    built: list[Built] = []
+    seen: set[Path] = set()
+    for path in map(Path, paths):
+        found = 0
+        for file in _files(path, problems):
+            real = file.resolve()
+            found += 1
+            if real not in seen:
+                seen.add(real)
+                built += _load_file(file, problems, skip_manifests=path.is_dir())
+        if path.is_dir() and not _has_scenario(path, built, problems):
+            hint = "scenarios are *.yaml files of kind Scenario" if found else "it holds no *.yaml or *.yml file"
+            problems.append(Problem(Location(str(path), 1, 1), "path", "no scenario in this directory", hint))
+    problems += _duplicate_names(built)
+    problems += (problem for each in built for problem in each.problems)
+    if not paths:
+        problems.append(Problem(Location(".", 1, 1), "path", "no path was given"))
+    if problems:
+        raise ScenarioError(list(dict.fromkeys(problems)))
+    return [each.scenario for each in built if each.scenario is not None]
+
+
+def _files(path: Path, problems: list[Problem]) -> Iterator[Path]:
+    if path.is_dir():
+        yield from sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES and file.is_file())
+    elif path.exists():
+        yield path
+    else:
+        parent = path.parent
+        names = [str(parent / name) for name in os.listdir(parent)] if parent.is_dir() else []
+        near = suggest(str(path), names)
+        hint = near if near.startswith("did") else ""
+        problems.append(Problem(Location(str(path), 1, 1), "path", "no such file or directory", hint))
+
+
+def _load_file(file: Path, problems: list[Problem], *, skip_manifests: bool) -> Iterator[Built]:
+    reading = read_yaml(file, str(file))
+    if skip_manifests and reading.complete and all(_is_manifest(document.value) for document in reading.documents):
+        return  # somebody else's file: its mistakes are found where it is applied
+    problems += reading.problems
+    taken = {problem.location for problem in reading.problems}
+    for document in reading.documents:
+        if _is_scenario(document.value):
+            each = build(document)
+            rest = tuple(problem for problem in each.problems if problem.location not in taken)
+            yield Built(each.name, each.place, each.scenario, rest)
+        elif not (skip_manifests and _is_manifest(document.value)):
+            problems.append(_not_a_scenario(document))
+
+
+def _is_manifest(value: Any) -> bool:
+    """Whether it is some other Kubernetes object."""
+    is_object = isinstance(value, dict) and all(isinstance(value.get(key), str) for key in ("apiVersion", "kind"))
+    return is_object and not _is_scenario(value)
+
+
+def _is_scenario(value: Any) -> bool:
+    """By kind or by apiVersion, so that a slip in one of them is reported instead of skipped."""
+    if not isinstance(value, dict):
+        return False
+    group = str(value.get("apiVersion", "")).partition("/")[0]
+    nameless = "spec" in value and "kind" not in value
+    return value.get("kind") == KIND or group == API_VERSION.partition("/")[0] or nameless
+
+
+def _not_a_scenario(document: Document) -> Problem:
+    value = document.value
+    if not isinstance(value, dict):
+        return document.root.problem("a scenario must be a mapping", f"begin with apiVersion: {API_VERSION}")
+    if _is_manifest(value):
+        hint = "apply it in a step of a scenario"
+        return document.root.child("kind").problem(f"kind is {value['kind']}, not {KIND}", hint)
+    return document.root.problem(f"not a scenario: apiVersion: {API_VERSION} and kind: {KIND} are missing")
+
+
+def _has_scenario(path: Path, built: Sequence[Built], problems: Sequence[Problem]) -> bool:
+    prefix = str(path)
+    files = [each.place.document.file for each in built] + [problem.location.file for problem in problems]
+    return any(Path(file).is_relative_to(prefix) for file in files)
+
+
+def _duplicate_names(built: Sequence[Built]) -> Iterator[Problem]:
+    first: dict[str, Built] = {}
+    for each in built:
+        if each.name is None:
+            continue
+        other = first.setdefault(each.name, each)
+        if other is not each:
+            message = f'two scenarios are called "{each.name}"'
+            yield each.place.problem(message, f"the other one is at {other.place.location}")

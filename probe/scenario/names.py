@@ -1,0 +1,54 @@
+"""Logical namespaces -> the namespaces of a run.
+
+A scenario says ``production``; a run creates ``cp-<run>-production`` so that runs never meet each other or what is in
+the cluster. Every place of a manifest that names a namespace is mapped along, or the policy would select nothing.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from probe.model.scenario import Manifest
+
+NAME_LABEL = "kubernetes.io/metadata.name"
+"""Set on every namespace by the API server; the only label that carries a namespace's name."""
+
+
+def map_manifest(manifest: Manifest, namespaces: Mapping[str, str]) -> dict[str, Any]:
+    """A copy of the manifest with logical namespaces (``namespaces``: logical to actual) replaced.
+
+    Mapped are ``metadata.namespace`` and, in a NetworkPolicy, the values of ``kubernetes.io/metadata.name`` in every
+    peer's namespaceSelector. Names that ``namespaces`` does not have are left alone: in a selector, ``kube-system``
+    then means the cluster's own. That cannot touch anybody else's traffic, since a policy only isolates pods of the
+    namespace it lies in, which is ours, nor change a verdict, since no cell leads to a namespace outside the fleet.
+    ``namespaces`` must therefore hold all namespaces of the scenario, those that a later step creates included.
+    """
+    result: dict[str, Any] = copy.deepcopy(dict(manifest))
+    metadata = result.get("metadata")
+    if isinstance(metadata, dict) and metadata.get("namespace") in namespaces:
+        metadata["namespace"] = namespaces[metadata["namespace"]]
+    if result.get("kind") == "NetworkPolicy":
+        for selector in _namespace_selectors(result):
+            _map_selector(selector, namespaces)
+    return result
+
+
+def _namespace_selectors(policy: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    spec = policy.get("spec") or {}
+    for rules, peers in (("ingress", "from"), ("egress", "to")):
+        for rule in spec.get(rules) or []:
+            for peer in (rule or {}).get(peers) or []:
+                selector = (peer or {}).get("namespaceSelector")
+                if selector:
+                    yield selector
+
+
+def _map_selector(selector: dict[str, Any], namespaces: Mapping[str, str]) -> None:
+    labels = selector.get("matchLabels") or {}
+    if NAME_LABEL in labels:
+        labels[NAME_LABEL] = namespaces.get(labels[NAME_LABEL], labels[NAME_LABEL])
+    for expression in selector.get("matchExpressions") or []:
+        if expression.get("key") == NAME_LABEL and expression.get("values"):
+            expression["values"] = [namespaces.get(value, value) for value in expression["values"]]

@@ -1,0 +1,144 @@
+"""The short spellings of the scenario format: ``80/TCP``, ``1.5s``, one string where a list may stand.
+
+A ``Shorthand`` turns a short spelling into the long one before pydantic validates it, and tells the JSON Schema
+about it, so that there is one type for both and one error for a value that is neither.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from probe.model.cell import Expectation, Family, Protocol
+from probe.model.syntax import port_number_error
+from probe.scenario.suggest import suggest
+
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m)")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shorthand:
+    """Annotates a type: ``expand`` runs before its validation, ``schemas`` are the JSON Schemas of short spellings."""
+
+    expand: Callable[[Any], Any]
+    schemas: tuple[dict[str, Any], ...] = ()
+    instead: bool = False  # the short spellings are all there is, as the schema sees it
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self.expand, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        if self.instead and len(self.schemas) == 1:
+            return dict(self.schemas[0])
+        return {"anyOf": [*self.schemas, *([] if self.instead else [handler(schema)])]}
+
+
+def mistake(message: str, hint: str = "") -> PydanticCustomError:
+    """An error that reaches the user in exactly these words."""
+    return PydanticCustomError("mistake", "{message}", {"message": message, "hint": hint})
+
+
+def one_or_list(value: Any) -> Any:
+    """A single string (or number) as a list of one."""
+    return [value] if isinstance(value, str | int) and not isinstance(value, bool) else value
+
+
+def one_or_some(value: Any) -> Any:
+    """As ``one_or_list``, but an empty list is a mistake: does it mean nothing or anything?"""
+    if value == []:
+        raise mistake("is an empty list", "leave the key out if nothing is meant to be restricted")
+    return one_or_list(value)
+
+
+def nothing_is_empty(value: Any) -> Any:
+    """``name:`` with nothing behind it as an empty mapping."""
+    return {} if value is None else value
+
+
+def expand_pod(value: Any) -> Any:
+    """Ports alone (``80/TCP``, ``[80/TCP, 53/UDP]``) as a pod that serves them; nothing as a pod without ports."""
+    value = one_or_list(value)
+    return {"ports": value} if isinstance(value, list) else nothing_is_empty(value)
+
+
+def expand_port(value: Any) -> Any:
+    """``80`` and ``80/TCP`` as mappings."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return value
+    number, slash, protocol = str(value).partition("/")
+    if not re.fullmatch(r"[0-9]+", number):
+        raise mistake(f'"{value}" is not a port', "write 80/TCP, 80, or {port: 80, protocol: TCP, name: http}")
+    return {"port": int(number), "protocol": protocol} if slash else {"port": int(number)}
+
+
+def check_port_number(value: Any) -> Any:
+    """A number, and one that a port can have."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        error = port_number_error(value)
+        if error:
+            raise mistake(f"port {value} {error}")
+    return value
+
+
+def port_pattern(value: Any) -> Any:
+    """A port in a rule, as text; the protocol must be spelt as Kubernetes does."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, str):
+        protocol = value.rpartition("/")[2]
+        if protocol.upper() in Protocol.__members__ and protocol != protocol.upper():
+            raise mistake(f'"{value}" is not a port', f'write "{value.removesuffix(protocol)}{protocol.upper()}"')
+    return value
+
+
+def protocol(value: Any) -> Any:
+    """``TCP``, ``UDP`` or ``SCTP``."""
+    return _member(Protocol, value, "protocol")
+
+
+def family(value: Any) -> Any:
+    """``IPv4`` or ``IPv6``."""
+    return _member(Family, value, "address family")
+
+
+def expectation(value: Any) -> Any:
+    """The words of Expectation."""
+    if value == "computed":
+        raise mistake('"computed" is not available yet', "state what is expected: allow or deny")
+    return _member(Expectation, value, "expectation")
+
+
+def duration(value: Any) -> Any:
+    """Seconds: a number, or ``1.5s``, ``500ms``, ``2m``."""
+    if isinstance(value, str):
+        match = _DURATION.fullmatch(value)
+        if not match:
+            raise mistake(f'"{value}" is not a duration', 'write seconds as a number, or "1.5s", "500ms", "2m"')
+        value = float(match[1]) * _UNITS[match[2]]
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if not 0 < value <= 3600:
+            raise mistake("must be more than zero and at most an hour")
+        return float(value)
+    return value
+
+
+def manifest_source(value: Any) -> Any:
+    """A path or glob, or a manifest written in place."""
+    if isinstance(value, dict) or (isinstance(value, str) and value):
+        return value
+    raise mistake("must be the path of a manifest, a glob, or a manifest")
+
+
+def _member(kind: type[Protocol] | type[Family] | type[Expectation], value: Any, what: str) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return kind(value)
+    except ValueError:
+        raise mistake(f'"{value}" is not a known {what}', suggest(value, list(kind))) from None

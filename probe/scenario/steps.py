@@ -1,0 +1,215 @@
+"""One step of the specification -> its actions, checked against the world and then done to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from probe.model.errors import Problem
+from probe.model.scenario import (
+    Action,
+    Apply,
+    CreateNamespace,
+    CreatePod,
+    Delete,
+    Label,
+    Namespace,
+    ObjectRef,
+)
+from probe.scenario.document import Place
+from probe.scenario.fleet import build_namespaces, check_labels
+from probe.scenario.format import StepSpec, kept
+from probe.scenario.manifests import Manifested, ManifestReader
+from probe.scenario.references import item_place
+from probe.scenario.suggest import suggest
+from probe.scenario.world import World
+
+_ALIASES = {
+    "configmap": ("configmaps", "cm"),
+    "namespace": ("namespaces", "ns"),
+    "networkpolicy": ("networkpolicies", "netpol"),
+    "pod": ("pods", "po"),
+    "service": ("services", "svc"),
+}
+_KINDS = {alias: kind for kind, aliases in _ALIASES.items() for alias in (kind, *aliases)}
+
+
+@dataclass(slots=True)
+class StepBuilder:
+    """Builds the actions of the steps in order, in the order of actions within a step:
+
+    create namespaces, create pods, label, apply, delete.
+    """
+
+    world: World
+    manifests: ManifestReader
+    problems: list[Problem]
+
+    def actions(self, spec: StepSpec, place: Place) -> tuple[Action, ...]:
+        """The step's actions; the world is as after them."""
+        done: list[Action] = []
+        made: set[str] = set()  # what this very step makes: deleting it at once cannot be meant
+        for build in (self._create, self._label, self._apply, self._delete):
+            for action in build(spec, place, made):
+                self.world.do(action, spec.name)
+                done.append(action)
+        return tuple(done)
+
+    # --- create ----------------------------------------------------------------------------------------------------
+
+    def _create(self, spec: StepSpec, place: Place, made: set[str]) -> Iterator[Action]:
+        if spec.create is None:
+            return
+        at = place.child("create", "namespaces")
+        namespaces = build_namespaces(spec.create.namespaces, at, self.problems)
+        if not namespaces:
+            self.problems.append(place.child("create").key_problem("creates nothing"))
+        for namespace in namespaces:
+            yield from self._create_namespace(namespace, at.child(namespace.name), made)
+        for namespace in namespaces:
+            for pod in namespace.pods:
+                if pod.id in self.world.pods:
+                    pod_place = at.child(namespace.name, "pods", pod.group)
+                    self.problems.append(pod_place.key_problem(f'pod "{pod.id}" exists already at this step'))
+                    continue
+                made.add(f"pod/{pod.id}")
+                yield CreatePod(pod)
+
+    def _create_namespace(self, namespace: Namespace, place: Place, made: set[str]) -> Iterator[Action]:
+        if namespace.name not in self.world.namespaces:
+            made.add(f"namespace/{namespace.name}")
+            yield CreateNamespace(Namespace(namespace.name, namespace.labels))
+            return
+        if namespace.labels:
+            hint = "use the step's label to change them"
+            self.problems.append(
+                place.child("labels").key_problem(f'namespace "{namespace.name}" exists already', hint)
+            )
+        if not namespace.pods and not self.world.doubts.about(f"{namespace.name}/*"):
+            self.problems.append(place.key_problem(f'namespace "{namespace.name}" exists already'))
+
+    # --- label -----------------------------------------------------------------------------------------------------
+
+    def _label(self, spec: StepSpec, place: Place, made: set[str]) -> Iterator[Action]:
+        for target, labels in spec.label.items():
+            at = place.child("label", target)
+            self.problems += check_labels(labels, at)
+            if not labels:
+                self.problems.append(at.key_problem("changes no label"))
+            for key in labels:
+                if key in [name for _, name in kept(spec.unlabel.get(target, []))]:
+                    self.problems.append(at.child(key).key_problem(f'"{key}" stands under unlabel as well'))
+            removed = [(key, at.child(key)) for key, value in labels.items() if value is None]
+            yield from self._label_target(target, labels, removed, at)
+        for target, keys in spec.unlabel.items():
+            at = place.child("unlabel", target)
+            self.problems += check_labels(dict.fromkeys((key for _, key in kept(keys)), None), at)
+            removed = [(key, item_place(at, index)) for index, key in kept(keys)]
+            yield from self._label_target(target, dict.fromkeys((key for key, _ in removed), None), removed, at)
+
+    def _label_target(
+        self, target: str, labels: dict[str, str | None], removed: Iterable[tuple[str, Place]], place: Place
+    ) -> Iterator[Action]:
+        if "/" in target:
+            pods = self.world.find_pods(target)
+            if not pods and not self.world.doubts.about(target):
+                hint = self.world.was_deleted("pod", target) or suggest(target, self.world.pods)
+                self.problems.append(place.key_problem(f'pod "{target}" does not exist at this step', hint))
+            current = [pod.labels for pod in pods]
+            refs = [ObjectRef("pod", pod.namespace, pod.name) for pod in pods]
+        else:
+            found = self._namespace_exists(target, place)
+            current = [self.world.namespaces[target]] if found else []
+            refs = [ObjectRef("namespace", None, target)] if found else []
+        for key, at in removed:
+            if current and not any(key in have for have in current):
+                known = {name for have in current for name in have}
+                self.problems.append(
+                    at.key_problem(f'"{target}" has no label "{key}" at this step', suggest(key, known))
+                )
+        if labels:
+            yield from (Label(ref, dict(labels)) for ref in refs)
+
+    def _namespace_exists(self, name: str, place: Place) -> bool:
+        if name in self.world.namespaces:
+            return True
+        if not self.world.doubts.about(f"{name}/*"):
+            same = [id for id, pod in self.world.pods.items() if pod.name == name]
+            hint = f'write "{same[0]}" for the pod' if same else self._namespace_hint(name)
+            self.problems.append(place.key_problem(f'namespace "{name}" does not exist at this step', hint))
+        return False
+
+    def _namespace_hint(self, name: str) -> str:
+        return self.world.was_deleted("namespace", name) or suggest(name, self.world.namespaces)
+
+    # --- apply -----------------------------------------------------------------------------------------------------
+
+    def _apply(self, spec: StepSpec, place: Place, made: set[str]) -> Iterator[Action]:
+        seen: dict[ObjectRef, Place] = {}
+        for index, source in kept(spec.apply):
+            at = item_place(place.child("apply"), index)
+            found = self.manifests.read(source, at)
+            if found is None:
+                self.world.doubts.objects = True
+                continue
+            for item in found:
+                action = self._applied(item, at)
+                if action is None:
+                    self.world.doubts.objects = True
+                    continue
+                if action.ref in seen:
+                    self.problems.append(at.problem(f"{action.ref} is applied twice in this step"))
+                seen[action.ref] = at
+                made.add(str(action.ref))
+                yield action
+
+    def _applied(self, item: Manifested, source: Place) -> Apply | None:
+        metadata = item.manifest.get("metadata")
+        namespace = metadata.get("namespace") if isinstance(metadata, dict) else None
+        known = isinstance(namespace, str) and namespace in self.world.namespaces
+        if isinstance(namespace, str) and not known and not self.world.doubts.about(f"{namespace}/*"):
+            at = item.place.child("metadata", "namespace")
+            message = f'namespace "{namespace}" is not in the fleet at this step'
+            if at.document is not source.document:
+                message += f" (applied at {source.location})"
+            self.problems.append(at.problem(message, self._namespace_hint(namespace)))
+        return Apply(item.manifest, item.place.document.file) if item.sound else None
+
+    # --- delete ----------------------------------------------------------------------------------------------------
+
+    def _delete(self, spec: StepSpec, place: Place, made: set[str]) -> Iterator[Action]:
+        for index, text in kept(spec.delete):
+            at = item_place(place.child("delete"), index)
+            for ref in self._refs(text, at):
+                if str(ref) in made:
+                    self.problems.append(at.problem(f"{ref} is made in this same step", "delete it in a later step"))
+                else:
+                    yield Delete(ref)
+
+    def _refs(self, text: str, place: Place) -> tuple[ObjectRef, ...]:
+        """What an item of ``delete`` means, as far as it exists."""
+        kind, *names = text.split("/")
+        if kind.lower() not in _KINDS:
+            message = f'"{kind}" is not a kind that can be deleted'
+            self.problems.append(place.problem(message, suggest(kind, _ALIASES)))
+            return ()
+        kind = _KINDS[kind.lower()]
+        if kind == "namespace" and len(names) == 1:
+            return (ObjectRef(kind, None, names[0]),) if self._namespace_exists(names[0], place) else ()
+        if kind == "namespace" or len(names) != 2 or not all(names):
+            wanted = "namespace/NAME" if kind == "namespace" else f"{kind}/NAMESPACE/NAME"
+            self.problems.append(place.problem(f'"{text}" does not name an object', f"write {wanted}"))
+            return ()
+        if kind == "pod":
+            refs = tuple(ObjectRef(kind, pod.namespace, pod.name) for pod in self.world.find_pods("/".join(names)))
+            known = [f"pod/{id}" for id in self.world.pods]
+            doubtful = self.world.doubts.about("/".join(names))
+        else:
+            ref = ObjectRef(kind, names[0], names[1])
+            refs = (ref,) if ref in self.world.objects else ()
+            known = [str(other) for other in self.world.objects]
+            doubtful = self.world.doubts.objects
+        if not refs and not doubtful:
+            hint = self.world.was_deleted(kind, "/".join(names)) or suggest(text, known)
+            self.problems.append(place.problem(f'"{text}" does not exist at this step', hint))
+        return refs

@@ -1,0 +1,20 @@
+"""Did-you-mean hints."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+_FEW = 8
+
+
+def suggest(word: str, candidates: Iterable[str]) -> str:
+    """``did you mean "frontend"?`` for a near miss, else the candidates when they are few, else nothing."""
+    known = sorted(set(candidates))
+    lowered = {candidate.lower(): candidate for candidate in known}
+    near = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
+    if near:
+        return f'did you mean "{lowered[near[0]]}"?'
+    if known and len(known) <= _FEW:
+        return ("known: " if len(known) > 1 else "the only one: ") + ", ".join(known)
+    return ""

@@ -1,0 +1,131 @@
+"""What exists at a step while a scenario is read: namespaces, pods, applied objects, and what is in doubt.
+
+References are checked against the world as it is at their step, so that a rule about a pod that was deleted two
+steps ago is a mistake, found without a cluster.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from probe.model.scenario import (
+    EXTERNAL,
+    Action,
+    Apply,
+    CreateNamespace,
+    CreatePod,
+    Delete,
+    External,
+    Label,
+    ObjectRef,
+    Pod,
+)
+from probe.scenario.document import FieldPath
+from probe.scenario.plan import advance
+
+
+@dataclass(slots=True)
+class Doubts:
+    """What cannot be judged since something wrong was taken out of the document (see ``structure``)."""
+
+    names: set[str] = field(default_factory=set)  # globs over ids
+    objects: bool = False  # what is applied at a step
+
+    def about(self, pattern: str) -> bool:
+        """Whether a pattern of a rule may mean something that is in doubt."""
+        return any(fnmatchcase(name, pattern) or fnmatchcase(pattern, name) for name in self.names)
+
+    def about_any(self, patterns: Iterable[str]) -> bool:
+        """As ``about``; no pattern means everything."""
+        patterns = tuple(patterns)
+        return bool(self.names) and (not patterns or any(map(self.about, patterns)))
+
+
+def doubts_from(damage: Iterable[FieldPath]) -> Doubts:
+    """The doubts that damage to a document leaves."""
+    doubts = Doubts()
+    for path in damage:
+        match path:
+            case ("spec", "fleet", *rest):
+                doubts.names.update(_fleet_doubts(rest))
+            case ("spec", "steps", _, "create", *rest):
+                doubts.names.update(_fleet_doubts(rest))
+            case ("spec", "steps", _):
+                doubts.names.add("*")
+                doubts.objects = True
+            case ("spec", "steps", _, str(key), *_):
+                doubts.objects = True
+                if key != "create" and difflib.get_close_matches(key, ["create"]):
+                    doubts.names.add("*")
+    return doubts
+
+
+def _fleet_doubts(rest: list[str | int]) -> set[str]:
+    match rest:
+        case ["namespaces", _, "labels", *_]:
+            return set()
+        case ["namespaces", namespace, "pods", pod, *_]:
+            return {f"{namespace}/{pod}", f"{namespace}/{pod}-*"}
+        case ["namespaces", namespace, *_]:
+            return {f"{namespace}/*"}
+        case ["external", name, *_]:
+            return {f"{EXTERNAL}/{name}"}
+        case _:
+            return {"*"}
+
+
+@dataclass(slots=True)
+class World:
+    """The state at a step. ``gone`` says of names that are no more, which step deleted them."""
+
+    externals: tuple[External, ...] = ()
+    doubts: Doubts = field(default_factory=Doubts)
+    namespaces: dict[str, dict[str, str]] = field(default_factory=dict)
+    pods: dict[str, Pod] = field(default_factory=dict)
+    objects: dict[ObjectRef, str] = field(default_factory=dict)  # with the step that applied them last
+    gone: dict[str, str] = field(default_factory=dict)
+    ever: dict[str, Pod] = field(default_factory=dict)
+
+    def do(self, action: Action, step: str) -> None:
+        """Take over what a step's action does."""
+        match action:
+            case CreateNamespace(namespace):
+                self.namespaces[namespace.name] = dict(namespace.labels)
+            case CreatePod(pod):
+                self.ever[pod.id] = pod
+            case Apply():
+                self.objects[action.ref] = step
+            case Label(ref, labels) if ref.kind == "namespace":
+                merged = {**self.namespaces[ref.name], **labels}
+                self.namespaces[ref.name] = {key: value for key, value in merged.items() if value is not None}
+            case Delete(ref):
+                self._delete(ref, step)
+            case _:
+                pass
+        advance(self.pods, action)
+
+    def _delete(self, ref: ObjectRef, step: str) -> None:
+        gone = [ref]
+        if ref.kind == "namespace":
+            self.namespaces.pop(ref.name, None)
+            gone += [
+                ObjectRef("pod", pod.namespace, pod.name) for pod in self.pods.values() if pod.namespace == ref.name
+            ]
+            gone += [other for other in self.objects if other.namespace == ref.name]
+        for each in gone:
+            self.objects.pop(each, None)
+            self.gone[str(each)] = step
+
+    def find_pods(self, name: str) -> tuple[Pod, ...]:
+        """The pod called ``namespace/name``, or all pods of that group."""
+        if name in self.pods:
+            return (self.pods[name],)
+        return tuple(pod for pod in self.pods.values() if f"{pod.namespace}/{pod.group}" == name)
+
+    def was_deleted(self, kind: str, name: str) -> str:
+        """``(it was deleted in step "x")`` when that is why something does not exist, else nothing."""
+        step = self.gone.get(f"{kind}/{name}")
+        return f'it was deleted in step "{step}"' if step else ""

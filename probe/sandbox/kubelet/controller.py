@@ -1,0 +1,60 @@
+"""The kubelets of all nodes: one worker for each pod that is bound to one of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from probe.sandbox.kubelet.container import Container
+from probe.sandbox.kubelet.pod import Node, PodWorker
+from probe.sandbox.kubelet.session import Session
+from probe.sandbox.runtime import ContainerNotRunning, LogStream
+from probe.sandbox.store import Event, Store
+
+
+class Kubelets:
+    """Follows the store's pods; what the API server knows as its `Runtime`."""
+
+    def __init__(self, store: Store, nodes: Mapping[str, Node]) -> None:
+        self._store = store
+        self._nodes = nodes
+        self._workers: dict[str, PodWorker] = {}
+
+    async def run(self) -> None:
+        """For ever. A bug in one worker ends all of them: a sandbox that is half alive would report nonsense."""
+        async with self._store.subscribe("pods") as events, asyncio.TaskGroup() as group:
+            async for event in events:
+                self._handle(event, group)
+
+    def _handle(self, event: Event, group: asyncio.TaskGroup) -> None:
+        pod = event.obj
+        uid = pod["metadata"]["uid"]
+        worker = self._workers.get(uid)
+        if event.type == "DELETED":
+            if worker is not None:
+                worker.end(0)
+        elif worker is not None:
+            worker.update(pod)
+        elif (node := self._nodes.get(pod["spec"].get("nodeName") or "")) is not None:
+            worker = self._workers[uid] = PodWorker(node, pod)
+            worker.update(pod)
+            group.create_task(self._work(worker), name=f"pod {pod['metadata']['namespace']}/{pod['metadata']['name']}")
+
+    async def _work(self, worker: PodWorker) -> None:
+        await worker.run()
+        del self._workers[worker.uid]
+
+    async def exec(self, pod_uid: str, container: str, argv: Sequence[str], *, stdin: bool, tty: bool) -> Session:
+        """A process in a running container. Raises ContainerNotRunning."""
+        return await self._container(pod_uid, container).exec(argv, stdin=stdin, tty=tty)
+
+    def logs(self, pod_uid: str, container: str, *, previous: bool = False) -> LogStream:
+        """A container's output. Raises ContainerNotRunning."""
+        return self._container(pod_uid, container).logs(previous)
+
+    def _container(self, pod_uid: str, name: str) -> Container:
+        worker = self._workers.get(pod_uid)
+        for container in worker.containers if worker else ():
+            if container.name == name:
+                return container
+        raise ContainerNotRunning(f'container "{name}" is not running: its pod has not been started on a node')

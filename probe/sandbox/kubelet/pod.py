@@ -1,0 +1,201 @@
+"""One pod's life on its node: network, volumes, containers, and a graceful end."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from probe.sandbox.kubelet.container import Container, ContainerHost
+from probe.sandbox.kubelet.events import EventRecorder
+from probe.sandbox.kubelet.spec import PodFacts, forbidden_sysctls, sysctls
+from probe.sandbox.kubelet.status import PodState, with_status
+from probe.sandbox.net.node import NodeNetwork, PodNetwork
+from probe.sandbox.store import Obj, Store, timestamp
+from probe.sandbox.zygote.client import ZygoteClient
+
+VOLUMES = Path("/run/cni-probe/volumes")
+"""Below the sandbox's own /run, a tmpfs."""
+
+Gate: TypeAlias = Callable[[Obj], Awaitable[None]]
+"""Awaited between a pod's address and its first process: until what is said about the address is enforced."""
+
+ATTACH_RETRY = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """What a node's pods share."""
+
+    network: NodeNetwork
+    zygote: ZygoteClient
+    store: Store
+    events: EventRecorder
+    gate: Gate | None = None
+
+
+class PodWorker:
+    """Runs one pod; ``run`` ends when the pod is gone."""
+
+    def __init__(self, node: Node, pod: Obj) -> None:
+        self.pod = pod
+        self.uid: str = pod["metadata"]["uid"]
+        self._node = node
+        self._network: PodNetwork | None = None
+        self._pod_addresses: tuple[str, ...] = ()
+        self._started = timestamp()
+        self._failed = ("", "")
+        self._ending = asyncio.Event()
+        self._hurried = asyncio.Event()
+        self._deadline = float("inf")
+        host = ContainerHost(
+            node.zygote, node.events, lambda: self.pod, self._facts, lambda: self._netns, self._publish
+        )
+        policy = pod["spec"].get("restartPolicy") or "Always"
+        self.containers = [Container(spec, policy, host) for spec in pod["spec"]["containers"]]
+
+    @property
+    def _host_network(self) -> bool:
+        return bool(self.pod["spec"].get("hostNetwork"))
+
+    @property
+    def _addresses(self) -> tuple[str, ...]:
+        if self._host_network:
+            return self._host_addresses
+        return self._pod_addresses
+
+    @property
+    def _host_addresses(self) -> tuple[str, ...]:
+        return tuple(map(str, self._node.network.plan.addresses))
+
+    @property
+    def _netns(self) -> int:
+        if self._host_network:
+            return self._node.network.netns
+        assert self._network is not None
+        return self._network.netns
+
+    @property
+    def _volumes(self) -> Path:
+        return VOLUMES / self.uid
+
+    def _facts(self) -> PodFacts:
+        return PodFacts(self._addresses, self._host_addresses, str(self._volumes))
+
+    def update(self, pod: Obj) -> None:
+        """The pod has changed in the store."""
+        self.pod = pod
+        if "deletionTimestamp" in pod["metadata"]:
+            self.end(float(pod["metadata"].get("deletionGracePeriodSeconds") or 0))
+
+    def end(self, grace: float) -> None:
+        """End the pod within ``grace`` seconds; a later call can only hurry it."""
+        deadline = asyncio.get_running_loop().time() + grace
+        if deadline < self._deadline:
+            self._deadline = deadline
+            self._hurried.set()
+        self._ending.set()
+
+    async def run(self) -> None:
+        """From the pod's binding to its removal from the store."""
+        self._publish()
+        async with asyncio.TaskGroup() as group:
+            life = group.create_task(self._live())
+            await self._ending.wait()
+            await self._end_containers(life)
+        await self._tear_down()
+        meta = self.pod["metadata"]
+        self._node.store.finalize("pods", meta["namespace"], meta["name"], self.uid)
+        self._node.events.forget(self.pod)
+
+    async def _live(self) -> None:
+        if not await self._set_up():
+            return
+        async with asyncio.TaskGroup() as group:
+            for container in self.containers:
+                group.create_task(container.run())
+        if not self._ending.is_set():  # completed: its address is free, its logs stay
+            await self._tear_down()
+
+    async def _set_up(self) -> bool:
+        forbidden = [] if self._host_network else forbidden_sysctls(sysctls(self.pod))
+        if forbidden:
+            self._failed = ("SysctlForbidden", f"forbidden sysctl: {', '.join(forbidden)} is not a network namespace's")
+            self._publish()
+            return False
+        if not self._host_network:
+            await self._attach()
+        for volume in self.pod["spec"].get("volumes") or ():
+            (self._volumes / volume["name"]).mkdir(parents=True, exist_ok=True)
+        self._publish()
+        if self._node.gate is not None and not self._ending.is_set():
+            await self._unless_ending(self._node.gate(self.pod))
+        return not self._ending.is_set()
+
+    async def _attach(self) -> None:
+        while not self._ending.is_set():
+            try:
+                self._network = await self._node.network.attach(sysctls(self.pod))
+                self._pod_addresses = tuple(map(str, self._network.addresses))
+                return
+            except (LookupError, OSError) as error:
+                message = f"Failed to create pod sandbox: {error}"
+                self._node.events.record(self.pod, "FailedCreatePodSandBox", message, warning=True)
+            await self._unless_ending(asyncio.sleep(ATTACH_RETRY))
+
+    async def _unless_ending(self, work: Awaitable[None]) -> None:
+        tasks = {asyncio.ensure_future(work), asyncio.ensure_future(self._ending.wait())}
+        done, rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in rest:
+            task.cancel()
+        for task in done:
+            task.result()
+
+    async def _end_containers(self, life: asyncio.Task[None]) -> None:
+        for container in self.containers:
+            if container.state.running:
+                self._node.events.record(
+                    self.pod, "Killing", f"Stopping container {container.name}", container=container.name
+                )
+            container.terminate()
+        while not life.done():
+            self._hurried.clear()
+            remaining = self._deadline - asyncio.get_running_loop().time()
+            if remaining <= 0:
+                break
+            hurried = asyncio.ensure_future(self._hurried.wait())
+            await asyncio.wait({life, hurried}, timeout=remaining, return_when=asyncio.FIRST_COMPLETED)
+            hurried.cancel()
+        for container in self.containers:
+            container.kill()
+        await asyncio.wait({life})
+
+    async def _tear_down(self) -> None:
+        network, self._network = self._network, None
+        if network is not None:
+            await self._node.network.detach(network)
+        shutil.rmtree(self._volumes, ignore_errors=True)
+
+    def _publish(self) -> None:
+        reason, message = self._failed
+        state = PodState(
+            self._started,
+            self._host_addresses,
+            self._addresses,
+            [container.state for container in self.containers],
+            reason,
+            message,
+            failed=bool(reason),
+        )
+
+        def change(obj: Obj) -> None:
+            if obj["metadata"]["uid"] == self.uid:
+                with_status(obj, state)
+
+        meta = self.pod["metadata"]
+        changed = self._node.store.modify("pods", meta["namespace"], meta["name"], change)
+        if changed is not None and changed["metadata"]["uid"] == self.uid:
+            self.pod = changed

@@ -8,9 +8,10 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 from probe.cli.sandbox import add_cluster_arguments, cluster_options
 from probe.model.errors import CniProbeError, UsageError
@@ -83,7 +84,7 @@ async def _run(args: argparse.Namespace, scenarios: list[Scenario]) -> RunRecord
             progress.see(event)
 
         started = time.monotonic()
-        interrupted = await _until_interrupted(lambda: _measure(args, scenarios, emit))
+        interrupted = await _until_interrupted(_measure(args, scenarios, emit))
         emit(
             RunDone(
                 finished=datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -94,9 +95,9 @@ async def _run(args: argparse.Namespace, scenarios: list[Scenario]) -> RunRecord
     return recorder.record()
 
 
-async def _until_interrupted(work: Callable[[], object]) -> bool:
+async def _until_interrupted(work: Coroutine[Any, Any, None]) -> bool:
     """Do ``work``; SIGINT and SIGTERM cancel it once (cleaning up goes on). Returns whether that happened."""
-    task = asyncio.ensure_future(work())  # type: ignore[arg-type]
+    task = asyncio.create_task(work)
     interrupted = False
 
     def interrupt() -> None:

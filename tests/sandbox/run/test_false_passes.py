@@ -1,0 +1,104 @@
+"""Everything that peers mistake for "blocked": here it is inconclusive, and never a pass."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from probe.model.cell import ExitCode, Verdict
+from probe.model.events import BaselineDone, FleetReady, RoundDone, StepStarted
+
+pytestmark = pytest.mark.sandbox
+
+DENIED = "shop/client -> shop/server 80/TCP"
+
+
+async def test_without_interference_the_scenario_passes(run_it: Any, two_pods: Path, cells: Any) -> None:
+    record = await run_it(two_pods)
+    assert record.exit_code == ExitCode.PASSED, record.problems
+    assert cells(record, "closed")[DENIED].verdict is Verdict.PASS
+    assert set(record.counts) == {Verdict.PASS}
+
+
+async def test_a_dead_responder_is_inconclusive(run_it: Any, two_pods: Path, cluster: Any, cells: Any) -> None:
+    def kill_server(event: Any) -> None:
+        if isinstance(event, BaselineDone):
+            cluster.signal_agent("shop/server", signal.SIGSTOP)
+
+    record = await run_it(two_pods, hook=kill_server)
+    assert record.exit_code == ExitCode.HARNESS
+    assert cells(record, "closed")[DENIED].verdict is Verdict.INCONCLUSIVE
+    assert "not proven alive" in cells(record, "closed")[DENIED].reason
+
+
+async def test_an_agent_killed_in_mid_step_is_inconclusive(
+    run_it: Any, two_pods: Path, cluster: Any, cells: Any
+) -> None:
+    killed = False
+
+    def kill_client(event: Any) -> None:
+        nonlocal killed
+        if isinstance(event, RoundDone) and event.step == "closed" and not killed:
+            killed = True
+            cluster.signal_agent("shop/client", signal.SIGKILL)
+
+    record = await run_it(two_pods, hook=kill_client)
+    assert killed
+    assert record.exit_code == ExitCode.HARNESS
+    assert cells(record, "closed")[DENIED].verdict is Verdict.INCONCLUSIVE
+    assert cells(record, "open")[DENIED].verdict is Verdict.PASS
+
+
+async def test_a_responder_killed_in_mid_step_is_inconclusive(
+    run_it: Any, two_pods: Path, cluster: Any, cells: Any
+) -> None:
+    def kill_server(event: Any) -> None:
+        if isinstance(event, StepStarted) and event.name == "closed":
+            cluster.signal_agent("shop/server", signal.SIGKILL)
+
+    record = await run_it(two_pods, hook=kill_server)
+    assert record.exit_code == ExitCode.HARNESS
+    assert cells(record, "closed")[DENIED].verdict is Verdict.INCONCLUSIVE
+
+
+async def test_a_pair_that_never_connected_is_inconclusive(
+    run_it: Any, two_pods: Path, cluster: Any, cells: Any
+) -> None:
+    def block(event: Any) -> None:
+        if isinstance(event, FleetReady):
+            cluster.deny_all("shop")
+
+    record = await run_it(two_pods, hook=block)
+    assert record.exit_code == ExitCode.HARNESS
+    assert record.scenarios[0].baseline is not None
+    assert record.scenarios[0].baseline.connected < record.scenarios[0].baseline.cells
+    denied = cells(record, "closed")[DENIED]
+    assert denied.verdict is Verdict.INCONCLUSIVE
+    assert "never connected" in denied.reason
+
+
+async def test_a_pod_deleted_behind_the_runs_back_is_inconclusive(
+    run_it: Any, two_pods: Path, cluster: Any, cells: Any
+) -> None:
+    def delete_server(event: Any) -> None:
+        if isinstance(event, StepStarted) and event.name == "closed":
+            cluster.kubectl("delete", "pod", "-n", cluster.namespaces["shop"], "server", "--wait=true")
+
+    record = await run_it(two_pods, hook=delete_server)
+    assert record.exit_code == ExitCode.HARNESS
+    assert cells(record, "closed")[DENIED].verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("moment", [FleetReady, BaselineDone])
+async def test_nothing_is_left_behind_whatever_happened(
+    run_it: Any, two_pods: Path, cluster: Any, moment: type
+) -> None:
+    def kill(event: Any) -> None:
+        if isinstance(event, moment):
+            cluster.signal_agent("shop/server", signal.SIGKILL)
+
+    await run_it(two_pods, hook=kill)
+    assert cluster.leftovers() == []

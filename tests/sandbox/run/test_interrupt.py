@@ -1,0 +1,60 @@
+"""A run that is cut off: it cleans up, says what was measured, and what SIGKILL leaves `clean` removes."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from probe.model.cell import ExitCode
+
+pytestmark = pytest.mark.sandbox
+
+
+@contextmanager
+def running(cluster: Any, *words: str) -> Iterator[subprocess.Popen[str]]:
+    """A run in a process of its own, handed over once its first step has begun (as its progress says)."""
+    command = [sys.executable, "-m", "probe", "run", "--kubeconfig", str(cluster.kubeconfig), *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr is not None
+            for line in process.stderr:
+                if "closed" in line:
+                    break
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_cleans_up_and_says_what_it_measured(
+    cluster: Any, two_pods: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    out = tmp_path / "run.json"
+    with running(cluster, str(two_pods), "-o", f"json={out}") as process:
+        process.send_signal(number)
+        process.communicate(timeout=60)
+        assert process.returncode == ExitCode.INTERRUPTED
+    record = json.loads(out.read_text())
+    assert record["interrupted"]
+    assert record["scenarios"][0]["steps"][0]["name"] == "open"
+    assert {cell["verdict"] for cell in record["scenarios"][0]["steps"][0]["cells"]} == {"pass"}
+    assert cluster.leftovers() == []
+
+
+def test_clean_removes_what_a_killed_run_left(cluster: Any, two_pods: Path) -> None:
+    with running(cluster, str(two_pods)) as process:
+        process.send_signal(signal.SIGKILL)
+        process.wait(timeout=10)
+    assert cluster.leftovers() != []
+    command = [sys.executable, "-m", "probe", "clean", "--kubeconfig", str(cluster.kubeconfig)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert cluster.leftovers() == []

@@ -1,0 +1,60 @@
+"""The shipped scenarios: all pass where policies are enforced, and none hides that they are not."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from junitparser import JUnitXml
+
+from probe.model.cell import ExitCode
+from probe.report.run_record import record_schema
+
+pytestmark = pytest.mark.sandbox
+
+SCENARIOS = Path(__file__).parents[3] / "scenarios"
+
+
+def run_command(kubeconfig: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "probe", "run", "--quiet", "--kubeconfig", str(kubeconfig), *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+
+
+def test_the_seeds_pass_and_their_outputs_are_valid(sandbox: Any, tmp_path: Path) -> None:
+    record_file, junit_file = tmp_path / "run.json", tmp_path / "junit.xml"
+    outputs = ("-o", "table", "-o", f"json={record_file}", "-o", f"junit={junit_file}")
+    done = run_command(sandbox.kubeconfig, str(SCENARIOS / "seeds"), *outputs)
+    assert done.returncode == ExitCode.PASSED, done.stdout + done.stderr
+    record = json.loads(record_file.read_text())
+    jsonschema.validate(record, record_schema())
+    assert set(record["counts"]) <= {"pass", "undefined"}
+    assert record["counts"]["pass"] > 100
+    suites = JUnitXml.fromfile(str(junit_file))
+    assert (suites.failures, suites.errors) == (0, 0)
+
+
+def test_a_cluster_that_enforces_nothing_leaks_every_denied_cell_and_nothing_else_is_wrong(
+    unenforced_sandbox: Any, tmp_path: Path
+) -> None:
+    record_file = tmp_path / "run.json"
+    done = run_command(unenforced_sandbox.kubeconfig, str(SCENARIOS / "seeds"), "-o", f"json={record_file}")
+    assert done.returncode == ExitCode.MISMATCH, done.stdout + done.stderr
+    denied = 0
+    for scenario in json.loads(record_file.read_text())["scenarios"]:
+        for step in scenario["steps"]:
+            for cell in step["cells"]:
+                expected_denial = cell["expected"] in ("deny", "drop", "reject")
+                denied += expected_denial
+                wanted = "leak" if expected_denial else ("undefined" if cell["expected"] == "either" else "pass")
+                assert cell["verdict"] == wanted, cell
+    assert denied > 20
+
+
+def test_the_smoke_scenario_passes(sandbox: Any) -> None:
+    done = run_command(sandbox.kubeconfig, str(SCENARIOS / "smoke"))
+    assert done.returncode == ExitCode.PASSED, done.stdout + done.stderr

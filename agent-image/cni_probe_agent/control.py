@@ -22,6 +22,7 @@ from .session import BadFrame, Session
 from .stream import Stream
 
 VERSION: Final = 1
+MAX_NONCES: Final = 8192  # their receipts fit a line
 MAX_STREAMS: Final = 64
 MAX_SESSIONS: Final = 32
 
@@ -144,6 +145,8 @@ class Control:
         nonces = frame.get("nonces")
         if not isinstance(nonces, list) or not all(isinstance(nonce, str) for nonce in nonces):
             raise BadFrame("nonces: a list of strings")
+        if len(nonces) > MAX_NONCES:
+            raise BadFrame(f"nonces: at most {MAX_NONCES}")
         found = self._receipts.find(nonces)
         session.emit(
             {"op": "receipts", "id": _text(frame, "id"), "found": found, "overwritten": self._receipts.overwritten}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 
 from probe.model.cell import Family
@@ -46,11 +47,12 @@ def united(blocks: Iterable[BlockPeer], family: Family) -> list[Network]:
     return [*collapse_addresses(v4), *collapse_addresses(v6)]
 
 
-def _without(block: Network, excepts: Iterable[Network]) -> list[Network]:
+@lru_cache(maxsize=4096)  # pure, and the slowest part of compiling: the same blocks come back with every change
+def _without(block: Network, excepts: tuple[Network, ...]) -> tuple[Network, ...]:
     remaining = [block]
     for taken in excepts:
         remaining = [piece for network in remaining for piece in _subtract(network, taken)]
-    return remaining
+    return tuple(remaining)
 
 
 def _subtract(network: Network, taken: Network) -> list[Network]:

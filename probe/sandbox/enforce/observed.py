@@ -1,0 +1,70 @@
+"""The API objects that enforcement follows, each as last seen, read once a change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from probe.sandbox.enforce.read import Obj, read_pod, read_policy, read_services
+from probe.sandbox.enforce.view import ClusterView, Pod, Policy, Service
+
+RESOURCES = ("namespaces", "pods", "networkpolicies", "services", "endpointslices")
+"""Resources of the store, in an order in which an object's surroundings come first."""
+
+Key = tuple[str, str]
+
+
+class Observed:
+    """Objects in, view out. Nothing here remembers what an object was before."""
+
+    def __init__(self) -> None:
+        self._namespaces: dict[str, dict[str, str]] = {}
+        self._pods: dict[Key, Pod] = {}
+        self._policies: dict[Key, Policy] = {}
+        self._services: dict[Key, Obj] = {}
+        self._slices: dict[Key, Obj] = {}
+        self._translations: tuple[Service, ...] | None = None
+
+    def put(self, resource: str, obj: dict[str, Any]) -> None:
+        """An object exists, or has changed. Raises SandboxError when it cannot be read."""
+        key = _key(obj)
+        match resource:
+            case "namespaces":
+                self._namespaces[key[1]] = obj["metadata"].get("labels") or {}
+            case "pods":
+                self._pods[key] = read_pod(obj)
+            case "networkpolicies":
+                self._policies[key] = read_policy(obj)
+            case "services" | "endpointslices":
+                (self._services if resource == "services" else self._slices)[key] = obj
+                self._translations = None
+
+    def drop(self, resource: str, obj: dict[str, Any]) -> None:
+        """An object is gone."""
+        key = _key(obj)
+        match resource:
+            case "namespaces":
+                self._namespaces.pop(key[1], None)
+            case "pods":
+                self._pods.pop(key, None)
+            case "networkpolicies":
+                self._policies.pop(key, None)
+            case "services" | "endpointslices":
+                (self._services if resource == "services" else self._slices).pop(key, None)
+                self._translations = None
+
+    @property
+    def view(self) -> ClusterView:
+        """Everything as it is now; policies in order of their names, so that equal clusters compile equally."""
+        if self._translations is None:
+            self._translations = read_services(self._services.values(), self._slices.values())
+        return ClusterView(
+            pods=tuple(self._pods.values()),
+            namespaces=dict(self._namespaces),
+            policies=tuple(self._policies[key] for key in sorted(self._policies)),
+            services=self._translations,
+        )
+
+
+def _key(obj: dict[str, Any]) -> Key:
+    meta = obj["metadata"]
+    return meta.get("namespace") or "", meta["name"]

@@ -90,12 +90,15 @@ class Store:
         """Store a copy with identity (uid, creationTimestamp, resourceVersion). Raises AlreadyExists."""
         new = clone(obj)
         meta = new.setdefault("metadata", {})
-        space = self._objects.setdefault(resource, {}).setdefault(meta.get("namespace") or "", {})
-        if meta["name"] in space:
-            raise AlreadyExists(resource, meta["name"])
+        self.check_free(resource, meta.get("namespace"), meta["name"])
         meta["uid"] = str(uuid.uuid4())
         meta["creationTimestamp"] = timestamp()
         return self._commit("ADDED", resource, new, None)
+
+    def check_free(self, resource: str, namespace: str | None, name: str) -> None:
+        """Raise AlreadyExists if the name is taken."""
+        if self.find(resource, namespace, name) is not None:
+            raise AlreadyExists(resource, name)
 
     def replace(self, resource: str, obj: Obj) -> Obj:
         """Store a copy in place of the object of that name; its resourceVersion and uid, if stated, must still hold.
@@ -216,7 +219,7 @@ class Store:
         self._revision += 1
         meta = new["metadata"]
         meta["resourceVersion"] = str(self._revision)
-        space = self._objects[resource][meta.get("namespace") or ""]
+        space = self._objects.setdefault(resource, {}).setdefault(meta.get("namespace") or "", {})
         if kind == "DELETED":
             del space[meta["name"]]
         else:

@@ -86,7 +86,7 @@ class Recorder:
             return self._done.finished, self._done.seconds
         now = self._now()
         started = datetime.fromisoformat(self._started.started) if self._started else now
-        return now.isoformat(timespec="milliseconds").replace("+00:00", "Z"), (now - started).total_seconds()
+        return now.isoformat(timespec="milliseconds"), (now - started).total_seconds()
 
     def _missing_scenarios(self) -> list[str]:
         announced = self._started.scenarios if self._started else 0

@@ -45,6 +45,13 @@ def judge(expected: Expectation, outcome: Outcome | None) -> Verdict:
     return Verdict.PASS if expected in (Expectation.DENY, dropped_or_rejected) else Verdict.WRONG_DENIAL
 
 
+def reason_of(expected: Expectation, outcome: Outcome) -> str:
+    """A reason as the engine words it."""
+    if expected is Expectation.EITHER:
+        return f"the API leaves it open; seen: {outcome}"
+    return f"expected {expected}, but {'it connected' if outcome is Outcome.CONNECTED else outcome}"
+
+
 class Build:
     """Builders of records; every argument has a default that a healthy run would show."""
 
@@ -72,7 +79,7 @@ class Build:
             expected=want,
             outcome=seen,
             verdict=Verdict(verdict),
-            reason="" if verdict is Verdict.PASS else f"expected {want}, observed {seen}",
+            reason="" if verdict is Verdict.PASS else reason_of(want, seen),
             latency=0.0008 if seen is Outcome.CONNECTED else 0.4,
             attempts=2,
             matched_after=0.12 if verdict is Verdict.PASS else None,
@@ -114,7 +121,7 @@ class Build:
             changes=["apply networkpolicy/production/frontend-policy"],
             acknowledged="2026-11-20T10:00:01Z",
             change_seconds=0.02,
-            converge_seconds=0.12,
+            converge_seconds=None if any(cell.verdict.is_mismatch for cell in cells) else 0.12,
             confirm_seconds=1.5,
             seconds=1.7,
             cells=cells,

@@ -1,0 +1,90 @@
+"""The answer of a run, one sentence first, and what its exit code means."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from probe.model.cell import ExitCode, Verdict
+from probe.model.record import CellRecord, RunRecord
+from probe.report.explain import label
+from probe.report.findings import count_words
+from probe.report.problems import troubles
+from probe.report.render import RenderOptions
+from probe.report.text import Paint, duration, one_line, plural, safe, wrapped
+
+_NOUNS = {
+    Verdict.LEAK: ("leak", "leaks"),
+    Verdict.BLOCKED: ("blocked cell", "blocked cells"),
+    Verdict.MISROUTED: ("misrouted cell", "misrouted cells"),
+    Verdict.WRONG_DENIAL: ("wrong denial", "wrong denials"),
+}
+_VERBS = {
+    Verdict.LEAK: "reached",
+    Verdict.BLOCKED: "did not reach",
+    Verdict.MISROUTED: "reached somebody else instead of",
+    Verdict.WRONG_DENIAL: "was denied in the wrong way by",
+}
+_MEANINGS = {
+    ExitCode.PASSED: "every cell that could be judged did what was expected",
+    ExitCode.MISMATCH: "the cluster did something else than expected",
+    ExitCode.USAGE: "the command line or a scenario is wrong",
+    ExitCode.HARNESS: "not everything could be measured; this proves nothing about what is missing",
+    ExitCode.INTERRUPTED: "interrupted; this is what was measured until then",
+}
+
+
+def meaning(code: int) -> str:
+    """What an exit code says."""
+    return _MEANINGS.get(ExitCode(code), "") if code in set(ExitCode) else "unknown"
+
+
+def headline(record: RunRecord) -> str:
+    """The run in one sentence."""
+    cells, steps = sum(record.counts.values()), sum(len(scenario.steps) for scenario in record.scenarios)
+    measured = f"{plural(cells, 'cell')} in {plural(steps, 'step')}"
+    mismatches = [cell for cell in _cells(record) if cell.verdict.is_mismatch]
+    if mismatches:
+        said = _mismatch_words(mismatches)
+        return f"INTERRUPTED, and {said}" if record.interrupted else f"FAIL {said}"
+    if record.interrupted:
+        return f"INTERRUPTED after {measured}"
+    if record.exit_code == ExitCode.PASSED:
+        left = record.counts | {Verdict.PASS: 0}
+        but = f" ({count_words(left)} beside them)" if any(left.values()) else ""
+        return f"PASS {plural(record.counts.get(Verdict.PASS, 0), 'cell')} in {plural(steps, 'step')}{but}"
+    if doubtful := record.counts.get(Verdict.INCONCLUSIVE, 0):
+        return f"INCONCLUSIVE {doubtful} of {measured}"
+    if not record.counts.get(Verdict.PASS):
+        return "INCONCLUSIVE: not one cell was proven"
+    return f"INCONCLUSIVE: {measured} measured, but {plural(sum(1 for _ in troubles(record)), 'problem')} seen"
+
+
+def summary_lines(record: RunRecord, options: RenderOptions) -> list[str]:
+    """Answer, problems, counts, time, files and the exit code's meaning."""
+    paint = Paint(options.colour)
+    colour = {ExitCode.PASSED: "green", ExitCode.MISMATCH: "red"}.get(ExitCode(record.exit_code), "yellow")
+    lines = [paint(line, colour) for line in wrapped(headline(record), options.width, hanging="  ")]
+    for trouble in troubles(record):
+        lines += [paint(line, "yellow") for line in wrapped(f"! {one_line(str(trouble))}", options.width, "  ", "    ")]
+    where = f"run {safe(record.run)} on {safe(record.cluster.server)} ({safe(record.cluster.version)})"
+    lines += wrapped(f"{count_words(record.counts)}; {duration(record.seconds)}; {where}", options.width, "  ", "  ")
+    lines += [f"  written: {safe(file)}" for file in options.files]
+    lines += wrapped(f"exit code {record.exit_code}: {meaning(record.exit_code)}", options.width, "  ", "  ")
+    return lines
+
+
+def _cells(record: RunRecord) -> list[CellRecord]:
+    return [cell for scenario in record.scenarios for step in scenario.steps for cell in step.cells]
+
+
+def _mismatch_words(cells: list[CellRecord]) -> str:
+    """``2 leaks, 1 blocked cell: development/backend reached production/frontend on 443/TCP and 1 more``."""
+    counts = Counter(cell.verdict for cell in cells)
+    kinds = ", ".join(
+        f"{counts[verdict]} {_NOUNS[verdict][counts[verdict] > 1]}" for verdict in _NOUNS if counts[verdict]
+    )
+    worst = min(cells, key=lambda cell: list(_NOUNS).index(cell.verdict))
+    source, _, destination = label(worst).partition(" -> ")
+    target, _, port = destination.rpartition(f" {worst.port}/{worst.protocol}")
+    first = f"{source} {_VERBS[worst.verdict]} {target} on {worst.port}/{worst.protocol}{port}"
+    return f"{kinds}: {first}" + (f", and {len(cells) - 1} more" if len(cells) > 1 else "")

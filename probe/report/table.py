@@ -1,0 +1,151 @@
+"""The ``table`` format: for people at a terminal. Each step's matrices, then every deviation explained.
+
+Where all is as expected one matrix says it; expected and observed stand next to each other only where they
+differ. The answer comes last, because that is where a terminal stops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from probe.model.cell import Verdict
+from probe.model.record import CellRecord, RunRecord, ScenarioRecord, StepRecord
+from probe.model.scenario import EXTERNAL
+from probe.report.explain import label
+from probe.report.findings import Finding, count_words, findings, names_by_uid
+from probe.report.fold import count_cells
+from probe.report.matrix import matrices
+from probe.report.picture import picture
+from probe.report.problems import scenario_troubles
+from probe.report.render import RenderOptions
+from probe.report.summary import summary_lines
+from probe.report.text import Paint, command, duration, one_line, plural, safe, wrapped
+
+MAX_FINDINGS = 20
+MAX_PAIRS = 8
+
+
+def render(record: RunRecord, options: RenderOptions) -> str:
+    """The whole run, scenario by scenario, and its summary."""
+    names = names_by_uid(record)
+    lines: list[str] = []
+    for scenario in record.scenarios:
+        lines += _Page(options, names).scenario(scenario)
+    return "\n".join([*lines, *summary_lines(record, options)]) + "\n"
+
+
+class _Page:
+    """Writes scenarios and steps within a width."""
+
+    def __init__(self, options: RenderOptions, names: Mapping[str, str]) -> None:
+        self._width = options.width
+        self._paint = Paint(options.colour)
+        self._names = names
+
+    def scenario(self, scenario: ScenarioRecord) -> list[str]:
+        """Heading, fleet, baseline, steps."""
+        heading = safe(f"{scenario.name}  ({scenario.file})")
+        lines = [self._paint(line, "bold") for line in wrapped(heading, self._width)]
+        lines.append("=" * min(self._width, max(map(len, wrapped(heading, self._width)), default=0)))
+        lines += self._wrap(scenario.description) + self._wrap(_fleet(scenario))
+        if scenario.baseline and scenario.baseline.failed:
+            lines += self._wrap("never connected in the baseline: " + "; ".join(scenario.baseline.failed[:MAX_PAIRS]))
+        for trouble in scenario_troubles(scenario):
+            where = f"{trouble.step}: " if trouble.step else ""
+            lines += [self._paint(line, "yellow") for line in self._wrap(f"! {where}{trouble.message}")]
+        for number, step in enumerate(scenario.steps, 1):
+            lines += ["", *self.step(step, f"step {number} of {len(scenario.steps)}")]
+        return [*lines, ""]
+
+    def step(self, step: StepRecord, place: str) -> list[str]:
+        """Heading, changes, the verdict in words, matrices, findings."""
+        lines = [self._paint(line, "bold") for line in self._wrap(f"{place}: {step.name}")]
+        lines += self._wrap(step.description, "  ")
+        for change in step.changes:
+            lines += self._wrap(change, "  + ", "    ")
+        lines += self._verdict(step)
+        found = matrices(step.cells)
+        for matrix in found:
+            title = " and ".join(matrix.titles) if len(found) > 1 or matrix.titles != ("IPv4",) else ""
+            drawn = [f"  {line}".rstrip() for line in picture(matrix, self._width - 2, self._paint)]
+            lines += ["", *self._wrap(title, "  "), *drawn]
+        return lines + self._findings(step)
+
+    def _verdict(self, step: StepRecord) -> list[str]:
+        counts = count_cells(step.cells)
+        word, colour = _word(step, counts)
+        first, *rest = self._wrap(f"{word} {_timing(step, counts)}", "  ", "        ")
+        return [first.replace(word, self._paint(word, colour), 1), *rest]
+
+    def _findings(self, step: StepRecord) -> list[str]:
+        found = findings(step.cells)
+        lines: list[str] = []
+        for finding in found[:MAX_FINDINGS]:
+            lines += ["", *self._finding(finding)]
+        if len(found) > MAX_FINDINGS:
+            rest = sum(len(finding.cells) for finding in found[MAX_FINDINGS:])
+            lines += ["", f"  and {plural(rest, 'cell')} more (see -o wide or -o json)"]
+        return lines
+
+    def _finding(self, finding: Finding) -> list[str]:
+        word = finding.verdict.value.upper()
+        pairs = finding.pairs
+        colour = "red" if finding.verdict.is_mismatch else "yellow"
+        lines = self._wrap(f"{word} {pairs[0]}", "  ", "      ")
+        lines[0] = lines[0].replace(word, self._paint(word, colour), 1)
+        for pair in pairs[1:MAX_PAIRS]:
+            lines += self._wrap(pair, " " * (len(word) + 3), "      ")
+        if len(pairs) > MAX_PAIRS:
+            lines.append(f"{' ' * (len(word) + 3)}and {plural(len(pairs) - MAX_PAIRS, 'pair')} more")
+        for sentence in finding.lines(self._names):
+            lines += self._wrap(sentence, "    ", "      ")
+        repeat = finding.cells[0].repeat
+        if repeat and finding.verdict not in (Verdict.UNSUPPORTED, Verdict.UNDEFINED):
+            lines += [self._paint(line, "dim") for line in command(repeat, self._width, "    ")]
+        return lines
+
+    def _wrap(self, text: str, indent: str = "", hanging: str | None = None) -> list[str]:
+        return wrapped(one_line(text), self._width, indent, hanging)
+
+
+def _fleet(scenario: ScenarioRecord) -> str:
+    externals = sum(pod.id.startswith(f"{EXTERNAL}/") for pod in scenario.pods)
+    nodes = len({pod.node for pod in scenario.pods if pod.node})
+    text = plural(len(scenario.pods) - externals, "pod")
+    if nodes:
+        text += f" on {plural(nodes, 'node')}"
+    if externals:
+        text += f" and {plural(externals, 'external endpoint')}"
+    if scenario.deploy_seconds:
+        text += f", ready in {duration(scenario.deploy_seconds)}"
+    if baseline := scenario.baseline:
+        text += f"; baseline: {baseline.connected} of {plural(baseline.cells, 'cell')} connected"
+        text += f" in {duration(baseline.seconds)}"
+    return text
+
+
+def _word(step: StepRecord, counts: Mapping[Verdict, int]) -> tuple[str, str]:
+    """The step in one word, and its colour."""
+    if any(verdict.is_mismatch for verdict in counts):
+        return "FAIL", "red"
+    if Verdict.INCONCLUSIVE in counts or step.problems or not step.completed or Verdict.PASS not in counts:
+        return "INCONCLUSIVE", "yellow"
+    return "PASS", "green"
+
+
+def _timing(step: StepRecord, counts: Mapping[Verdict, int]) -> str:
+    """The step's cells, how long the cluster took, for how long the result held, and which cell was last."""
+    cells = f"{plural(len(step.cells), 'cell')}" if set(counts) == {Verdict.PASS} else f"{count_words(counts)};"
+    if not step.completed:
+        return f"{cells} not completed after {duration(step.seconds)}"
+    if any(verdict.is_mismatch or verdict is Verdict.INCONCLUSIVE for verdict in counts):
+        if step.converge_seconds is None:
+            return f"{cells} never all as expected within {duration(step.seconds)}"
+        return f"{cells} all matched once, {duration(step.converge_seconds)} after the change, but that is no proof"
+    matched = [cell for cell in step.cells if cell.matched_after is not None]
+    slowest: CellRecord | None = max(matched, key=lambda cell: cell.matched_after or 0.0, default=None)
+    held = f"held for {duration(step.confirm_seconds)}"
+    if not step.changes or slowest is None or slowest.matched_after is None:
+        return f"{cells} as expected, {held}"
+    after = duration(slowest.matched_after)
+    return f"{cells} as expected {after} after the change, {held}; slowest {label(slowest)}"

@@ -1,0 +1,200 @@
+"""The table: which symbol stands where, what fits a width, and what is said about deviations."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from probe.model.cell import Family, Verdict
+from probe.model.record import CellRecord, RunRecord
+from probe.report.render import RenderOptions
+from probe.report.table import render
+
+PLAIN = RenderOptions(width=80)
+
+
+def rows(text: str) -> dict[str, list[str]]:
+    """The matrices' rows as symbols, by the source's name; what stands side by side comes one after the other."""
+    found: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        words = line.split()
+        if line.startswith("  ") and words and words[0].isdigit():
+            words = words[1:]
+        if len(words) > 1 and "/" in words[0] and all(re.fullmatch(r"[.XDRLBMW!?_~-]+", word) for word in words[1:]):
+            found.setdefault(words[0], []).extend(words[1:])
+    return found
+
+
+def one_allowed(cell: CellRecord) -> dict[str, Any] | None:
+    """Default deny to x/a; only y/b comes through, and only on 80/TCP."""
+    if cell.destination != "x/a" or cell.source == "x/a":
+        return None
+    return None if (cell.source, cell.port, cell.protocol) == ("y/b", 80, "TCP") else {"expected": "deny"}
+
+
+def test_a_step_that_passes_shows_one_matrix_of_what_was_seen(green: RunRecord) -> None:
+    text = render(green, PLAIN)
+    _, second = text.split("step 2 of 2")
+    assert rows(second) == {
+        "production/frontend": [".", ".", "."],
+        "production/backend": [".XX", ".", "."],
+        "development/backend": ["X", ".", "."],
+    }
+    assert second.count("observed = expected") == 1
+    assert "ports: 80/TCP 443/TCP 53/UDP" in second
+    assert ". connected  X no answer" in second
+    assert "+ apply networkpolicy/production/frontend-policy" in second
+    assert "PASS 27 cells as expected 120 ms after the change, held for 1.5 s; slowest" in second
+
+
+def test_the_end_is_the_answer_the_counts_and_the_exit_codes_meaning(green: RunRecord) -> None:
+    text = render(green, replace(PLAIN, files=("run.json",)))
+    ending = text[text.index("PASS 54 cells in 2 steps") :].splitlines()
+    assert ending[1].startswith("  54 pass; 12.3 s; run ab12cd")
+    assert ending[2] == "  written: run.json"
+    assert ending[3] == "  exit code 0: every cell that could be judged did what was expected"
+
+
+def test_where_a_step_deviates_expected_and_observed_stand_beside_each_other(build: Any, nine_pods: Any) -> None:
+    def leaky(cell: CellRecord) -> dict[str, Any] | None:
+        special = one_allowed(cell)
+        return special | {"outcome": "connected"} if special and cell.source == "z/c" and cell.port == 81 else special
+
+    cells = build.mesh(nine_pods, ("80/TCP", "81/TCP"), leaky)
+    text = render(build.run(build.scenario(build.step(cells))), PLAIN)
+    assert rows(text)["z/c"] == ["X", *["."] * 8, "XL", *["."] * 8]
+    assert rows(text)["y/b"] == [".X", *["."] * 8, ".X", *["."] * 8]
+    assert "L LEAK" in text
+    assert text[text.rindex("FAIL") :].startswith("FAIL 1 leak: z/c reached x/a on 81/TCP\n")
+
+
+@pytest.mark.parametrize("colour", [False, True])
+def test_nine_pods_on_four_ports_fit_80_columns(build: Any, nine_pods: Any, four_ports: Any, colour: bool) -> None:
+    long_names = [f"{namespace}-of-team-shop/database-{pod}" for namespace in ("one", "two", "six") for pod in "abc"]
+    for pods in (nine_pods, long_names):
+
+        def mixed(cell: CellRecord, pods: Any = pods) -> dict[str, Any] | None:
+            if cell.protocol == "TCP" and cell.destination == pods[2]:
+                return {"expected": "deny", "outcome": "connected" if cell.port == 81 else "refused"}
+            return {"expected": "deny"} if cell.port == 81 and pods.index(cell.source) % 2 else None
+
+        record = build.run(build.scenario(build.step(build.mesh(pods, four_ports, mixed))))
+        text = re.sub(r"\x1b\[[0-9;]*m", "", render(record, RenderOptions(80, colour)))
+        assert len(rows(text)) == 9
+        too_long = [line for line in text.splitlines() if len(line) > 80 and not line.lstrip().startswith("kubectl")]
+        assert too_long == []
+
+
+@pytest.mark.parametrize(("namespaces", "pods"), [(3, 20), (2, 50), (60, 1), (1, 100)])
+@pytest.mark.parametrize("leaks", [0, 1])
+def test_a_large_fleet_is_folded_and_never_wider_than_the_terminal(
+    build: Any, namespaces: int, pods: int, leaks: int
+) -> None:
+    fleet = [f"team-{namespace}/pod-{pod}" for namespace in range(namespaces) for pod in range(pods)]
+
+    def leaky(cell: CellRecord) -> dict[str, Any] | None:
+        if leaks and (cell.source, cell.destination) == (fleet[7], fleet[-1]):
+            return {"expected": "deny", "outcome": "connected"}
+        return None
+
+    text = render(build.run(build.scenario(build.step(build.mesh(fleet, seen=leaky)))), PLAIN)
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("kubectl")]
+    assert max(map(len, lines)) <= 80
+    assert len(lines) < 60
+    if leaks:
+        assert rows(text)[fleet[7]] == ["X", "L"]
+        assert f"LEAK {fleet[7]} -> {fleet[-1]} 80/TCP" in text
+    elif namespaces < 10:
+        assert re.search(r"^  team-0 +\.", text, re.MULTILINE)
+
+
+def test_every_deviation_is_explained_with_its_evidence(red: RunRecord) -> None:
+    text = render(red, PLAIN)
+    block = text[text.index("LEAK development/backend -> production/frontend 443/TCP") :].split("\n\n")[0]
+    assert "expected deny, but it connected" in block
+    assert "observed connected in 0.8 ms; 2 attempts, all connected" in block
+    assert "from 10.244.0.5 on node-1 to 10.244.1.3 on node-2" in block
+    assert "the request arrived, from 10.244.0.5:40312" in block
+    assert block.endswith(
+        "    kubectl exec -n cp-ab12cd-development backend -c agent -- \\\n"
+        "        python3 -m cni_probe_agent dial 10.244.1.3 443/TCP --timeout 1.5"
+    )
+    for word in ("BLOCKED", "MISROUTED", "WRONG-DENIAL", "INCONCLUSIVE", "UNSUPPORTED", "UNDEFINED"):
+        assert f"  {word} production/" in text
+    assert "the agent of production/worker was lost: stream closed, exit code 137" in text
+
+
+def test_symbols_tell_verdicts_apart_without_colour(red: RunRecord) -> None:
+    found = rows(render(red, PLAIN))
+    assert found["production/backend"] == [".", ".BM_"]
+    assert found["development/backend"] == ["X", "L"]
+    assert found["production/worker"] == ["RX_.", "?", "W!_-", "?"]
+
+
+def test_one_cause_is_told_once(build: Any) -> None:
+    lost = {"outcome": "agent-error", "reason": "the agent of z/c was lost"}
+    cells = [build.cell("z/c", f"x/{name}", port, **lost) for name in "abcdefghijkl" for port in ("80/TCP", "81/TCP")]
+    text = render(build.run(build.scenario(build.step(cells))), PLAIN)
+    assert text.count("the agent of z/c was lost") == 1
+    assert "z/c -> x/a 80/TCP 81/TCP\n" in text
+    assert "and 4 pairs more" in text
+
+
+def test_only_the_first_twenty_findings_are_told(build: Any) -> None:
+    cells = [build.cell(f"x/p{number}", "y/a", expected="deny", outcome="connected") for number in range(25)]
+    text = render(build.run(build.scenario(build.step(cells))), PLAIN)
+    assert text.count("  LEAK x/") == 20
+    assert "and 5 cells more (see -o wide or -o json)" in text
+
+
+def test_families_that_look_alike_share_one_matrix(build: Any, nine_pods: Any) -> None:
+    four = build.mesh(nine_pods, seen=one_allowed)
+    six = [replace(cell, family=Family.IPV6) for cell in four]
+    alike = render(build.run(build.scenario(build.step([*four, *six]))), PLAIN)
+    assert alike.count("from \\ to") == 1
+    assert "IPv4 and IPv6\n" in alike
+    six[3] = replace(six[3], verdict=Verdict.BLOCKED)
+    assert render(build.run(build.scenario(build.step([*four, *six]))), PLAIN).count("IPv6\n") >= 1
+
+
+def test_the_addresses_of_an_external_endpoint_are_columns_of_their_own(build: Any) -> None:
+    inside = build.cell("x/a", "external/vault", "443/TCP", address="10.0.12.34")
+    outside = build.cell("x/a", "external/vault", "443/TCP", "deny", address="192.0.2.7")
+    text = render(build.run(build.scenario(build.step([inside, outside]))), PLAIN)
+    assert rows(text)["x/a"] == [".", "X"]
+    assert re.search(r"10\.0\.12\.34 +192\.0\.2\.7", text)
+
+
+def test_problems_and_what_was_not_completed_are_said(build: Any) -> None:
+    step = build.step([build.cell()], completed=False, problems=["the agent\nwas slow"])
+    record = build.run(
+        build.scenario(step, completed=False, problems=["pod x/a: ImagePullBackOff"]), problems=["no API"]
+    )
+    text = render(record, PLAIN)
+    ending = text[text.index("INCONCLUSIVE: 1 cell in 1 step measured, but 5 problems seen") :]
+    for problem in ("! no API", "pod x/a: ImagePullBackOff", "the agent was slow", "the scenario was not completed"):
+        assert problem in ending
+    assert "exit code 3" in ending
+
+
+def test_an_interrupted_run_says_so_first_and_keeps_a_leak_in_sight(green: RunRecord, red: RunRecord) -> None:
+    for record, expected in ((green, "INTERRUPTED after 54 cells in 2 steps"), (red, "INTERRUPTED, and 1 leak")):
+        text = render(replace(record, interrupted=True, exit_code=130), PLAIN)
+        assert expected in text
+        assert "exit code 130: interrupted" in text
+
+
+def test_a_run_without_a_single_cell_is_not_called_a_pass(build: Any) -> None:
+    text = render(build.run(), PLAIN)
+    assert text.startswith("INCONCLUSIVE: not one cell was proven")
+    assert "PASS" not in text
+
+
+def test_colour_only_repeats_what_the_characters_say(red: RunRecord) -> None:
+    plain, coloured = render(red, PLAIN), render(red, replace(PLAIN, colour=True))
+    assert "\x1b" not in plain
+    assert "\x1b[1;31mL\x1b[0m" in coloured
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain

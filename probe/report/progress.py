@@ -1,0 +1,220 @@
+"""Shows on stderr what a run is doing: one living line on a terminal, a few plain lines everywhere else.
+
+Only what is lasting is printed as a line of its own on a terminal (problems, steps that failed): the report repeats
+the rest. stdout is never touched, so that reports can be piped.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Protocol, Self, TextIO
+
+from probe.model.cell import Verdict
+from probe.model.events import (
+    BaselineDone,
+    CleanedUp,
+    Event,
+    FleetReady,
+    PodReady,
+    ProblemSeen,
+    RoundDone,
+    RunDone,
+    RunStarted,
+    ScenarioDone,
+    ScenarioStarted,
+    StepDone,
+    StepStarted,
+)
+from probe.model.record import StepRecord
+from probe.report.findings import count_words
+from probe.report.fold import count_cells
+from probe.report.text import duration, one_line, plural, shortened
+
+
+class Progress:
+    """Context manager; ``see`` takes every event of a run. ``live`` None means: when the stream is a terminal."""
+
+    def __init__(self, stream: TextIO, *, quiet: bool = False, live: bool | None = None) -> None:
+        capable = stream.isatty() and os.environ.get("TERM") != "dumb"
+        self._screen: _Screen = _Plain(stream, quiet)
+        if not quiet and (capable if live is None else live):
+            self._screen = _Live(stream)
+        self._state = _State()
+
+    def __enter__(self) -> Self:
+        self._screen.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._screen.stop()
+
+    def see(self, event: Event) -> None:
+        """Take one event in."""
+        line, lasting = self._state.see(event)
+        if line:
+            self._screen.line(one_line(line), lasting)
+        self._screen.status(self._state.status())
+
+
+class _State:
+    """What a run is doing, as words; knows nothing of screens."""
+
+    def __init__(self) -> None:
+        self._scenarios = self._scenario = self._pods = self._ready = self._steps = 0
+        self._place = ""
+        self._doing = "connecting"
+        self._verdicts: dict[tuple[int, str], Mapping[Verdict, int]] = {}
+
+    def status(self) -> str:
+        """The living line: ``[1/2] frontend-ingress  step 2/3 deny-all: converge, 12 of 324 cells pending``."""
+        parts = [self._place, self._doing, self._failures()]
+        return "  ".join(one_line(part) for part in parts if part)
+
+    def see(self, event: Event) -> tuple[str, bool]:
+        """The line that the event is worth (or none), and whether it is worth one even beside a living line."""
+        match event:
+            case RunStarted():
+                self._scenarios = event.scenarios
+                cluster = event.cluster
+                where = f"{cluster.server} ({cluster.version}, {plural(len(cluster.nodes), 'node')})"
+                return f"run {event.run}: {plural(event.scenarios, 'scenario')} on {where}", False
+            case RoundDone():
+                self._round(event)
+            case PodReady():
+                self._ready += 1
+                self._pods = max(self._pods, self._ready)
+                if self._doing.startswith("pods"):
+                    self._doing = f"pods {self._ready}/{self._pods} ready"
+            case ProblemSeen(message):
+                return f"{self._prefix()}problem: {message}", True
+            case StepDone(record):
+                return self._step_done(record)
+            case CleanedUp(remaining):
+                self._doing = ""
+                return f"not removed yet: {', '.join(remaining)}" if remaining else "", True
+            case RunDone(_, seconds, interrupted):
+                self._doing = ""
+                return f"{'interrupted' if interrupted else 'done'} after {duration(seconds)}", False
+            case _:
+                return self._phase(event), False
+        return "", False
+
+    def _phase(self, event: Event) -> str:
+        """Lines of the phases of a scenario."""
+        match event:
+            case ScenarioStarted():
+                self._scenario += 1
+                self._pods, self._ready, self._steps = event.pods, 0, event.steps
+                self._place = f"[{self._scenario}/{max(self._scenarios, self._scenario)}] {event.name}"
+                self._doing = f"pods 0/{event.pods} ready"
+                return f"{self._prefix()}creating {plural(event.pods, 'pod')}"
+            case FleetReady(seconds):
+                self._doing = "baseline"
+                return f"{self._prefix()}{plural(self._ready, 'pod')} ready in {duration(seconds)}"
+            case BaselineDone(baseline):
+                connected = f"{baseline.connected} of {plural(baseline.cells, 'cell')} connected"
+                return f"{self._prefix()}baseline: {connected} in {duration(baseline.seconds)}"
+            case StepStarted():
+                number = event.index + 1
+                self._doing = f"step {number}/{max(self._steps, number)} {event.name}: changing"
+            case ScenarioDone(_, completed):
+                self._doing = "cleaning up"
+                return "" if completed else f"{self._prefix()}stopped before its end"
+        return ""
+
+    def _round(self, event: RoundDone) -> None:
+        where = self._doing.rpartition(": ")[0] if event.step else ""
+        pending = f"{event.pending} of {plural(event.cells, 'cell')} pending"
+        self._doing = ": ".join(part for part in (where, f"{event.phase}, {pending}") if part)
+
+    def _step_done(self, record: StepRecord) -> tuple[str, bool]:
+        counts = count_cells(record.cells)
+        self._verdicts[self._scenario, record.name] = counts  # a later control may judge the step once more
+        enforced = f" after {duration(record.converge_seconds)}" if record.converge_seconds is not None else ""
+        cut = "" if record.completed else ", not completed"
+        bad = not record.completed or any(_is_bad(verdict) for verdict in counts)
+        return f"{self._prefix()}{record.name}: {count_words(counts)}{enforced}{cut}", bad
+
+    def _failures(self) -> str:
+        bad: dict[Verdict, int] = {}
+        for counts in self._verdicts.values():
+            for verdict, number in counts.items():
+                if _is_bad(verdict):
+                    bad[verdict] = bad.get(verdict, 0) + number
+        return f"({count_words(bad)} so far)" if bad else ""
+
+    def _prefix(self) -> str:
+        return f"{self._place}: " if self._place else ""
+
+
+def _is_bad(verdict: Verdict) -> bool:
+    return verdict.is_mismatch or verdict is Verdict.INCONCLUSIVE
+
+
+class _Screen(Protocol):
+    """Something that shows lines and a status."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def line(self, text: str, lasting: bool) -> None: ...
+
+    def status(self, text: str) -> None: ...
+
+
+class _Plain:
+    """Lines only, one a phase: for logs. Quiet: only problems and what failed."""
+
+    def __init__(self, stream: TextIO, quiet: bool) -> None:
+        self._stream = stream
+        self._quiet = quiet
+
+    def start(self) -> None:
+        pass
+
+    def stop(self) -> None:
+        pass
+
+    def line(self, text: str, lasting: bool) -> None:
+        if lasting or not self._quiet:
+            encoding = self._stream.encoding or "utf-8"
+            self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+            self._stream.flush()
+
+    def status(self, text: str) -> None:
+        pass
+
+
+class _Live:
+    """A spinner with the status; lasting lines scroll above it. Leaves nothing of itself behind."""
+
+    def __init__(self, stream: TextIO) -> None:
+        # Imported here: only a terminal needs rich, and --help must not wait for it.
+        from rich.console import Console
+        from rich.live import Live
+        from rich.spinner import Spinner
+
+        self._console = Console(file=stream, force_terminal=True, highlight=False, markup=False)
+        self._spinner = Spinner("dots" if self._console.encoding.startswith("utf") else "line")
+        # stdout stays what it is, whoever prints there; stderr is shared, so that its lines go above the spinner.
+        self._live = Live(self._spinner, console=self._console, transient=True, redirect_stdout=False)
+
+    def start(self) -> None:
+        self._live.start()
+
+    def stop(self) -> None:
+        self._live.stop()
+
+    def line(self, text: str, lasting: bool) -> None:
+        if lasting:
+            self._console.print(text, style="yellow", soft_wrap=True)
+
+    def status(self, text: str) -> None:
+        from rich.text import Text
+
+        self._spinner.update(text=Text(shortened(text, max(20, self._console.width - 4)), no_wrap=True))

@@ -1,0 +1,171 @@
+"""Progress: a few plain lines in a log, one living line on a terminal, and never a byte on stdout."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from probe.model.cell import Family, Verdict
+from probe.model.events import (
+    BaselineDone,
+    CleanedUp,
+    Event,
+    FleetReady,
+    PodReady,
+    ProblemSeen,
+    RoundDone,
+    RunDone,
+    RunStarted,
+    ScenarioDone,
+    ScenarioStarted,
+    StepDone,
+    StepStarted,
+)
+from probe.model.record import BaselineRecord, ClusterRecord
+from probe.report.progress import Progress
+
+
+def events(build: Any) -> Iterator[Event]:
+    yield RunStarted("ab12cd", "2026-11-20T10:00:00Z", ClusterRecord("https://api", "v1.34", ["n"], [Family.IPV4]), 1)
+    yield ScenarioStarted("seeds\x1b[2J", "s.yaml", "", {}, {}, pods=2, steps=2)
+    yield PodReady(build.pod("x/a"))
+    yield PodReady(build.pod("x/b"))
+    yield FleetReady(0.8)
+    yield RoundDone("", "baseline", 4, 1)
+    yield BaselineDone(BaselineRecord(4, 4, 0.1))
+    yield StepStarted("open", 0, (), 4)
+    for pending in range(50, 0, -1):
+        yield RoundDone("open", "converge", 50, pending)
+    yield StepDone(build.step([build.cell()] * 4, name="open"))
+    yield StepStarted("closed", 1, ("apply networkpolicy/x/p",), 4)
+    yield RoundDone("closed", "confirm", 4, 2)
+    yield StepDone(build.step([build.cell(), build.cell(expected="deny", outcome="connected")], name="closed"))
+    yield ProblemSeen("the node\nwent away")
+    yield ScenarioDone("seeds", True)
+    yield CleanedUp(())
+    yield RunDone("2026-11-20T10:00:09Z", 9.0, False)
+
+
+def show(build: Any, **options: Any) -> list[str]:
+    stream = io.StringIO()
+    with Progress(stream, **options) as progress:
+        for event in events(build):
+            progress.see(event)
+    return stream.getvalue().splitlines()
+
+
+def test_a_log_gets_one_line_for_every_phase(build: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    place = "[1/1] seeds\\x1b[2J"
+    assert show(build) == [
+        "run ab12cd: 1 scenario on https://api (v1.34, 1 node)",
+        f"{place}: creating 2 pods",
+        f"{place}: 2 pods ready in 800 ms",
+        f"{place}: baseline: 4 of 4 cells connected in 100 ms",
+        f"{place}: open: 4 pass after 120 ms",
+        f"{place}: closed: 1 pass, 1 leak",
+        f"{place}: problem: the node went away",
+        "done after 9.0 s",
+    ]
+    assert capsys.readouterr().out == ""
+
+
+def test_quiet_leaves_only_what_went_wrong(build: Any) -> None:
+    assert [line.rpartition("seeds\\x1b[2J: ")[2] for line in show(build, quiet=True)] == [
+        "closed: 1 pass, 1 leak",
+        "problem: the node went away",
+    ]
+
+
+def test_quiet_means_quiet_on_a_terminal_too(build: Any) -> None:
+    assert show(build, quiet=True, live=True) == show(build, quiet=True)
+
+
+def test_what_could_not_be_removed_is_said() -> None:
+    stream = io.StringIO()
+    with Progress(stream) as progress:
+        progress.see(CleanedUp(("cp-ab12cd-x",)))
+    assert stream.getvalue() == "not removed yet: cp-ab12cd-x\n"
+
+
+def test_the_living_line_tells_place_phase_pending_and_failures(build: Any) -> None:
+    stream = io.StringIO()
+    seen = []
+    with Progress(stream, live=True) as progress:
+        for event in events(build):
+            progress.see(event)
+            seen.append(progress._state.status())
+    assert seen[0] == "connecting"
+    assert seen[2].endswith("pods 1/2 ready")
+    assert seen[5].endswith("baseline, 1 of 4 cells pending")
+    assert seen[8].endswith("step 1/2 open: converge, 50 of 50 cells pending")
+    assert any(line.endswith("step 2/2 closed: confirm, 2 of 4 cells pending") for line in seen)
+    assert seen[-4].endswith("(1 leak so far)")
+
+
+def test_a_step_that_is_judged_again_replaces_its_failures(build: Any) -> None:
+    doubtful = build.cell(expected="deny", verdict=Verdict.INCONCLUSIVE)
+    with Progress(io.StringIO()) as progress:
+        progress.see(StepDone(build.step([doubtful], name="closed")))
+        assert "1 inconclusive so far" in progress._state.status()
+        progress.see(StepDone(build.step([build.cell(expected="deny")], name="closed")))
+        assert "so far" not in progress._state.status()
+
+
+def test_a_terminal_keeps_only_what_lasts_and_stdout_stays_untouched(build: Any) -> None:
+    master, slave = pty.openpty()
+    program = (
+        "import sys\n"
+        "from probe.model.events import ProblemSeen, ScenarioStarted\n"
+        "from probe.report.progress import Progress\n"
+        "with Progress(sys.stderr) as progress:\n"
+        "    progress.see(ScenarioStarted('seeds', '', '', {}, {}, 2, 1))\n"
+        "    print('data', flush=True)\n"
+        "    progress.see(ProblemSeen('it broke'))\n"
+    )
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=slave, timeout=30, check=True, env=environment
+    )
+    os.close(slave)
+    shown = b""
+    while chunk := _read(master):
+        shown += chunk
+    os.close(master)
+    assert done.stdout == b"data\n"
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+    assert "[1/1] seeds: problem: it broke" in text
+    assert "creating 2 pods" not in text
+    assert shown.count(b"\x1b[?25l") == shown.count(b"\x1b[?25h") == 1  # the cursor is given back
+
+
+def _read(master: int) -> bytes:
+    try:
+        return os.read(master, 65536)
+    except OSError:  # EIO: the other side is closed
+        return b""
+
+
+def test_a_dumb_terminal_gets_lines(build: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    master, slave = pty.openpty()
+    with open(master, "rb", buffering=0) as reader, open(slave, "w") as terminal:
+        with Progress(terminal) as progress:
+            progress.see(ProblemSeen("it broke"))
+        assert reader.read(100) == b"problem: it broke\r\n"
+
+
+def test_rich_is_imported_only_for_a_living_line() -> None:
+    program = (
+        "import io, sys; from probe.report.progress import Progress; "
+        "Progress(io.StringIO()); print('rich' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout == "False\n"

@@ -6,18 +6,18 @@ from dataclasses import dataclass, replace
 
 from probe.model.cell import Expectation, Family
 from probe.model.errors import Problem
-from probe.model.scenario import CreateNamespace, CreatePod, Fleet, Rule, Scenario, Selection, Step, Timeouts
+from probe.model.scenario import CreateNamespace, CreatePod, Fleet, Scenario, Selection, Step, Timeouts
 from probe.model.syntax import dns_label_error, label_key_error, label_value_error
 from probe.scenario.document import Document, Place
 from probe.scenario.expect import Scene, build_expectation
 from probe.scenario.fleet import build_externals, build_namespaces
-from probe.scenario.format import UNCHANGED, ExpectSpec, Metadata, ProbeSpec, ScenarioSpec, StepSpec, TimeoutsSpec, kept
+from probe.scenario.format import UNCHANGED, Metadata, ProbeSpec, ScenarioSpec, Spec, StepSpec, TimeoutsSpec, kept
 from probe.scenario.manifests import ManifestReader
-from probe.scenario.matching import Directory
+from probe.scenario.matching import Directory, Endpoint
 from probe.scenario.plan import plan_cells
-from probe.scenario.references import check_names
+from probe.scenario.references import check_names, check_ports
 from probe.scenario.steps import StepBuilder
-from probe.scenario.structure import parse
+from probe.scenario.structure import Parsed, parse
 from probe.scenario.world import World, doubts_from
 
 
@@ -38,7 +38,7 @@ def build(document: Document) -> Built:
     parsed = parse(document)
     if parsed.spec is None:
         return Built(None, name_place, None, parsed.problems)
-    builder = _Builder(document, World(doubts=doubts_from(parsed.damage)), list(parsed.problems))
+    builder = _Builder(document, parsed)
     scenario = builder.scenario(parsed.spec)
     named = name_place.path in document.values and name_place.path not in parsed.damage
     problems = _distinct(builder.problems)
@@ -51,11 +51,12 @@ def _distinct(problems: list[Problem]) -> tuple[Problem, ...]:
 
 
 class _Builder:
-    def __init__(self, document: Document, world: World, problems: list[Problem]) -> None:
+    def __init__(self, document: Document, parsed: Parsed) -> None:
         self.document = document
-        self.world = world
-        self.problems = problems
-        self.steps = StepBuilder(world, ManifestReader(problems), problems)
+        self.damage = parsed.damage
+        self.world = World(doubts=doubts_from(parsed.damage))
+        self.problems = list(parsed.problems)
+        self.steps = StepBuilder(self.world, ManifestReader(self.problems), self.problems)
         self.place = document.root.child("spec")
 
     def scenario(self, spec: ScenarioSpec) -> Scenario:
@@ -70,8 +71,7 @@ class _Builder:
             self.world.do(CreatePod(pod), "")
         if not fleet.pods and not self.world.doubts.names:
             self.problems.append(at.key_problem("the fleet has no pod"))
-        steps = self._steps(spec)
-        self._check_probe(spec.spec.probe)
+        steps = self._steps(spec.spec)
         return Scenario(
             name=spec.metadata.name,
             fleet=fleet,
@@ -103,24 +103,27 @@ class _Builder:
 
     # --- steps -----------------------------------------------------------------------------------------------------
 
-    def _steps(self, spec: ScenarioSpec) -> tuple[Step, ...]:
+    def _steps(self, spec: Spec) -> tuple[Step, ...]:
         steps: list[Step] = []
         names: dict[str, int] = {}
-        for index, step_spec in kept(spec.spec.steps):
+        probe = self._general_probe(spec)
+        if not spec.steps and not self._damaged(self.place.child("steps")):
+            self.problems.append(self.place.child("steps").key_problem("there is no step"))
+        for index, step_spec in kept(spec.steps):
             place = self.place.child("steps", index)
             if step_spec.name in names and (*place.path, "name") in self.document.values:
                 line = names[step_spec.name]
                 hint = f"the other one is in line {line}"
                 self.problems.append(place.child("name").problem(f'two steps are called "{step_spec.name}"', hint))
             names[step_spec.name] = place.child("name").location.line
-            steps.append(self._step(step_spec, spec.spec.probe, place, steps[-1] if steps else None))
+            if not step_spec.name.isprintable():
+                self.problems.append(place.child("name").problem("a step's name must be one line of printable text"))
+            steps.append(self._step(step_spec, probe, place, steps[-1] if steps else None))
         return tuple(steps)
 
     def _step(self, spec: StepSpec, probe: ProbeSpec | None, place: Place, before: Step | None) -> Step:
         actions = self.steps.actions(spec, place)
-        selection = _selection(probe, spec.probe)
-        if spec.probe is not None:
-            self._check_selection(spec.probe, place.child("probe"))
+        selection = _selection(probe, self._sound(spec.probe, place.child("probe"), self.world))
         scene = Scene.of(self.world, selection)
         if not scene.has_cells() and not self.world.doubts.names:
             self.problems.append(
@@ -136,14 +139,17 @@ class _Builder:
         )
         if spec.expect is UNCHANGED:
             return self._unchanged(step, spec, place, before)
-        default, rules = self._expectation(spec.expect, place.child("expect"), scene)
+        at = place.child("expect")
+        before_these = len(self.problems)
+        default, rules = build_expectation(spec.expect, at, scene, self.problems)
         step = replace(step, rules=rules, default=default or Expectation.EITHER)
-        if default is None and not self.world.doubts.names:
-            self._check_coverage(step, place.child("expect"))
+        if default is None and len(self.problems) == before_these and not self._damaged(at):
+            self._check_coverage(step, at)
         return step
 
-    def _expectation(self, spec: ExpectSpec, place: Place, scene: Scene) -> tuple[Expectation | None, tuple[Rule, ...]]:
-        return build_expectation(spec, place, scene, self.problems)
+    def _damaged(self, place: Place) -> bool:
+        """Whether something at or below a place was taken out."""
+        return any(path[: len(place.path)] == place.path for path in self.damage)
 
     def _unchanged(self, step: Step, spec: StepSpec, place: Place, before: Step | None) -> Step:
         at = place.child("expect")
@@ -156,6 +162,11 @@ class _Builder:
 
     def _check_coverage(self, step: Step, place: Place) -> None:
         """Without a default, every cell must be decided by a rule or a table."""
+        if not step.rules:
+            self.problems.append(place.key_problem("nothing is expected", "add a default"))
+            return
+        if self.world.doubts.names:
+            return
         pods = tuple(self.world.pods.values())
         cells = plan_cells(step, pods, self.world.externals, list(Family))
         open_cells = [item.cell for item in cells if item.decided_by is None and not item.cell.is_self]
@@ -165,21 +176,33 @@ class _Builder:
 
     # --- probe -----------------------------------------------------------------------------------------------------
 
-    def _check_probe(self, spec: ProbeSpec | None) -> None:
-        """``spec.probe`` is for all steps: what it names must exist at one of them."""
-        if spec is None:
-            return
-        self.world.pods = dict(self.world.ever)
-        self._check_selection(spec, self.place.child("probe"))
+    def _general_probe(self, spec: Spec) -> ProbeSpec | None:
+        """``spec.probe`` when it is sound. It is for all steps: what it names must exist at one of them."""
+        created = [step.create.namespaces for _, step in kept(spec.steps) if step.create is not None]
+        unheeded: list[Problem] = []  # found again, with their places, when the steps are built
+        later = [space for specs in created for space in build_namespaces(specs, self.place, unheeded)]
+        ever = World(self.world.externals, self.world.doubts, dict(self.world.namespaces), dict(self.world.pods))
+        for namespace in later:
+            ever.namespaces.setdefault(namespace.name, {})
+            ever.pods.update({pod.id: pod for pod in namespace.pods})
+        return self._sound(spec.probe, self.place.child("probe"), ever)
 
-    def _check_selection(self, spec: ProbeSpec, place: Place) -> None:
-        pods = list(self.world.pods.values())
-        ends = (("from", spec.from_, False), ("to", spec.to, True))
-        for key, patterns, destination in ends:
-            among = Directory([*pods, *(self.world.externals if destination else ())])
-            self.problems += check_names(
-                list(kept(patterns or [])), place.child(key), self.world, among, destination=destination
-            )
+    def _sound(self, spec: ProbeSpec | None, place: Place, world: World) -> ProbeSpec | None:
+        """The ``probe`` unless it has mistakes, which are reported here and would only bring others with them."""
+        if spec is None:
+            return None
+        endpoints: list[Endpoint] = [*world.pods.values(), *world.externals]
+        origins, reachable = Directory(world.pods.values()), Directory(endpoints)
+        found: list[Problem] = []
+        for key, patterns, among in (("from", spec.from_, origins), ("to", spec.to, reachable)):
+            named = list(kept(patterns or []))
+            found += check_names(named, place.child(key), world, among, destination=key == "to")
+        if not world.doubts.names:
+            protocols = [(index, str(protocol)) for index, protocol in kept(spec.protocols or [])]
+            found += check_ports(list(kept(spec.ports or [])), place.child("ports"), endpoints)
+            found += check_ports(protocols, place.child("protocols"), endpoints)
+        self.problems += found
+        return None if found else spec
 
 
 def _selection(general: ProbeSpec | None, own: ProbeSpec | None) -> Selection:

@@ -255,7 +255,7 @@ class Spec(Strict):
     fleet: FleetSpec = Field(description="What is deployed before the first step.")
     probe: ProbeSpec | None = Field(default=None, description="Which cells are tried, for all steps (default: all).")
     timeouts: TimeoutsSpec = Field(default=TimeoutsSpec(), description="Durations of this scenario's run.")
-    steps: list[Item[StepSpec]] = Field(min_length=1, description="The steps, in order.")
+    steps: list[Item[StepSpec]] = Field(description="The steps, in order.", json_schema_extra={"minItems": 1})
 
 
 class ScenarioSpec(Strict):

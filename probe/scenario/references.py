@@ -8,7 +8,7 @@ from probe.model.errors import Problem
 from probe.model.scenario import EXTERNAL
 from probe.scenario.document import Place
 from probe.scenario.matching import Directory, Endpoint, is_glob, names_of, port_matches
-from probe.scenario.suggest import suggest
+from probe.scenario.suggest import suggest, suggest_id
 from probe.scenario.world import World
 
 
@@ -44,7 +44,7 @@ def _literal_mistake(name: str, world: World, destination: bool, known: list[str
     gone = world.was_deleted("pod", name)
     if not gone and name in world.ever:
         gone = "it does not exist yet at this step"
-    return f'unknown pod "{name}"', gone or suggest(name, known)
+    return f'unknown pod "{name}"', gone or suggest_id(name, known)
 
 
 def _near(namespace: str, world: World) -> str:

@@ -21,7 +21,7 @@ from probe.scenario.fleet import build_namespaces, check_labels
 from probe.scenario.format import StepSpec, kept
 from probe.scenario.manifests import Manifested, ManifestReader
 from probe.scenario.references import item_place
-from probe.scenario.suggest import suggest
+from probe.scenario.suggest import suggest, suggest_id
 from probe.scenario.world import World
 
 _ALIASES = {
@@ -113,7 +113,7 @@ class StepBuilder:
         if "/" in target:
             pods = self.world.find_pods(target)
             if not pods and not self.world.doubts.about(target):
-                hint = self.world.was_deleted("pod", target) or suggest(target, self.world.pods)
+                hint = self.world.was_deleted("pod", target) or suggest_id(target, self.world.pods)
                 self.problems.append(place.key_problem(f'pod "{target}" does not exist at this step', hint))
             current = [pod.labels for pod in pods]
             refs = [ObjectRef("pod", pod.namespace, pod.name) for pod in pods]
@@ -122,7 +122,7 @@ class StepBuilder:
             current = [self.world.namespaces[target]] if found else []
             refs = [ObjectRef("namespace", None, target)] if found else []
         for key, at in removed:
-            if current and not any(key in have for have in current):
+            if current and not self.world.doubts.labels and not any(key in have for have in current):
                 known = {name for have in current for name in have}
                 self.problems.append(
                     at.key_problem(f'"{target}" has no label "{key}" at this step', suggest(key, known))
@@ -210,6 +210,6 @@ class StepBuilder:
             known = [str(other) for other in self.world.objects]
             doubtful = self.world.doubts.objects
         if not refs and not doubtful:
-            hint = self.world.was_deleted(kind, "/".join(names)) or suggest(text, known)
+            hint = self.world.was_deleted(kind, "/".join(names)) or suggest_id(text, known)
             self.problems.append(place.problem(f'"{text}" does not exist at this step', hint))
         return refs

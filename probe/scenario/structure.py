@@ -31,6 +31,9 @@ _STAND_INS: dict[str, Any] = {
     "name": "unnamed",
     "verdict": "either",
     "expect": "either",
+    "spec": {},
+    "fleet": {},
+    "steps": [],
     "namespaces": {},
     "external": {},
 }
@@ -73,12 +76,18 @@ def parse(document: Document) -> Parsed:
         except ValidationError as error:
             for detail in error.errors(include_url=False):
                 path = _path_of(data, detail)
-                if path not in damage:
+                if not _known(path, detail["type"], damage):
                     problems.append(_problem(document, path, detail))
                 damage.add(path)
                 if not _repair(data, path, detail["type"]):
                     return Parsed(None, tuple(problems), frozenset(damage))
     return Parsed(None, tuple(problems), frozenset(damage))
+
+
+def _known(path: FieldPath, kind: str, damage: set[FieldPath]) -> bool:
+    """Whether a mistake only follows from what was taken out, or stood in for, before."""
+    related = (path[: len(other)] == other or other[: len(path)] == path for other in damage)
+    return path in damage or (kind == "missing" and any(related))
 
 
 def _path_of(data: Any, detail: ErrorDetails) -> FieldPath:
@@ -109,6 +118,8 @@ def _problem(document: Document, path: FieldPath, detail: ErrorDetails) -> Probl
         return place.problem(context["message"], context["hint"])
     if kind == "literal_error":
         return place.problem(f"must be {context['expected']}, not {_describe(detail['input'])}")
+    if kind in ("string_too_short", "too_short"):
+        return place.problem("must not be empty")
     if kind in _WANTED:
         return place.problem(f"must be {_WANTED[kind]}, not {_describe(detail['input'])}", _quote_hint(detail))
     return place.problem(detail["msg"].replace("Input should", "must"))

@@ -18,3 +18,11 @@ def suggest(word: str, candidates: Iterable[str]) -> str:
     if known and len(known) <= _FEW:
         return ("known: " if len(known) > 1 else "the only one: ") + ", ".join(known)
     return ""
+
+
+def suggest_id(name: str, candidates: Iterable[str]) -> str:
+    """As ``suggest`` for ``namespace/pod``: only the last part is compared, within the same namespace."""
+    prefix, _, last = name.rpartition("/")
+    same = [candidate for candidate in candidates if candidate.rpartition("/")[0] == prefix]
+    hint = suggest(last, [candidate.rpartition("/")[2] for candidate in same])
+    return hint.replace('"', f'"{prefix}/', 1) if hint.startswith("did") else hint

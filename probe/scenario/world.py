@@ -33,6 +33,7 @@ class Doubts:
 
     names: set[str] = field(default_factory=set)  # globs over ids
     objects: bool = False  # what is applied at a step
+    labels: bool = False
 
     def about(self, pattern: str) -> bool:
         """Whether a pattern of a rule may mean something that is in doubt."""
@@ -44,10 +45,15 @@ class Doubts:
         return bool(self.names) and (not patterns or any(map(self.about, patterns)))
 
 
+_HARMLESS = ("name", "description", "probe", "expect")
+"""Keys of a step that change nothing in the cluster."""
+
+
 def doubts_from(damage: Iterable[FieldPath]) -> Doubts:
     """The doubts that damage to a document leaves."""
     doubts = Doubts()
     for path in damage:
+        doubts.labels |= "label" in path or "labels" in path
         match path:
             case ("spec", "fleet", *rest):
                 doubts.names.update(_fleet_doubts(rest))
@@ -56,7 +62,7 @@ def doubts_from(damage: Iterable[FieldPath]) -> Doubts:
             case ("spec", "steps", _):
                 doubts.names.add("*")
                 doubts.objects = True
-            case ("spec", "steps", _, str(key), *_):
+            case ("spec", "steps", _, str(key), *_) if key not in _HARMLESS:
                 doubts.objects = True
                 if key != "create" and difflib.get_close_matches(key, ["create"]):
                     doubts.names.add("*")

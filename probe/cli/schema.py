@@ -1,0 +1,48 @@
+"""``cni-probe schema``: the JSON Schemas of what users write and of what a run leaves."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from probe.model.cell import ExitCode
+from probe.model.errors import UsageError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument(
+        "what", nargs="?", choices=("scenario", "run"), default="scenario",
+        help="scenario files (default), or the run records of -o json",
+    )  # fmt: skip
+    parser.add_argument("--check", metavar="FILE", type=Path, help="print nothing; fail if FILE is not the schema")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print or compare. Exit code 1 when the file compared with differs."""
+    from probe.scenario.schema import schema_text
+
+    text = schema_text(_schema(args.what))
+    if args.check is None:
+        print(text, end="")
+        return int(ExitCode.PASSED)
+    try:
+        current = args.check.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{args.check} cannot be read: {error}") from error
+    if current == text:
+        return int(ExitCode.PASSED)
+    print(f"cni-probe: {args.check} is not the current schema; write it again with `make schema`", file=sys.stderr)
+    return int(ExitCode.MISMATCH)
+
+
+def _schema(what: str) -> dict[str, Any]:
+    if what == "run":
+        from probe.report.schema import record_schema
+
+        return record_schema()
+    from probe.scenario.schema import scenario_schema
+
+    return scenario_schema()

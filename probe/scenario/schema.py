@@ -1,0 +1,29 @@
+"""The JSON Schema (draft 2020-12) of scenario files, for editors and for other people's validators."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from probe.scenario.format import ScenarioSpec
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def scenario_schema() -> dict[str, Any]:
+    """The schema of one Scenario document. It knows the structure; ``validate`` also knows what it means."""
+    return {"$schema": DIALECT, **_without_titles(ScenarioSpec.model_json_schema()), "title": "cni-probe scenario"}
+
+
+def schema_text(schema: dict[str, Any]) -> str:
+    """A schema as it is printed and kept in the repository."""
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def _without_titles(value: Any) -> Any:
+    """pydantic's titles repeat the names of keys and classes; editors would show them instead of descriptions."""
+    if isinstance(value, dict):
+        return {
+            key: _without_titles(item) for key, item in value.items() if not (key == "title" and isinstance(item, str))
+        }
+    return [_without_titles(item) for item in value] if isinstance(value, list) else value

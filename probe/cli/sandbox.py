@@ -1,0 +1,136 @@
+"""``cni-probe sandbox``: the embedded cluster, by hand."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from probe.model.cell import ExitCode, Family
+from probe.sandbox.options import DEFAULT_NAME, SandboxOptions
+
+if TYPE_CHECKING:
+    from probe.sandbox.launch import Sandbox
+    from probe.sandbox.state import SandboxState
+
+
+def add_cluster_arguments(parser: argparse._ActionsContainer) -> None:
+    """What an embedded cluster is like; `cluster_options` reads them."""
+    parser.add_argument("--nodes", type=int, default=2, metavar="N", help="number of nodes (default: 2)")
+    families = parser.add_mutually_exclusive_group()
+    families.add_argument("--ipv6", action="store_true", help="pods, nodes and services have IPv6 addresses only")
+    families.add_argument("--dual-stack", action="store_true", help="IPv4 and IPv6")
+    parser.add_argument(
+        "--no-enforcement", action="store_true", help="ignore NetworkPolicies: the negative control, all denials leak"
+    )
+    parser.add_argument("--deny-with", choices=("drop", "reject"), default="drop", help="how denials look")
+
+
+def cluster_options(args: argparse.Namespace, **more: Any) -> SandboxOptions:
+    """The options that the arguments ask for. Raises UsageError."""
+    families: tuple[Family, ...] = (Family.IPV6,) if args.ipv6 else (Family.IPV4,)
+    if args.dual_stack:
+        families = (Family.IPV4, Family.IPV6)
+    return SandboxOptions(
+        nodes=args.nodes, families=families, enforce=not args.no_enforcement, deny_with=args.deny_with, **more
+    )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    up = actions.add_parser("up", help="start a sandbox that stays until it is taken down")
+    up.add_argument("--name", default=DEFAULT_NAME, help="several sandboxes can run side by side")
+    up.add_argument("--kubeconfig", type=Path, metavar="FILE", help="where to write it (default: a file of its own)")
+    up.add_argument("--foreground", action="store_true", help="stay until Ctrl-C, and end it then")
+    add_cluster_arguments(up)
+    down = actions.add_parser("down", help="end a sandbox")
+    which = down.add_mutually_exclusive_group()
+    which.add_argument("--name", default=DEFAULT_NAME)
+    which.add_argument("--all", action="store_true", help="all of yours")
+    status = actions.add_parser("status", help="show the sandboxes that are running")
+    status.add_argument("-o", "--output", choices=("text", "json"), default="text")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it. Exit codes: 0, or 3 when a sandbox cannot be started or ended; ``status`` without any: 0."""
+    return asyncio.run({"up": _up, "down": _down, "status": _status}[args.action](args))
+
+
+async def _up(args: argparse.Namespace) -> int:
+    from probe.sandbox.launch import Sandbox, up
+    from probe.sandbox.state import StateDirectory
+
+    _clean()
+    options = cluster_options(args, name=args.name, kubeconfig=args.kubeconfig)
+    directory = StateDirectory(args.name)
+    running = directory.read() if directory.is_running() else None
+    if running is not None:
+        # Not an error: whoever says "up" wants one to be there, and the one that is there can be seen here.
+        print(f"sandbox {running.name} is running already ({_describe(running)}); the options above were not applied")
+        print(f"export KUBECONFIG={running.kubeconfig}")
+        return int(ExitCode.PASSED)
+    if not args.foreground:
+        _greet(await up(options))
+        return int(ExitCode.PASSED)
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with Sandbox.start(options) as sandbox:
+        _greet(sandbox)
+        print("Ctrl-C ends it", file=sys.stderr)
+        await stop.wait()
+    return int(ExitCode.PASSED)
+
+
+def _greet(sandbox: Sandbox) -> None:
+    print(f"sandbox {sandbox.name} is ready at {sandbox.server}", file=sys.stderr)
+    print(f"export KUBECONFIG={sandbox.kubeconfig}", flush=True)
+
+
+async def _down(args: argparse.Namespace) -> int:
+    from probe.sandbox.launch import down
+    from probe.sandbox.state import StateDirectory
+
+    directories = list(StateDirectory.all()) if args.all else [StateDirectory(args.name)]
+    ended = [directory.name for directory in directories if await down(directory)]
+    for name in ended:
+        print(f"sandbox {name} is down")
+    if not ended:
+        print("no sandbox is running" if args.all else f"no sandbox named {args.name} is running")
+    return int(ExitCode.PASSED)
+
+
+async def _status(args: argparse.Namespace) -> int:
+    from probe.sandbox.state import StateDirectory
+
+    _clean()
+    states = [state for directory in StateDirectory.all() if (state := directory.read()) is not None]
+    if args.output == "json":
+        print(json.dumps([asdict(state) for state in states], indent=2))
+        return int(ExitCode.PASSED)
+    for state in states:
+        print(f"{state.name}: {_describe(state)}, since {state.since}, process {state.pid}")
+        print(f"  KUBECONFIG={state.kubeconfig}  {state.server}")
+    if not states:
+        print("no sandbox is running")
+    return int(ExitCode.PASSED)
+
+
+def _describe(state: SandboxState) -> str:
+    policies = "policies enforced" if state.enforcement else "policies ignored"
+    return f"{state.nodes} nodes, {' and '.join(state.families)}, {policies}"
+
+
+def _clean() -> None:
+    """Remove what killed sandboxes left."""
+    from probe.sandbox.state import StateDirectory
+
+    for directory in list(StateDirectory.all()):
+        if directory.remove_if_stale():
+            print(f"removed what was left of sandbox {directory.name}", file=sys.stderr)

@@ -16,7 +16,9 @@ from probe.sandbox.enforce.ruleset import Chain, Set, VerdictMap, digest, name_o
 from probe.sandbox.enforce.view import Backend, ClusterView, ServicePort
 
 TRANSLATE = "type nat hook prerouting priority dstnat; policy accept;"
-REFUSE = "type filter hook prerouting priority -90; policy accept;"  # right after translation
+REFUSE = (
+    "type filter hook forward priority filter - 1; policy accept;"  # before policy; in prerouting IPv6 rejects fail
+)
 MASQUERADE = "type nat hook postrouting priority srcnat; policy accept;"
 
 
@@ -33,6 +35,8 @@ def add_services(draft: Draft, view: ClusterView, node: str) -> None:
         draft.sets[own] = Set(ADDRESS_TYPE[family], addresses)
         draft.sets[selves] = Set(f"{ADDRESS_TYPE[family]} . {ADDRESS_TYPE[family]}", _selves(view, node, family))
         translate.append(f"{ip} daddr . meta l4proto . th dport vmap @{ports}")
+        # A reset: an ICMP error that is as fast as a veth pair finds the connecting socket busy and is lost on it.
+        refuse.append(f"{ip} daddr @{own} meta l4proto tcp reject with tcp reset")
         refuse.append(f"{ip} daddr @{own} reject with icmpx port-unreachable")
         masquerade.append(f"{ip} saddr . {ip} daddr @{selves} masquerade")
     draft.chains["prerouting"] = Chain(tuple(translate), TRANSLATE)

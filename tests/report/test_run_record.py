@@ -55,6 +55,15 @@ def test_rendering_twice_gives_the_same_bytes_in_ascii(red: RunRecord, build: An
     assert "\x1b" not in text
 
 
+def test_the_document_has_one_line_for_every_cell(red: RunRecord, green: RunRecord, build: Any) -> None:
+    several = build.run(*red.scenarios, build.scenario(build.step([])), *green.scenarios, problems=['"cells": []'])
+    text = render(several, RenderOptions())
+    assert json.loads(text) == record_to_json(several)
+    cells = [line.strip().rstrip(",") for line in text.splitlines() if line.strip().startswith('{"source"')]
+    assert [json.loads(line)["verdict"] for line in cells[:2]] == ["pass", "leak"]
+    assert len(cells) == 8 + 54
+
+
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [

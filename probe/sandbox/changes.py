@@ -89,6 +89,11 @@ class Subscription:
             self._queue.append(event)
         self._waiter.set()
 
+    @property
+    def pending(self) -> bool:
+        """Whether events wait to be taken."""
+        return bool(self._queue)
+
     async def batch(self) -> list[Event]:
         """Wait for at least one event, then return all that are there. Raises Expired after an overflow."""
         await self._waiter.wait()

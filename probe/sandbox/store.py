@@ -189,10 +189,14 @@ class Store:
         for resource in resources:
             self._subscribers[resource].remove(subscription)
 
-    def _since(self, resource: str, since: int) -> tuple[Event, ...]:
+    def check_history(self, resource: str, since: int) -> None:
+        """Raise Expired if changes after this revision are no longer kept."""
         oldest = self._dropped.get(resource, 0)
         if since < oldest:
             raise Expired(resource, since, oldest)
+
+    def _since(self, resource: str, since: int) -> tuple[Event, ...]:
+        self.check_history(resource, since)
         return tuple(event for event in self._events.get(resource, ()) if event.revision > since)
 
     # the one place where objects change

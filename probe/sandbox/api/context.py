@@ -11,8 +11,8 @@ from probe.model.cell import Family
 from probe.sandbox.runtime import Runtime
 from probe.sandbox.store import Store
 
-KUBERNETES_VERSION: Final = "1.34"
-"""The version whose API this server follows; kubectl of 1.33 to 1.35 has no objection to it."""
+KUBERNETES_VERSION: Final = "1.33"
+"""The version whose API this server follows; kubectl of 1.32 to 1.34 has no objection to it."""
 
 
 @dataclass(frozen=True, slots=True)

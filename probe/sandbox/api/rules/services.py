@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any, Final
 
 from probe.model.cell import Family, Protocol
 from probe.model.syntax import dns_label_error, port_name_error, port_number_error
 from probe.sandbox.api.errors import FieldError, duplicate, invalid, required, unsupported
+from probe.sandbox.net.plan import SERVICES
 from probe.sandbox.store import Obj, Store
 
-SERVICE_NETWORKS: Final = {
-    Family.IPV4: ip_network("10.96.0.0/16"),
-    Family.IPV6: ip_network("fd00:10:96::/112"),
-}
 HEADLESS: Final = "None"
 
 _TYPES: Final = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
@@ -109,7 +106,7 @@ def allocate(store: Store, service: Obj, families: Sequence[Family]) -> list[Fie
     taken = {ip for other in store.list("services") for ip in other["spec"].get("clusterIPs", ())}
     addresses = []
     for index, family in enumerate(spec["ipFamilies"]):
-        network = SERVICE_NETWORKS[Family(family)]
+        network = SERVICES[Family(family)]
         if index < len(asked):
             if error := _unusable(asked[index], network, taken):
                 return [invalid(f"spec.clusterIPs[{index}]", asked[index], error)]

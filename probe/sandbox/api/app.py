@@ -1,0 +1,107 @@
+"""The API server as an aiohttp application: routes, authentication, and errors as Status."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeAlias
+
+from aiohttp import web
+
+from probe.model.cell import Family
+from probe.sandbox.api.context import CONTEXT, Context
+from probe.sandbox.api.discovery import serve_group, serve_resources, serve_root, version
+from probe.sandbox.api.errors import ApiError, from_store, method_not_allowed, no_such_path, unauthorized
+from probe.sandbox.api.handlers import answer, serve_resource
+from probe.sandbox.api.openapi import serve_openapi_index, serve_openapi_v2, serve_openapi_v3
+from probe.sandbox.api.request import MAX_BODY
+from probe.sandbox.runtime import Runtime
+from probe.sandbox.store import Store, StoreError
+
+_Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_LOG: Final = logging.getLogger(__name__)
+_OPEN: Final = ("/healthz", "/livez", "/readyz", "/version")
+
+
+async def serve(
+    store: Store,
+    runtime: Runtime,
+    *,
+    sock: socket.socket,
+    ssl_context: ssl.SSLContext,
+    token: str,
+    families: tuple[Family, ...] = (Family.IPV4,),
+    bookmark_seconds: float = 30.0,
+) -> web.AppRunner:
+    """Serve the API on a bound socket. ``await runner.cleanup()`` ends it, with the watches and execs under way."""
+    app = make_app(Context(store, runtime, token, families, bookmark_seconds))
+    # A vanished client cancels its handler: that is how its watches and its exec'd processes end.
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.2)
+    await runner.setup()
+    await web.SockSite(runner, sock, ssl_context=ssl_context).start()
+    return runner
+
+
+def make_app(ctx: Context) -> web.Application:
+    """The application, without a socket."""
+    app = web.Application(middlewares=[_errors, _authentication], client_max_size=MAX_BODY)
+    app[CONTEXT] = ctx
+    for path in ("/healthz", "/livez", "/readyz"):
+        app.router.add_get(path, _healthy)
+    app.router.add_get("/version", _version)
+    app.router.add_get("/openapi/v2", serve_openapi_v2)
+    app.router.add_get("/openapi/v3", serve_openapi_index)
+    app.router.add_get("/openapi/v3/{path:.+}", serve_openapi_v3)
+    for path in ("/api", "/api/", "/apis", "/apis/"):
+        app.router.add_get(path, serve_root)
+    app.router.add_get("/apis/{group}", serve_group)
+    app.router.add_get("/api/{version}", serve_resources)
+    app.router.add_get("/apis/{group}/{version}", serve_resources)
+    app.router.add_route("*", "/api/{version}/{rest:.+}", serve_resource)
+    app.router.add_route("*", "/apis/{group}/{version}/{rest:.+}", serve_resource)
+    return app
+
+
+@web.middleware
+async def _errors(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    """Whatever goes wrong is told as a Status."""
+    try:
+        return await handler(request)
+    except ApiError as error:
+        refusal = error
+    except StoreError as error:
+        refusal = from_store(error)
+    except web.HTTPMethodNotAllowed:
+        refusal = method_not_allowed()
+    except web.HTTPNotFound:
+        refusal = no_such_path()
+    except web.HTTPRequestEntityTooLarge:
+        refusal = ApiError(413, "RequestEntityTooLarge", f"the request is larger than {MAX_BODY} bytes")
+    except Exception as error:  # noqa: BLE001 - the server goes on; the client learns what failed
+        _LOG.exception("%s %s failed", request.method, request.path)
+        refusal = ApiError(500, "InternalError", f"Internal error occurred: {error!r}")
+    return answer(refusal.status, refusal.code)
+
+
+@web.middleware
+async def _authentication(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    """The bearer token, for everything but health and version."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    known = scheme.lower() == "bearer" and hmac.compare_digest(
+        token.strip().encode(), request.app[CONTEXT].token.encode()
+    )
+    if not known and request.path not in _OPEN:
+        raise unauthorized()
+    return await handler(request)
+
+
+async def _healthy(request: web.Request) -> web.Response:
+    return web.Response(text="ok")
+
+
+async def _version(request: web.Request) -> web.Response:
+    return answer(version())

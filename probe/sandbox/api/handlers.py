@@ -1,0 +1,156 @@
+"""From an HTTP request on a resource to its verb."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from aiohttp import web
+
+from probe.sandbox.api.context import CONTEXT, Context
+from probe.sandbox.api.errors import bad_request, details, method_not_allowed, unsupported_media
+from probe.sandbox.api.exec import serve_exec
+from probe.sandbox.api.forms import Form, encode, negotiate
+from probe.sandbox.api.kinds import KINDS
+from probe.sandbox.api.logs import serve_log
+from probe.sandbox.api.patch_json import json_patch, merge_patch
+from probe.sandbox.api.patch_strategic import strategic_merge
+from probe.sandbox.api.podverbs import bind, evict
+from probe.sandbox.api.reads import get, list_objects, select
+from probe.sandbox.api.request import JSON, Target, flag, parse, read_object, read_options, resolve
+from probe.sandbox.api.reviews import review
+from probe.sandbox.api.watch import watch
+from probe.sandbox.api.writes import Write, apply_object, create, delete, patch, update
+from probe.sandbox.store import NotFound, Obj
+
+MERGE_PATCH: Final = "application/merge-patch+json"
+STRATEGIC_PATCH: Final = "application/strategic-merge-patch+json"
+JSON_PATCH: Final = "application/json-patch+json"
+APPLY_PATCH: Final = "application/apply-patch+yaml"
+
+
+async def serve_resource(request: web.Request) -> web.StreamResponse:
+    """Everything below ``/api/v1/`` and ``/apis/<group>/<version>/``. Raises ApiError, StoreError."""
+    ctx = request.app[CONTEXT]
+    target = resolve(request.path)
+    if target.subresource in _POD_SUBRESOURCES:
+        return await _POD_SUBRESOURCES[target.subresource](ctx, target, request)
+    form = negotiate(target.resource, request.headers.get("Accept", ""), request.query)
+    verb = _verb(request, target)
+    if verb not in _allowed(target):
+        raise method_not_allowed()
+    if target.resource.verbs == ("create",):
+        return answer(review(target.resource.kind, await read_object(request)), 201)
+    match verb:
+        case "get":
+            return answer(get(ctx, target, form))
+        case "list":
+            return answer(list_objects(ctx, target, request.query, form))
+        case "watch":
+            return await watch(ctx, target, request, form)
+        case "create":
+            return await _create(ctx, target, request, form)
+        case "update":
+            body, write = await read_object(request), _write(request)
+            return _written(form, update(ctx, target, body, write), write)
+        case "patch":
+            return await _patch(ctx, target, request, form)
+        case "delete":
+            return await _delete(ctx, target, request, form)
+        case _:
+            return await _delete_collection(ctx, target, request, form)
+
+
+def _verb(request: web.Request, target: Target) -> str:
+    one = target.name is not None
+    match request.method:
+        case "GET" | "HEAD":
+            if flag(request.query, "watch"):
+                return "watch"
+            return "get" if one else "list"
+        case "POST" if not one:
+            return "create"
+        case "PUT" if one:
+            return "update"
+        case "PATCH" if one:
+            return "patch"
+        case "DELETE":
+            return "delete" if one else "deletecollection"
+        case _:
+            return ""
+
+
+def _allowed(target: Target) -> tuple[str, ...]:
+    return target.resource.subresources[target.subresource] if target.subresource else target.resource.verbs
+
+
+def _write(request: web.Request) -> Write:
+    return Write.of(request.query, request.headers.get("User-Agent", ""))
+
+
+async def _create(ctx: Context, target: Target, request: web.Request, form: Form) -> web.Response:
+    body, write = await read_object(request), _write(request)
+    return _written(form, create(ctx, target, body, write), write, 201)
+
+
+async def _patch(ctx: Context, target: Target, request: web.Request, form: Form) -> web.Response:
+    kind, write = request.content_type, _write(request)
+    if kind not in (*_PATCHES, APPLY_PATCH):
+        raise unsupported_media(kind, (*_PATCHES, APPLY_PATCH))
+    body = parse(await request.read())
+    if kind == APPLY_PATCH:
+        if not request.query.get("fieldManager"):
+            raise bad_request("fieldManager: Required value: is required for apply patch")
+        if not isinstance(body, dict):
+            raise bad_request("the body of the request must be an object")
+        applied, created = apply_object(ctx, target, body, write)
+        return _written(form, applied, write, 201 if created else 200)
+    change = _PATCHES[kind]
+    return _written(form, patch(ctx, target, lambda current: change(target, current, body), write), write)
+
+
+_PATCHES: Final[dict[str, Callable[[Target, Obj, Any], Any]]] = {
+    JSON_PATCH: lambda target, current, body: json_patch(current, body),
+    MERGE_PATCH: lambda target, current, body: merge_patch(current, body),
+    STRATEGIC_PATCH: lambda target, current, body: strategic_merge(KINDS[target.resource.kind], current, body),
+}
+
+
+async def _delete(ctx: Context, target: Target, request: web.Request, form: Form) -> web.Response:
+    options, write = await read_options(request), _write(request)
+    deleted = delete(ctx, target, options, request.query, dry_run=write.dry_run or bool(options.get("dryRun")))
+    # Those that others finish deleting are answered as they are; of the others nothing is left to show.
+    if target.resource.plural == "pods" or "deletionTimestamp" in deleted["metadata"]:
+        return _written(form, deleted, write)
+    gone = {**details(target.resource, target.name), "uid": deleted["metadata"]["uid"]}
+    return answer({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": gone})
+
+
+async def _delete_collection(ctx: Context, target: Target, request: web.Request, form: Form) -> web.Response:
+    options, dry_run = await read_options(request), _write(request).dry_run
+    if target.resource.namespaced and target.namespace is None:
+        raise method_not_allowed()
+    deleted = []
+    for obj in select(ctx, target, request.query):
+        one = Target(target.resource, obj["metadata"].get("namespace"), obj["metadata"]["name"])
+        try:
+            deleted.append(delete(ctx, one, options, request.query, dry_run=dry_run))
+        except NotFound:
+            continue
+    return answer(form.many(deleted, {"resourceVersion": str(ctx.store.revision)}))
+
+
+_POD_SUBRESOURCES: Final = {"exec": serve_exec, "log": serve_log, "binding": bind, "eviction": evict}
+
+
+def answer(body: Any, status: int = 200) -> web.Response:
+    """A JSON response."""
+    return web.Response(body=encode(body), status=status, content_type=JSON)
+
+
+def _written(form: Form, obj: Obj, write: Write, status: int = 200) -> web.Response:
+    response = answer(form.one(obj), status)
+    for warning in dict.fromkeys(write.warnings):
+        text = warning.replace("\\", "\\\\").replace('"', '\\"')
+        response.headers.add("Warning", f'299 - "{text}"')
+    return response

@@ -1,0 +1,49 @@
+"""Pods' verbs of their own: binding to a node, and eviction."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from probe.sandbox.api.context import Context
+from probe.sandbox.api.errors import conflict, invalid_object, method_not_allowed, required
+from probe.sandbox.api.forms import encode
+from probe.sandbox.api.request import Target, read_object
+from probe.sandbox.controllers.conditions import set_condition
+from probe.sandbox.store import Obj
+
+
+async def bind(ctx: Context, target: Target, request: web.Request) -> web.StreamResponse:
+    """POST of a Binding: what a scheduler does. Raises ApiError, NotFound."""
+    if request.method != "POST":
+        raise method_not_allowed()
+    node = ((await read_object(request)).get("target") or {}).get("name")
+    name = target.name or ""
+    if not node:
+        raise invalid_object(target.resource, name, [required("target.name")])
+    pod = ctx.store.get("pods", target.namespace, name)
+    if pod["spec"].get("nodeName"):
+        raise conflict(target.resource, name, f'pod {name} is already assigned to node "{pod["spec"]["nodeName"]}"')
+    ctx.store.modify("pods", target.namespace, name, lambda draft: assign(draft, node))
+    return _success(201)
+
+
+def assign(pod: Obj, node: str) -> None:
+    """Put a pod on a node, in place."""
+    pod["spec"]["nodeName"] = node
+    set_condition(pod, "PodScheduled", "True")
+
+
+async def evict(ctx: Context, target: Target, request: web.Request) -> web.StreamResponse:
+    """POST of an Eviction: a delete, as there are no disruption budgets. Raises ApiError, NotFound, Conflict."""
+    if request.method != "POST":
+        raise method_not_allowed()
+    options = (await read_object(request)).get("deleteOptions") or {}
+    uid = (options.get("preconditions") or {}).get("uid")
+    grace = options.get("gracePeriodSeconds")
+    ctx.store.delete("pods", target.namespace, target.name or "", uid=uid, grace_seconds=grace)
+    return _success(201)
+
+
+def _success(status: int) -> web.Response:
+    body = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": status}
+    return web.Response(body=encode(body), status=status, content_type="application/json")

@@ -66,8 +66,10 @@ def summary_lines(record: RunRecord, options: RenderOptions) -> list[str]:
     lines = [paint(line, colour) for line in wrapped(headline(record), options.width, hanging="  ")]
     for trouble in troubles(record):
         lines += [paint(line, "yellow") for line in wrapped(f"! {one_line(str(trouble))}", options.width, "  ", "    ")]
-    where = f"run {safe(record.run)} on {safe(record.cluster.server)} ({safe(record.cluster.version)})"
-    lines += wrapped(f"{count_words(record.counts)}; {duration(record.seconds)}; {where}", options.width, "  ", "  ")
+    facts = [count_words(record.counts), duration(record.seconds)]
+    if record.run:  # a run that never got as far as a cluster has no id
+        facts.append(f"run {safe(record.run)} on {safe(record.cluster.server)} ({safe(record.cluster.version)})")
+    lines += wrapped("; ".join(facts), options.width, "  ", "  ")
     lines += [f"  written: {safe(file)}" for file in options.files]
     lines += wrapped(f"exit code {record.exit_code}: {meaning(record.exit_code)}", options.width, "  ", "  ")
     return lines

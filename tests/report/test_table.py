@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from probe.model.cell import Family, Verdict
+from probe.model.events import ProblemSeen, RunDone
 from probe.model.record import CellRecord, RunRecord
+from probe.report.fold import Recorder
 from probe.report.render import RenderOptions
 from probe.report.table import render
 
@@ -198,3 +200,16 @@ def test_colour_only_repeats_what_the_characters_say(red: RunRecord) -> None:
     assert "\x1b" not in plain
     assert "\x1b[1;31mL\x1b[0m" in coloured
     assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain
+
+
+def test_a_run_that_found_no_cluster_says_what_was_wrong() -> None:
+    recorder = Recorder()
+    recorder.see(ProblemSeen("cannot reach https://127.0.0.1:1: refused"))
+    recorder.see(RunDone("2026-11-20T10:00:09Z", 0.2, False))
+    assert render(recorder.record(), PLAIN).splitlines() == [
+        "INCONCLUSIVE: not one cell was proven",
+        "  ! cannot reach https://127.0.0.1:1: refused",
+        "  0 cells; 200 ms",
+        "  exit code 3: not everything could be measured; this proves nothing about what",
+        "  is missing",
+    ]

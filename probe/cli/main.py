@@ -57,9 +57,10 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
         "3 the harness or the cluster failed, 130 interrupted.",
     )
     parser.add_argument("--version", action="version", version=f"cni-probe {__version__}")
+    called = next((word for word in words if not word.startswith("-")), None)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name, help_text in COMMANDS.items():
         command = commands.add_parser(name, help=help_text, description=f"{help_text[0].upper()}{help_text[1:]}.")
-        if name in words:
+        if name == called:
             importlib.import_module(f"probe.cli.{name}").add_arguments(command)
     return parser

@@ -18,6 +18,7 @@ from probe.model.errors import CniProbeError, UsageError
 from probe.model.events import Event, ProblemSeen, RunDone
 from probe.model.record import RunRecord
 from probe.model.scenario import Scenario
+from probe.sandbox.options import SandboxOptions
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,6 +66,8 @@ def run(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace) -> None:
     if args.sandbox and (args.kubeconfig or args.context):
         raise UsageError("--sandbox brings its own cluster: leave out --kubeconfig and --context")
+    if not args.sandbox and cluster_options(args) != SandboxOptions():
+        raise UsageError("--nodes, --ipv6, --dual-stack, --no-enforcement and --deny-with go with --sandbox")
     if args.sandbox and args.keep:
         raise UsageError("--keep needs a cluster that stays: use `cni-probe sandbox up` and its kubeconfig")
     if args.rate <= 0 or args.in_flight < 1 or args.request_timeout <= 0:

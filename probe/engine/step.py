@@ -48,8 +48,8 @@ class StepMeasurement:
 
     @property
     def converge_seconds(self) -> float | None:
-        """Seconds from the acknowledged change until every cell had matched once; None if one never did."""
-        matched = [track.matched_after for track in self.tracks]
+        """Seconds from the acknowledged change until every cell that can be tried had matched; None if one never did."""
+        matched = [track.matched_after for track in self.tracks if not track.unsupported]
         if any(after is None for after in matched):
             return None
         return round(max((after for after in matched if after is not None), default=0.0), 4)

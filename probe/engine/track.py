@@ -36,6 +36,11 @@ class Track:
         """Whether another attempt could still bring a match."""
         return not self.matching and (self.last is None or self.last.outcome not in _SETTLED)
 
+    @property
+    def unsupported(self) -> bool:
+        """Whether the cell cannot be tried here at all."""
+        return self.last is not None and self.last.outcome is Outcome.UNSUPPORTED
+
     def see(self, sample: Sample, phase: str) -> None:
         """Take in one attempt."""
         matched = matches(self.planned.expectation, sample.outcome)

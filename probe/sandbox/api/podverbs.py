@@ -8,8 +8,7 @@ from probe.sandbox.api.context import Context
 from probe.sandbox.api.errors import conflict, invalid_object, method_not_allowed, required
 from probe.sandbox.api.forms import encode
 from probe.sandbox.api.request import Target, read_object
-from probe.sandbox.controllers.conditions import set_condition
-from probe.sandbox.store import Obj
+from probe.sandbox.controllers.scheduler import assign
 
 
 async def bind(ctx: Context, target: Target, request: web.Request) -> web.StreamResponse:
@@ -25,12 +24,6 @@ async def bind(ctx: Context, target: Target, request: web.Request) -> web.Stream
         raise conflict(target.resource, name, f'pod {name} is already assigned to node "{pod["spec"]["nodeName"]}"')
     ctx.store.modify("pods", target.namespace, name, lambda draft: assign(draft, node))
     return _success(201)
-
-
-def assign(pod: Obj, node: str) -> None:
-    """Put a pod on a node, in place."""
-    pod["spec"]["nodeName"] = node
-    set_condition(pod, "PodScheduled", "True")
 
 
 async def evict(ctx: Context, target: Target, request: web.Request) -> web.StreamResponse:

@@ -233,7 +233,10 @@ async def _handshake(
 async def _receive(control: socket.socket) -> tuple[dict[str, Any], int]:
     """The sandbox's one message, and its PID as the kernel translates it for us; nothing at end of file."""
     await _readable(control.fileno())
-    data, ancillary, _, _ = control.recvmsg(256 * 1024, socket.CMSG_SPACE(_CREDENTIALS.size))
+    try:
+        data, ancillary, _, _ = control.recvmsg(256 * 1024, socket.CMSG_SPACE(_CREDENTIALS.size))
+    except ConnectionError:
+        return {}, 0
     for level, kind, payload in ancillary:
         if data and level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS:
             return json.loads(data), _CREDENTIALS.unpack(payload)[0]

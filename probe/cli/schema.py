@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _schema(what: str) -> dict[str, Any]:
     if what == "run":
-        from probe.report.schema import record_schema
+        from probe.report.run_record import record_schema
 
         return record_schema()
     from probe.scenario.schema import scenario_schema

@@ -171,7 +171,7 @@ class _Builder:
         cells = plan_cells(step, pods, self.world.externals, list(Family))
         open_cells = [item.cell for item in cells if item.decided_by is None and not item.cell.is_self]
         if open_cells:
-            message = f"nothing is expected of {len(open_cells)} of {len(cells)} cells, such as {open_cells[0]}"
+            message = f"nothing is expected of some cells, such as {open_cells[0]}"
             self.problems.append(place.key_problem(message, "add a default"))
 
     # --- probe -----------------------------------------------------------------------------------------------------

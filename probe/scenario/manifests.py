@@ -57,32 +57,29 @@ class ManifestReader:
     problems: list[Problem]
     _files: dict[str, tuple[Manifested, ...]] = field(default_factory=dict)
 
-    def read(self, source: str | dict[str, Any], place: Place) -> tuple[Manifested, ...] | None:
-        """The objects of one item of ``apply``; None when it could not be read (which was reported)."""
+    def read(self, source: str | dict[str, Any], place: Place) -> tuple[Manifested, ...]:
+        """The objects of one item of ``apply``; what cannot be read is reported."""
         if isinstance(source, dict):
             return tuple(self._objects(source, place))
         directory = os.path.dirname(place.document.file)
         pattern = os.path.normpath(os.path.join(directory, source))
         paths = self._paths(pattern, source, place)
-        if paths is None:
-            return None
         found = [self._file(path) for path in paths]
         return tuple(item for items in found for item in items)
 
-    def _paths(self, pattern: str, source: str, place: Place) -> list[str] | None:
+    def _paths(self, pattern: str, source: str, place: Place) -> list[str]:
         if os.path.isfile(pattern):
             return [pattern]
         if os.path.isdir(pattern):
             self.problems.append(place.problem(f'"{source}" is a directory', f'write "{source.rstrip("/")}/*.yaml"'))
-            return None
+            return []
         if not glob.has_magic(pattern):
             near = suggest(os.path.basename(pattern), _siblings(pattern))
             self.problems.append(place.problem(f'no such file: "{source}" (looked for {pattern})', near))
-            return None
+            return []
         matches = sorted(path for path in glob.glob(pattern, recursive=True) if os.path.isfile(path))
         if not matches:
             self.problems.append(place.problem(f'no file matches "{source}"', "paths begin at this file's directory"))
-            return None
         return matches
 
     def _file(self, path: str) -> tuple[Manifested, ...]:
@@ -104,7 +101,7 @@ class ManifestReader:
         if value.get("kind") == "List":
             items = value.get("items")
             if not isinstance(items, list):
-                self.problems.append(place.key_problem("a List must have items"))
+                self.problems.append(place.problem("a List must have items"))
                 return
             for index, item in enumerate(items):
                 yield from self._objects(item, place.child("items", index))
@@ -126,7 +123,7 @@ def _check(manifest: dict[str, Any], place: Place) -> Iterator[Problem]:
     """Problems of one object by itself."""
     kind, version = manifest.get("kind"), manifest.get("apiVersion")
     if not isinstance(kind, str) or not isinstance(version, str):
-        yield place.key_problem("a manifest must have apiVersion and kind")
+        yield place.problem("a manifest must have apiVersion and kind")
         return
     if SUPPORTED.get(kind) != version:
         yield _unsupported(kind, version, place)

@@ -17,7 +17,7 @@ def scenario_schema() -> dict[str, Any]:
 
 def schema_text(schema: dict[str, Any]) -> str:
     """A schema as it is printed and kept in the repository."""
-    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(schema, indent=2) + "\n"
 
 
 def _without_titles(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from probe.model.errors import Problem
@@ -94,7 +94,7 @@ class StepBuilder:
         for target, labels in spec.label.items():
             at = place.child("label", target)
             self.problems += check_labels(labels, at)
-            if not labels:
+            if not labels and not self.world.doubts.labels:
                 self.problems.append(at.key_problem("changes no label"))
             for key in labels:
                 if key in [name for _, name in kept(spec.unlabel.get(target, []))]:
@@ -115,10 +115,10 @@ class StepBuilder:
             if not pods and not self.world.doubts.about(target):
                 hint = self.world.was_deleted("pod", target) or suggest_id(target, self.world.pods)
                 self.problems.append(place.key_problem(f'pod "{target}" does not exist at this step', hint))
-            current = [pod.labels for pod in pods]
+            current = [] if self.world.doubts.about(target) else [pod.labels for pod in pods]
             refs = [ObjectRef("pod", pod.namespace, pod.name) for pod in pods]
         else:
-            found = self._namespace_exists(target, place)
+            found = self._namespace_exists(target, place.key_problem)
             current = [self.world.namespaces[target]] if found else []
             refs = [ObjectRef("namespace", None, target)] if found else []
         for key, at in removed:
@@ -130,13 +130,13 @@ class StepBuilder:
         if labels:
             yield from (Label(ref, dict(labels)) for ref in refs)
 
-    def _namespace_exists(self, name: str, place: Place) -> bool:
+    def _namespace_exists(self, name: str, problem: Callable[[str, str], Problem]) -> bool:
         if name in self.world.namespaces:
             return True
         if not self.world.doubts.about(f"{name}/*"):
             same = [id for id, pod in self.world.pods.items() if pod.name == name]
             hint = f'write "{same[0]}" for the pod' if same else self._namespace_hint(name)
-            self.problems.append(place.key_problem(f'namespace "{name}" does not exist at this step', hint))
+            self.problems.append(problem(f'namespace "{name}" does not exist at this step', hint))
         return False
 
     def _namespace_hint(self, name: str) -> str:
@@ -148,10 +148,9 @@ class StepBuilder:
         seen: dict[ObjectRef, Place] = {}
         for index, source in kept(spec.apply):
             at = item_place(place.child("apply"), index)
+            before = len(self.problems)
             found = self.manifests.read(source, at)
-            if found is None:
-                self.world.doubts.objects = True
-                continue
+            self.world.doubts.objects |= len(self.problems) > before  # objects may be missing from what was read
             for item in found:
                 action = self._applied(item, at)
                 if action is None:
@@ -173,6 +172,7 @@ class StepBuilder:
             if at.document is not source.document:
                 message += f" (applied at {source.location})"
             self.problems.append(at.problem(message, self._namespace_hint(namespace)))
+            return None
         return Apply(item.manifest, item.place.document.file) if item.sound else None
 
     # --- delete ----------------------------------------------------------------------------------------------------
@@ -195,7 +195,7 @@ class StepBuilder:
             return ()
         kind = _KINDS[kind.lower()]
         if kind == "namespace" and len(names) == 1:
-            return (ObjectRef(kind, None, names[0]),) if self._namespace_exists(names[0], place) else ()
+            return (ObjectRef(kind, None, names[0]),) if self._namespace_exists(names[0], place.problem) else ()
         if kind == "namespace" or len(names) != 2 or not all(names):
             wanted = "namespace/NAME" if kind == "namespace" else f"{kind}/NAMESPACE/NAME"
             self.problems.append(place.problem(f'"{text}" does not name an object', f"write {wanted}"))

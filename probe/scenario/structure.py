@@ -19,7 +19,7 @@ from pydantic_core import ErrorDetails
 from probe.model.errors import Problem
 from probe.scenario.document import Document, FieldPath
 from probe.scenario.format import API_VERSION, DROPPED, KIND, ScenarioSpec
-from probe.scenario.suggest import suggest
+from probe.scenario.suggest import near_miss, suggest
 
 _ROUNDS = 50  # each takes out at least one mistake; a file with more is reported as far as it was read
 
@@ -74,7 +74,9 @@ def parse(document: Document) -> Parsed:
         try:
             return Parsed(ScenarioSpec.model_validate(data), tuple(problems), frozenset(damage))
         except ValidationError as error:
-            for detail in error.errors(include_url=False):
+            details = error.errors(include_url=False)
+            damage |= _misspelt(data, details)
+            for detail in details:
                 path = _path_of(data, detail)
                 if not _known(path, detail["type"], damage):
                     problems.append(_problem(document, path, detail))
@@ -82,6 +84,14 @@ def parse(document: Document) -> Parsed:
                 if not _repair(data, path, detail["type"]):
                     return Parsed(None, tuple(problems), frozenset(damage))
     return Parsed(None, tuple(problems), frozenset(damage))
+
+
+def _misspelt(data: Any, details: list[ErrorDetails]) -> set[FieldPath]:
+    """Keys that are only missing because they are misspelt: the unknown key is the one mistake."""
+    unknown = [_path_of(data, detail) for detail in details if detail["type"] == "extra_forbidden"]
+    missing = {_path_of(data, detail) for detail in details if detail["type"] == "missing"}
+    near = {(*path[:-1], near_miss(str(path[-1]), keys_at(path[:-1]))) for path in unknown}
+    return {path for path in missing if path in near}
 
 
 def _known(path: FieldPath, kind: str, damage: set[FieldPath]) -> bool:

@@ -8,13 +8,23 @@ from collections.abc import Iterable
 _FEW = 8
 
 
-def suggest(word: str, candidates: Iterable[str]) -> str:
-    """``did you mean "frontend"?`` for a near miss, else the candidates when they are few, else nothing."""
+def near_miss(word: str, candidates: Iterable[str]) -> str | None:
+    """The candidate that was probably meant, if any."""
     known = sorted(set(candidates))
     lowered = {candidate.lower(): candidate for candidate in known}
     near = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
     if near:
-        return f'did you mean "{lowered[near[0]]}"?'
+        return lowered[near[0]]
+    longer = [candidate for candidate in known if len(word) > 2 and candidate.startswith(word)]
+    return longer[0] if len(longer) == 1 else None
+
+
+def suggest(word: str, candidates: Iterable[str]) -> str:
+    """``did you mean "frontend"?`` for a near miss, else the candidates when they are few, else nothing."""
+    known = sorted(set(candidates))
+    near = near_miss(word, known)
+    if near:
+        return f'did you mean "{near}"?'
     if known and len(known) <= _FEW:
         return ("known: " if len(known) > 1 else "the only one: ") + ", ".join(known)
     return ""

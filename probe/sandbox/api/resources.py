@@ -6,7 +6,7 @@ A new kind is a row here, a shape in ``kinds`` and, where it has rules of its ow
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
@@ -31,7 +31,7 @@ class Resource:
     verbs: tuple[str, ...] = ALL_VERBS
     generation: bool = False
     fields: tuple[str, ...] = ()
-    subresources: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    subresources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def singular(self) -> str:

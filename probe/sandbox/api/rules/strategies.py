@@ -62,7 +62,7 @@ def _default_namespace(namespace: Obj) -> None:
 def _default_policy(policy: Obj) -> None:
     # Invalid ones are left as they are: validation says what is wrong with them.
     if not any(error.reason != UNKNOWN_FIELD for error in validate_network_policy(policy)):
-        policy.update(default_network_policy(policy))
+        policy["spec"] = default_network_policy(policy)["spec"]
 
 
 def _validate_policy(policy: Obj) -> Iterator[FieldError]:

@@ -28,6 +28,7 @@ from probe.sandbox import linux
 from probe.sandbox.api.app import serve
 from probe.sandbox.api.context import KUBERNETES_VERSION
 from probe.sandbox.api.credentials import Credentials, write_kubeconfig
+from probe.sandbox.controllers.run import run_controllers
 from probe.sandbox.machine import machine
 from probe.sandbox.options import DEFAULT_NAME, SandboxOptions
 from probe.sandbox.requirements import check_kernel
@@ -45,7 +46,6 @@ async def _run(control: socket.socket, listener: socket.socket) -> None:
         loop.add_signal_handler(number, stop.set)
     order = json.loads(await loop.sock_recv(control, 64 * 1024))
     options = SandboxOptions.from_json(order["options"])
-    check_kernel()
     async with _cluster(options, listener) as ready:
         await loop.sock_sendall(control, json.dumps(ready).encode())
         if not order["detached"]:
@@ -60,7 +60,8 @@ async def _cluster(options: SandboxOptions, listener: socket.socket) -> AsyncIte
     store = Store()
     credentials = Credentials.make()
     server = f"https://127.0.0.1:{listener.getsockname()[1]}"
-    async with machine(store, options, f"v{KUBERNETES_VERSION}.0") as kubelets:
+    async with machine(store, options, f"v{KUBERNETES_VERSION}.0") as kubelets, asyncio.TaskGroup() as group:
+        controllers = group.create_task(run_controllers(store, ca=credentials.ca.decode()))
         runner = await serve(
             store,
             kubelets,
@@ -73,6 +74,7 @@ async def _cluster(options: SandboxOptions, listener: socket.socket) -> AsyncIte
             yield {"server": server, "kubeconfig": _kubeconfig(options, credentials, server)}
         finally:
             await runner.cleanup()
+            controllers.cancel()
 
 
 def _kubeconfig(options: SandboxOptions, credentials: Credentials, server: str) -> str:
@@ -122,6 +124,7 @@ def main() -> int:
         listener.setblocking(False)
         try:
             _prepare()
+            check_kernel()
             asyncio.run(_run(control, listener))
         except BaseException as error:  # noqa: BLE001 - reported, and the end of everything
             _report(control, error)

@@ -14,7 +14,7 @@ from .reactor import Reactor, now, sleep_until
 
 MAX_IN_FLIGHT: Final = 1024
 MAX_TARGETS: Final = 1_000_000
-MAX_QUEUED: Final = 50_000
+MAX_QUEUED: Final = 16_384
 _RESULTS_PER_FRAME: Final = 200
 _HEARTBEAT: Final = 0.02
 

@@ -22,6 +22,7 @@ from .session import BadFrame, Session
 from .stream import Stream
 
 VERSION: Final = 1
+MAX_TARGETS_PER_FRAME: Final = 4096  # a whole line of them would take 10 MB to read
 MAX_NONCES: Final = 8192  # their receipts fit a line
 MAX_STREAMS: Final = 64
 MAX_SESSIONS: Final = 32
@@ -99,16 +100,16 @@ class Control:
 
     def handle(self, session: Session, frame: dict[str, Any]) -> None:
         """Act on a frame of a session. BadFrame when it cannot be understood."""
-        handlers: dict[object, Callable[[Session, dict[str, Any]], None]] = {
+        handlers: dict[str, Callable[[Session, dict[str, Any]], None]] = {
             "dial": self._dial,
             "receipts": self._find,
             "check": self._check,
             "ping": self._ping,
             "ack": lambda session, frame: session.acknowledge(int(_number(frame, "seq", 0))),
         }
-        handler = handlers.get(frame.get("op"))
+        handler = handlers.get(_text(frame, "op"))
         if handler is None:
-            raise BadFrame(f"unknown op {frame.get('op')!r}")
+            raise BadFrame(f"unknown op {frame['op']}")
         handler(session, frame)
 
     def _dial(self, session: Session, frame: dict[str, Any]) -> None:
@@ -183,10 +184,14 @@ def _targets(frame: dict[str, Any]) -> list[Target]:
     rows = frame.get("targets")
     if not isinstance(rows, list):
         _refuse("targets", "a list")
+    if len(rows) > MAX_TARGETS_PER_FRAME:
+        raise BadFrame(f"targets: at most {MAX_TARGETS_PER_FRAME} a frame: send them in parts, with first and total")
     targets = []
     for row in rows:
         match row:
-            case [str(address), int(port), "TCP" | "UDP" | "SCTP" as protocol] if 1 <= port <= 65535:
+            case [str(address), int(port), "TCP" | "UDP" | "SCTP" as protocol] if (
+                1 <= port <= 65535 and port is not True
+            ):
                 targets.append(Target(address, port, protocol))
             case _:
                 _refuse("targets", "rows of address, port (1 to 65535) and TCP, UDP or SCTP")

@@ -94,7 +94,7 @@ class Dialer:
             raise _Ended(outcome.of_socket(error.errno or 0), outcome.name(error.errno or 0)) from None
         try:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, sockets.LINGER_NONE)
-            self._ports.bind(sock)
+            self._ports.bind(sock, family)
         except OSError as error:
             sock.close()
             raise _Ended(outcome.of_socket(error.errno or 0), outcome.name(error.errno or 0)) from None
@@ -152,7 +152,8 @@ class _Attempt:
                 return data
 
     async def datagram(self, sock: socket.socket, target: Target) -> None:
-        """UDP, on a connected socket so that ICMP errors are told: ask again every third of the timeout."""
+        """UDP, on a connected socket that is told every ICMP error: ask again every third of the timeout."""
+        sockets.tell_all_errors(sock, target.address)
         code = sock.connect_ex((target.address, target.port))
         if code:
             raise _Ended(outcome.of_network(code), outcome.name(code))

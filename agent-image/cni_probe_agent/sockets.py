@@ -25,6 +25,8 @@ _KINDS: Final = {
     UDP: (socket.SOCK_DGRAM, socket.IPPROTO_UDP),
     SCTP: (socket.SOCK_STREAM, socket.IPPROTO_SCTP),
 }
+_IP_RECVERR: Final = 11  # <linux/in.h>, <linux/in6.h>: the socket module of Python 3.11 has neither
+_IPV6_RECVERR: Final = 25
 _DEFAULT_RANGE: Final = (32768, 60999)
 _RANGE_FILE: Final = "/proc/sys/net/ipv4/ip_local_port_range"
 
@@ -36,6 +38,14 @@ def make(protocol: str, family: int) -> socket.socket:
     if family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     return sock
+
+
+def tell_all_errors(sock: socket.socket, address: str) -> None:
+    """Have a UDP socket told of ICMP host and net unreachable too: without this the kernel holds them for passing."""
+    if ":" in address:
+        sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
+    else:
+        sock.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
 
 
 def family_of(address: str) -> int | None:
@@ -62,9 +72,9 @@ class SourcePorts:
         self._count = last - self._first + 1
         self._next = int.from_bytes(os.urandom(4), "little") % self._count
 
-    def bind(self, sock: socket.socket) -> None:
+    def bind(self, sock: socket.socket, family: int) -> None:
         """Bind to the next free port. OSError EADDRINUSE when a whole circle has none."""
-        host = "::" if sock.family == socket.AF_INET6 else "0.0.0.0"
+        host = "::" if family == socket.AF_INET6 else "0.0.0.0"
         for _ in range(self._count):
             port = self._first + self._next
             self._next = (self._next + 1) % self._count

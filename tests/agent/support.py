@@ -157,9 +157,15 @@ class Control:
 
     def dial(self, *targets: tuple[str, int, str], timeout: float = 1.0, **fields: Any) -> dict[int, list[Any]]:
         """Dial a batch to its end: rows by index."""
-        self.send(**{"op": "dial", "id": "b", "nonce": "n", "timeout": timeout, "targets": targets, **fields})
-        frames = self.until("done")
-        return {row[0]: row[1:] for frame in frames if frame["op"] == "results" for row in frame["results"]}
+        common = {"op": "dial", "id": "b", "nonce": "n", "timeout": timeout, "total": len(targets), **fields}
+        for first in range(0, len(targets) or 1, 2000):
+            self.send(**common, first=first, targets=targets[first : first + 2000])
+        rows: dict[int, list[Any]] = {}
+        while (frame := self.receive())["op"] != "done":
+            assert frame["op"] == "results", frame
+            rows.update({row[0]: row[1:] for row in frame["results"]})
+            self.send(op="ack", seq=frame["seq"])
+        return rows
 
 
 class RelayDuplex:

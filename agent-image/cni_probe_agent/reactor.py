@@ -122,6 +122,7 @@ class Reactor:
         self.current: Task | None = None
         self._epoll = select.epoll()
         self._by_fd: dict[int, Task] = {}
+        self._tasks: set[Task] = set()
         self._ready: deque[tuple[Task, BaseException | None]] = deque()
         self._timers: list[tuple[float, int, Task]] = []
         self._serial = 0
@@ -129,11 +130,12 @@ class Reactor:
     def spawn(self, coro: Coroutine[Wait, None, Any]) -> Task:
         """Start a task; its first step comes after the current task waits. Errors that escape it go to stderr."""
         task = Task(self, coro)
+        self._tasks.add(task)
         self._ready.append((task, None))
         return task
 
     def run(self, main: Coroutine[Wait, None, Any]) -> None:
-        """Run until ``main`` ends. Other tasks are left where they wait; the epoll descriptor is closed."""
+        """Run until ``main`` ends; other tasks are closed where they wait."""
         task = self.spawn(main)
         try:
             while not task.done:
@@ -141,6 +143,8 @@ class Reactor:
                 for _ in range(len(self._ready)):
                     self._step(*self._ready.popleft())
         finally:
+            for left in list(self._tasks):
+                left.coro.close()
             self._epoll.close()
 
     def wake(self, task: Task, error: BaseException | None = None) -> None:
@@ -175,11 +179,11 @@ class Reactor:
         try:
             fd, events, deadline = task.coro.send(None) if error is None else task.coro.throw(error)
         except (StopIteration, Cancelled):
-            task.done = True
+            self._end(task)
             return
         except Exception:  # noqa: BLE001 - one task's bug must not take the agent down
             traceback.print_exc()
-            task.done = True
+            self._end(task)
             return
         if fd >= 0:
             try:
@@ -192,6 +196,10 @@ class Reactor:
         task.waiting = True
         if deadline is not None:
             self._set_timer(task, deadline)
+
+    def _end(self, task: Task) -> None:
+        task.done = True
+        self._tasks.discard(task)
 
     def _set_timer(self, task: Task, deadline: float) -> None:
         self._serial += 1

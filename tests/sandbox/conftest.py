@@ -1,0 +1,71 @@
+"""One sandbox for all tests of this folder, and what they do with it."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import socket
+import struct
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from probe.model.errors import MissingRequirement
+from probe.sandbox.launch import Sandbox
+from probe.sandbox.options import SandboxOptions
+from tests.sandbox.kube import Kube
+
+_SERIAL = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def state_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where this session's sandboxes keep their state, so that they never meet those of the user."""
+    path = tmp_path_factory.mktemp("runtime")
+    path.chmod(0o700)
+    os.environ["XDG_RUNTIME_DIR"] = str(path)
+    return path
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def sandbox(state_directory: Path) -> AsyncIterator[Sandbox]:
+    """A sandbox of two nodes with IPv4. Tests share it: each works in namespaces of its own."""
+    try:
+        async with Sandbox.start(SandboxOptions()) as running:
+            yield running
+    except MissingRequirement as missing:
+        pytest.skip(str(missing))
+
+
+@pytest_asyncio.fixture
+async def kube(sandbox: Sandbox) -> AsyncIterator[Kube]:
+    """A client of the shared sandbox."""
+    async with Kube.connect(sandbox.kubeconfig) as client:
+        yield client
+
+
+@pytest_asyncio.fixture
+async def namespace(kube: Kube) -> AsyncIterator[str]:
+    """A namespace of the test's own, which ends with it."""
+    name = f"test-{next(_SERIAL)}"
+    await kube.ok("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
+    yield name
+    await kube.ok("DELETE", f"/api/v1/namespaces/{name}")
+
+
+@pytest.fixture
+def agent_pid(sandbox: Sandbox) -> Callable[[str], int]:
+    """The process, as the host numbers it, of the agent in the pod with a uid: a pod's PID 1 cannot be killed from
+    within the pod, so tests that do it harm need this number."""
+
+    def find(uid: str) -> int:
+        root = Path(f"/proc/{sandbox.pid}/root/run/cni-probe/volumes/{uid}")
+        (path,) = root.glob("*/agent.sock")
+        with socket.socket(socket.AF_UNIX) as control:
+            control.connect(str(path))
+            peer = control.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+        return int(struct.unpack("3i", peer)[0])
+
+    return find

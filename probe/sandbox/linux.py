@@ -26,6 +26,7 @@ MS_BIND = 0x1000
 MS_REC = 0x4000
 MS_PRIVATE = 0x40000
 
+_PR_SET_NAME = 15
 _PR_CAPBSET_DROP = 24
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
@@ -104,6 +105,11 @@ def make_read_only(path: str) -> None:
     )
     if result < 0 and ctypes.get_errno() != errno.ENOSYS:
         _check(result, f"mount_setattr {path}")
+
+
+def name_process(name: str) -> None:
+    """What ``ps`` and ``/proc/PID/comm`` show; at most 15 characters."""
+    _check(_libc.prctl(_PR_SET_NAME, name.encode(), 0, 0, 0), "prctl(PR_SET_NAME)")
 
 
 def become_subreaper() -> None:

@@ -28,14 +28,14 @@ async def watch_readiness(probe: Mapping[str, Any], execute: Exec, report: Calla
         return
     period = float(probe.get("periodSeconds") or 10)
     await asyncio.sleep(float(probe.get("initialDelaySeconds") or 0))
-    ready, row, pause = False, 0, FIRST_RETRY
+    ready, row, pause, starting = False, 0, FIRST_RETRY, True
     while True:
         failure = await _attempt(command, execute, float(probe.get("timeoutSeconds") or 1))
         row = row + 1 if (failure is None) != ready else 0
         needed = int((probe.get("failureThreshold") or 3) if ready else (probe.get("successThreshold") or 1))
         if row >= needed:
             ready, row = not ready, 0
-        starting = pause < period and not ready
+        starting = starting and not ready and pause < period
         report(ready, "" if failure is None or starting else failure)
         await asyncio.sleep(pause if starting else period)
         pause = min(pause * 2, period)

@@ -127,6 +127,7 @@ def _run_agent(process: ContainerProcess | ExecProcess) -> NoReturn:
     code: object = 1
     try:
         gc.enable()
+        linux.name_process("cni-probe-agent")
         os.environ.clear()
         os.environ.update(process.env)
         sys.argv = list(process.argv[2:])

@@ -23,6 +23,7 @@ from probe.model.scenario import Apply, Delete, External, Label, Manifest, Names
 
 _PARALLEL_REQUESTS = 24
 _GONE_SECONDS = 60.0
+_REFUSED_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,12 +181,14 @@ class Deployment:
         """Make an endpoint outside the cluster; returns the identity that it answers with. Raises ClusterError."""
         path = f"{objects.EXTERNAL_GROUP}/namespaces/{namespace}/externalendpoints"
         await self.api.create(path, objects.external_endpoint(external, namespace, self.owner))
-        deadline = time.monotonic() + timeout
+        started = time.monotonic()
         while True:
             status = (await self.api.get(f"{path}/{external.name}")).get("status", {})
             if status.get("ready"):
                 return str(status["responder"])
-            if status.get("message") or time.monotonic() > deadline:
+            # Without a responder it was refused, which ends by itself only if another run's endpoint is just leaving.
+            patience = timeout if status.get("responder") or not status.get("message") else _REFUSED_SECONDS
+            if time.monotonic() - started > min(patience, timeout):
                 raise DeployError(f"{external.id} did not start: {status.get('message') or 'no status'}")
             await asyncio.sleep(0.02)
 

@@ -206,7 +206,7 @@ class Timeouts:
     ready: float = 120.0
     baseline: float = 15.0
     attempt: float = 0.4
-    converge: float = 20.0
+    converge: float = 10.0
     confirm: float = 1.5
 
 

@@ -237,7 +237,7 @@ class TimeoutsSpec(Strict):
     ready: Duration | None = Field(default=None, description="Until all pods answer (default 120s).")
     baseline: Duration | None = Field(default=None, description="Until every pair has connected once (default 15s).")
     attempt: Duration | None = Field(default=None, description="One attempt while converging (default 400ms).")
-    converge: Duration | None = Field(default=None, description="Until every cell is as expected (default 20s).")
+    converge: Duration | None = Field(default=None, description="Until every cell is as expected (default 10s).")
     confirm: Duration | None = Field(default=None, description="One attempt of the final confirmation (default 1.5s).")
 
 

@@ -47,7 +47,7 @@ REPLACED = [
     ("replicas: 2", 'replicas: @@"2"', 'must be a whole number, not the text "2"', ""),
     ("replicas: 2", "replicas: @@0", "must be greater than or equal to 1", ""),
     ("    - name: open\n", "    - @@labels: {}\n      name: open\n", 'unknown key "labels"', 'did you mean "label"?'),
-    ("      expect: allow\n", "", 'missing key "expect"', "expect: unchanged"),
+    ("    - name: open\n      expect: allow\n", "    - @@name: open\n", 'missing key "expect"', "expect: unchanged"),
     ("expect: allow", "expect: @@alow", '"alow" is not a known expectation', 'did you mean "allow"?'),
     ("expect: allow", "expect: {default: @@computed}", '"computed" is not available yet', "allow or deny"),
     ("expect: allow", "expect: @@[allow]", "must be a mapping, not a list", ""),
@@ -74,7 +74,7 @@ REPLACED = [
     ("      development:", "      @@dev_1:", '"dev_1" cannot be a namespace\'s name', ""),
     ("      development:", f"      @@{'d' * 54}:", "must be no more than 53 characters", ""),
     ("      development:", "      @@external:", 'the namespace name "external" is reserved', "spec.fleet.external"),
-    ("          client:", "          web-1:", "", ""),
+    ("          client:", "          @@web-1:", 'two pods would be called "development/web-1"', 'see "web"'),
     ("{app: web}", '{@@"a b": web}', '"a b" cannot be a label\'s key', ""),
     ("{app: web}", '{app: @@"a b"}', '"a b" cannot be a label\'s value', ""),
     ("{app: web}", "{@@cni-probe.dev/run: x}", 'the label "cni-probe.dev/run" is reserved', ""),
@@ -113,10 +113,6 @@ def test_a_mistake_in_the_document_is_one_problem_at_its_place(
 ) -> None:
     assert base.count(old) == 1
     text = base.replace(old, new)
-    if "@@" not in text:  # what is missing, or clashes, is reported where its owner stands
-        text = text.replace("    - name: open", "    - @@name: open") if "expect" in message else text
-        text = text.replace("          web: ", "          web: ").replace("          web-1:", "          @@web-1:")
-    message = message or 'two pods would be called "development/web-1"'
     assert_only(problems_of(text.replace("@@", "")), text, message, hint)
 
 

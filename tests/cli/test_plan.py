@@ -1,0 +1,144 @@
+"""``cni-probe plan``: what a run would do and expect, without a cluster."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from probe.cli import main
+from probe.scenario import load_scenarios, make_plan
+
+SEEDS = Path(__file__).parents[2] / "scenarios/seeds"
+
+PAIR = """\
+apiVersion: cni-probe/v1
+kind: Scenario
+metadata: {name: pair}
+spec:
+  description: Two pods.
+  fleet:
+    namespaces:
+      a:
+        pods:
+          web: {labels: {app: web}, ports: [80/TCP, {port: 53, protocol: UDP, name: dns}]}
+          client:
+  steps:
+    - name: closed
+      expect: deny
+    - name: half open
+      description: Only TCP.
+      expect: {default: deny, rules: [{port: TCP, verdict: allow}, {to: a/web, port: dns, verdict: drop}]}
+"""
+
+
+def plan(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    assert main(["plan", *words]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    return out
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> str:
+    path = tmp_path / "pair.yaml"
+    path.write_text(PAIR, "utf-8")
+    return str(path)
+
+
+def test_a_plan_shows_fleet_steps_cells_and_truth_tables(pair: str, capsys: pytest.CaptureFixture[str]) -> None:
+    out = plan(capsys, pair)
+    heading = f"pair  ({pair})"
+    assert (
+        out
+        == f"""\
+{heading}
+{"=" * len(heading)}
+Two pods.
+
+  pod       labels    ports
+  a/web     app=web   80/TCP 53/UDP (dns)
+  a/client            client only
+
+step 1 of 2: closed
+  4 cells: 2 allow, 2 deny
+
+  *         a/web
+  a/web     .
+  a/client  X
+
+step 2 of 2: half open
+  Only TCP.
+  4 cells: 3 allow, 1 drop
+
+  80/TCP    a/web
+  a/web     .
+  a/client  .
+
+  53/UDP    a/web
+  a/web     .
+  a/client  drop
+
+tables: rows are sources, columns destinations; . allow, X deny, ? either, - not tried
+"""
+    )
+
+
+def test_the_tables_of_a_plan_say_in_a_scenario_what_they_say_in_the_plan(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    original = make_plan(load_scenarios([SEEDS / "least-privilege.yaml"])[0]).steps[2]
+    out = plan(capsys, str(SEEDS / "least-privilege.yaml"))
+    drawn = out.partition("step 3 of 3")[2].partition("\n\n")[2].partition("\n\ntables:")[0]
+    table = "".join(f"          {line.strip()}\n" for line in drawn.splitlines())
+    text = (SEEDS / "least-privilege.yaml").read_text("utf-8")
+    copy = tmp_path / "copy.yaml"
+    copy.write_text(text[: text.rindex("      expect:")] + "      expect:\n        table: |\n" + table, "utf-8")
+    copied = make_plan(load_scenarios([copy])[0]).steps[2]
+    assert [(i.cell, i.expectation) for i in copied.cells] == [(i.cell, i.expectation) for i in original.cells]
+
+
+def test_columns_are_numbered_where_names_do_not_fit(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    out = plan(capsys, str(SEEDS / "namespace-separation.yaml"))
+    tables = [line for line in out.splitlines() if line.startswith("  ") and " . " in line]
+    assert tables
+    assert max(map(len, tables)) <= 80
+    assert "    1 production/frontend" in out
+
+
+def test_json_has_every_cell_with_its_expectation(pair: str, capsys: pytest.CaptureFixture[str]) -> None:
+    data: dict[str, Any] = json.loads(plan(capsys, "-o", "json", pair))
+    (scenario,) = data["scenarios"]
+    assert scenario["namespaces"][0]["pods"][1] == {"id": "a/client", "labels": {}, "ports": [], "node": None}
+    assert [step["name"] for step in scenario["steps"]] == ["closed", "half open"]
+    assert scenario["steps"][1]["cells"][3] == {
+        "source": "a/client",
+        "destination": "a/web",
+        "port": 53,
+        "protocol": "UDP",
+        "family": "IPv4",
+        "path": "pod-ip",
+        "address": None,
+        "expected": "drop",
+        "decidedBy": f"{pair}:17:68",
+    }
+
+
+def test_families_can_be_asked_for(pair: str, capsys: pytest.CaptureFixture[str]) -> None:
+    data = json.loads(plan(capsys, "-o", "json", "--family", "IPv6", "--family", "IPv4", pair))
+    cells = data["scenarios"][0]["steps"][0]["cells"]
+    assert [cell["family"] for cell in cells[:2]] == ["IPv6", "IPv4"]
+    assert len(cells) == 8
+
+
+def test_an_invalid_scenario_is_refused_as_validate_does(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(PAIR.replace("expect: deny", "expect: dney"), "utf-8")
+    assert main(["plan", str(path)]) == 2
+    assert f'{path}:14:15: spec.steps[0].expect: "dney" is not a known' in capsys.readouterr().err

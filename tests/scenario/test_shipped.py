@@ -1,0 +1,157 @@
+"""What ships in ``scenarios/``, and the JSON Schema beside it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from probe.model.cell import Family
+from probe.model.plan import Plan
+from probe.model.scenario import Apply
+from probe.scenario import load_scenarios, make_plan
+from probe.scenario.schema import scenario_schema
+
+SCENARIOS = Path(__file__).parents[2] / "scenarios"
+FILES = sorted(path for path in SCENARIOS.rglob("*.yaml") if path.parent.name != "policies")
+
+
+def plan_of(name: str) -> Plan:
+    (scenario,) = load_scenarios([SCENARIOS / name])
+    return make_plan(scenario)
+
+
+def denied(plan: Plan, step: int) -> set[str]:
+    return {str(item.cell) for item in plan.steps[step].cells if item.expectation.denies}
+
+
+def test_all_that_ships_is_valid() -> None:
+    assert {scenario.name for scenario in load_scenarios([SCENARIOS])} == {
+        "backend-egress",
+        "frontend-ingress",
+        "lateral-movement",
+        "least-privilege",
+        "namespace-separation",
+        "smoke",
+    }
+
+
+@pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
+def test_the_published_schema_accepts_it(path: Path) -> None:
+    schema = json.loads((SCENARIOS / "scenario.schema.json").read_text("utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    for document in yaml.safe_load_all(path.read_text("utf-8")):
+        jsonschema.Draft202012Validator(schema).validate(document)
+
+
+def test_the_published_schema_is_current() -> None:
+    assert json.loads((SCENARIOS / "scenario.schema.json").read_text("utf-8")) == scenario_schema()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": "Scenari"},
+        {"extra": 1},
+        {"spec": {"fleet": {"namespaces": {}}}},
+        {"spec": {"fleet": {"namespaces": {}}, "steps": []}},
+        {
+            "spec": {
+                "fleet": {"namespaces": {"a": {"pods": {"p": "80/TPC"}}}},
+                "steps": [{"name": "a", "expect": "deny"}],
+            }
+        },
+        {"spec": {"fleet": {"namespaces": {}}, "steps": [{"name": "a"}]}},
+        {"spec": {"fleet": {"namespaces": {}}, "steps": [{"name": "a", "expect": "alow"}]}},
+        {"spec": {"fleet": {"namespaces": {}}, "steps": [{"name": "a", "expect": {"rules": [{"verdict": "no"}]}}]}},
+    ],
+)
+def test_the_schema_refuses_what_has_the_wrong_structure(change: dict[str, object]) -> None:
+    document = yaml.safe_load(FILES[0].read_text("utf-8")) | change
+    assert not jsonschema.Draft202012Validator(scenario_schema()).is_valid(document)
+
+
+def test_every_key_is_described_in_the_schema() -> None:
+    def keys(node: object) -> list[str]:
+        if isinstance(node, dict):
+            own = [key for key, value in node.get("properties", {}).items() if not {"description", "$ref"} & set(value)]
+            return own + [key for value in node.values() for key in keys(value)]
+        return [key for item in node for key in keys(item)] if isinstance(node, list) else []
+
+    assert keys(scenario_schema()) == []
+
+
+def test_the_seeds_use_the_two_seed_policies() -> None:
+    origins = {
+        Path(action.origin).name
+        for scenario in load_scenarios([SCENARIOS / "seeds"])
+        for step in scenario.steps
+        for action in step.actions
+        if isinstance(action, Apply)
+    }
+    assert {"frontend-policy.yaml", "backend-egress-policy.yaml"} <= origins
+
+
+def test_ingress_admits_only_the_backend_of_the_same_namespace_on_tcp_80() -> None:
+    frontend = "production/frontend"
+    assert denied(plan_of("seeds/ingress.yaml"), 1) == {
+        f"production/backend -> {frontend} 443/TCP",
+        f"production/backend -> {frontend} 80/UDP",
+        f"development/backend -> {frontend} 80/TCP",
+        f"development/backend -> {frontend} 443/TCP",
+        f"development/backend -> {frontend} 80/UDP",
+    }
+
+
+def test_egress_leaves_the_backend_one_port_of_one_block() -> None:
+    backend = "development/backend"
+    assert denied(plan_of("seeds/egress.yaml"), 1) == {
+        f"{backend} -> development/frontend 80/TCP",
+        f"{backend} -> development/frontend 53/UDP",
+        f"{backend} -> production/backend 80/TCP",
+        f"{backend} -> external/vault (10.0.12.34) 80/TCP",
+        f"{backend} -> external/vault (10.0.12.34) 443/UDP",
+        f"{backend} -> external/edge (10.1.0.1) 443/TCP",
+        f"{backend} -> external/internet (203.0.113.10) 443/TCP",
+        f"{backend} -> external/internet (203.0.113.10) 80/TCP",
+        f"{backend} -> external/internet (203.0.113.10) 53/UDP",
+    }
+
+
+def test_egress_expects_nothing_that_depends_on_the_addresses_of_pods() -> None:
+    """A cluster may have its pods in 10.0.0.0/16, where the policy allows 443/TCP: no pod serves that."""
+    (scenario,) = load_scenarios([SCENARIOS / "seeds/egress.yaml"])
+    assert not [pod.id for pod in scenario.fleet.pods if "443/TCP" in map(str, pod.ports)]
+
+
+def test_least_privilege_allows_the_required_flows_and_pods_to_themselves_only() -> None:
+    plan = plan_of("seeds/least-privilege.yaml")
+    allowed = Counter(
+        (item.cell.source.partition("/")[0], item.cell.destination, item.cell.port)
+        for item in plan.steps[2].cells
+        if not item.expectation.denies and not item.cell.is_self
+    )
+    assert allowed == {
+        ("edge", "shop/web-0", 80): 1,
+        ("edge", "shop/web-1", 80): 1,
+        ("shop", "shop/api", 8080): 2,
+        ("shop", "shop/db", 5432): 1,
+        ("shop", "dns/resolver", 53): 8,
+    }
+
+
+def test_the_smoke_test_is_small_and_needs_nothing_outside_the_cluster() -> None:
+    (scenario,) = load_scenarios([SCENARIOS / "smoke"])
+    assert len(scenario.fleet.pods) <= 4
+    assert scenario.fleet.externals == ()
+    assert {port.protocol for pod in scenario.fleet.pods for port in pod.ports} == {"TCP", "UDP"}
+
+
+@pytest.mark.parametrize("family", Family)
+def test_every_step_tries_something_whatever_the_clusters_family(family: Family) -> None:
+    for scenario in load_scenarios([SCENARIOS]):
+        assert all(step.cells for step in make_plan(scenario, [family]).steps)

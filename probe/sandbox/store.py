@@ -185,6 +185,10 @@ class Store:
             self._subscribers.setdefault(resource, []).append(subscription)
         return subscription
 
+    def watchers(self, resource: str) -> int:
+        """How many subscriptions a resource has."""
+        return len(self._subscribers.get(resource, ()))
+
     def _unsubscribe(self, resources: tuple[str, ...], subscription: Subscription) -> None:
         for resource in resources:
             self._subscribers[resource].remove(subscription)

@@ -68,7 +68,8 @@ def apply(
     merged: Obj = _merge(shape, live or {}, config)
     previous = owners.get(manager, frozenset())
     others = {other: owned for other, owned in owners.items() if other != manager}
-    for path in sorted(previous - wanted, key=len, reverse=True):
+    # An item goes before its fields: without its key it could not be found any more.
+    for path in sorted(previous - wanted, key=len):
         if not any(_reaches(owned, path) for owned in others.values()):
             remove(merged, path)
     complete(merged)

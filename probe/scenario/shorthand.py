@@ -6,6 +6,7 @@ about it, so that there is one type for both and one error for a value that is n
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,9 +35,9 @@ class Shorthand:
         return core_schema.no_info_before_validator_function(self.expand, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        if self.instead and len(self.schemas) == 1:
-            return dict(self.schemas[0])
-        return {"anyOf": [*self.schemas, *([] if self.instead else [handler(schema)])]}
+        short = copy.deepcopy(list(self.schemas))  # pydantic writes into what it is given
+        branches = short if self.instead else [*short, handler(schema)]
+        return branches[0] if len(branches) == 1 else {"anyOf": branches}
 
 
 def mistake(message: str, hint: str = "") -> PydanticCustomError:

@@ -57,7 +57,7 @@ def _text(plan: Plan) -> Iterator[str]:
     heading = f"{scenario.name}  ({scenario.file})"
     yield from (heading, "=" * len(heading))
     if scenario.description:
-        yield scenario.description
+        yield " ".join(scenario.description.split())
     yield from ("", *_fleet(scenario.fleet))
     for number, planned in enumerate(plan.steps, 1):
         yield from ("", *_step(planned, number, len(plan.steps)))
@@ -82,7 +82,7 @@ def _step(planned: PlannedStep, number: int, total: int) -> Iterator[str]:
     step = planned.step
     yield f"step {number} of {total}: {step.name}"
     if step.description:
-        yield f"  {step.description}"
+        yield f"  {' '.join(step.description.split())}"
     yield from (f"  + {action}" for action in step.actions)
     counts = Counter(item.expectation for item in planned.cells)
     words = ", ".join(f"{counts[word]:,} {word}" for word in Expectation if counts[word])

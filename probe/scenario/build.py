@@ -61,6 +61,7 @@ class _Builder:
 
     def scenario(self, spec: ScenarioSpec) -> Scenario:
         self._metadata(spec.metadata, self.document.root.child("metadata"))
+        self._check_text(spec.spec.description, self.place.child("description"))
         at = self.place.child("fleet")
         namespaces = build_namespaces(spec.spec.fleet.namespaces, at.child("namespaces"), self.problems)
         self.world.externals = build_externals(spec.spec.fleet.external, at.child("external"), self.problems)
@@ -93,6 +94,12 @@ class _Builder:
             if error:
                 self.problems.append(place.child("labels", key).problem(f'"{key}: {value}" cannot be a label: {error}'))
 
+    def _check_text(self, text: str, place: Place, *, one_line: bool = False) -> None:
+        """Texts end up on terminals and in reports: no control characters."""
+        if not (text if one_line else text.replace("\n", "")).isprintable():
+            what = "one line of printable text" if one_line else "printable text"
+            self.problems.append(place.problem(f"must be {what}"))
+
     def _timeouts(self, spec: TimeoutsSpec) -> Timeouts:
         timeouts = Timeouts(**spec.model_dump(exclude_none=True))
         if timeouts.confirm < timeouts.attempt:
@@ -116,8 +123,8 @@ class _Builder:
                 hint = f"the other one is in line {line}"
                 self.problems.append(place.child("name").problem(f'two steps are called "{step_spec.name}"', hint))
             names[step_spec.name] = place.child("name").location.line
-            if not step_spec.name.isprintable():
-                self.problems.append(place.child("name").problem("a step's name must be one line of printable text"))
+            self._check_text(step_spec.name, place.child("name"), one_line=True)
+            self._check_text(step_spec.description, place.child("description"))
             steps.append(self._step(step_spec, probe, place, steps[-1] if steps else None))
         return tuple(steps)
 

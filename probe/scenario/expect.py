@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from probe.model.cell import Expectation
 from probe.model.errors import Location, Problem
-from probe.model.scenario import Rule, Selection
+from probe.model.scenario import External, Rule, Selection
 from probe.scenario.document import Place
 from probe.scenario.format import ExpectSpec, RuleSpec, kept
 from probe.scenario.matching import Directory, Endpoint, is_glob, matching_ports, port_matches
-from probe.scenario.plan import speaks_of_self
+from probe.scenario.plan import family_of, speaks_of_self
 from probe.scenario.references import check_names, check_ports, name_mistake, served
 from probe.scenario.table import Entry, Table, Token, parse_table
 from probe.scenario.world import World
@@ -45,6 +45,13 @@ class Scene:
         return frozenset(id for id in chosen if self._tried(self.reachable.endpoints[id], ports))
 
     def _tried(self, endpoint: Endpoint, ports: Sequence[str]) -> bool:
+        families = self.selection.families
+        if (
+            isinstance(endpoint, External)
+            and families
+            and not any(family_of(a) in families for a in endpoint.addresses)
+        ):
+            return False
         tried = matching_ports(self.selection.ports, self.selection.protocols, endpoint)
         return any(port_matches(ports, port) for port in tried)
 
@@ -111,7 +118,9 @@ def no_cell(rule: Rule, scene: Scene) -> tuple[str, str] | None:
         return "the rule matches no cell: probe.from leaves out its sources", ""
     if not destinations:
         if scene.reachable.match(rule.destinations) & scene.reachable.match(scene.selection.destinations):
-            return "the rule matches no cell: its ports are not tried", served(scene.reachable.named(rule.destinations))
+            return "the rule matches no cell: its ports or addresses are not tried", served(
+                scene.reachable.named(rule.destinations)
+            )
         return "the rule matches no cell: probe.to leaves out its destinations", ""
     if len(sources) == 1 and sources == destinations:
         (pod,) = sources

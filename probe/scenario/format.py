@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, ValidatorFunc
 from pydantic import model_validator as _model_validator
 
 from probe.model.cell import Expectation, Family, Protocol
+from probe.model.scenario import Timeouts
 from probe.scenario import shorthand
 from probe.scenario.shorthand import Shorthand
 
@@ -231,14 +232,18 @@ class StepSpec(Strict):
     )
 
 
+def _timeout(name: str, description: str) -> Any:
+    return Field(default=None, description=f"{description} (default {getattr(Timeouts(), name):g}s).")
+
+
 class TimeoutsSpec(Strict):
     """Durations: seconds as a number, or 1.5s, 500ms, 2m."""
 
-    ready: Duration | None = Field(default=None, description="Until all pods answer (default 120s).")
-    baseline: Duration | None = Field(default=None, description="Until every pair has connected once (default 15s).")
-    attempt: Duration | None = Field(default=None, description="One attempt while converging (default 400ms).")
-    converge: Duration | None = Field(default=None, description="Until every cell is as expected (default 10s).")
-    confirm: Duration | None = Field(default=None, description="One attempt of the final confirmation (default 1.5s).")
+    ready: Duration | None = _timeout("ready", "Until all pods answer")
+    baseline: Duration | None = _timeout("baseline", "Until every pair has connected once")
+    attempt: Duration | None = _timeout("attempt", "One attempt while converging")
+    converge: Duration | None = _timeout("converge", "Until every cell is as expected")
+    confirm: Duration | None = _timeout("confirm", "One attempt of the final confirmation")
 
 
 class Metadata(Strict):

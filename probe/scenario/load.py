@@ -21,8 +21,8 @@ _SUFFIXES = (".yaml", ".yml")
 def load_scenarios(paths: Sequence[str | Path]) -> list[Scenario]:
     """The scenarios of files, and of the ``*.yaml`` and ``*.yml`` files below directories, in order.
 
-    Manifests that lie in a directory are skipped; in a file that is named they are a mistake. Raises ScenarioError
-    with every problem of every file; then nothing is returned.
+    Manifests that lie in a directory are skipped, and so is what is hidden; a named file must hold scenarios.
+    Raises ScenarioError with every problem of every file; then nothing is returned.
     """
     problems: list[Problem] = []
     built: list[Built] = []
@@ -49,7 +49,7 @@ def load_scenarios(paths: Sequence[str | Path]) -> list[Scenario]:
 
 def _files(path: Path, problems: list[Problem]) -> Iterator[Path]:
     if path.is_dir():
-        yield from sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES and file.is_file())
+        yield from sorted(file for file in path.rglob("*") if _is_candidate(file, path))
     elif path.exists():
         yield path
     else:
@@ -58,6 +58,12 @@ def _files(path: Path, problems: list[Problem]) -> Iterator[Path]:
         near = suggest(str(path), names)
         hint = near if near.startswith("did") else ""
         problems.append(Problem(Location(str(path), 1, 1), "path", "no such file or directory", hint))
+
+
+def _is_candidate(file: Path, directory: Path) -> bool:
+    """A YAML file that is not hidden (``.git``, ``.venv``), whatever the directory itself is called."""
+    hidden = any(part.startswith(".") for part in file.relative_to(directory).parts)
+    return file.suffix in _SUFFIXES and not hidden and file.is_file()
 
 
 def _load_file(file: Path, problems: list[Problem], *, skip_manifests: bool) -> Iterator[Built]:

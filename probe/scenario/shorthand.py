@@ -92,8 +92,8 @@ def port_pattern(value: Any) -> Any:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if isinstance(value, str):
-        protocol = value.rpartition("/")[2]
-        if protocol.upper() in Protocol.__members__ and protocol != protocol.upper():
+        _, slash, protocol = value.rpartition("/")
+        if slash and protocol.upper() in Protocol.__members__ and protocol != protocol.upper():
             raise mistake(f'"{value}" is not a port', f'write "{value.removesuffix(protocol)}{protocol.upper()}"')
     return value
 

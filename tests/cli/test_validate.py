@@ -82,7 +82,7 @@ def test_ten_different_mistakes_print_ten_errors_with_positions_and_exit_2(tmp_p
 def test_valid_files_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["validate", str(SCENARIOS / "seeds"), str(SCENARIOS / "smoke/smoke.yaml")]) == 0
     out, err = capsys.readouterr()
-    assert out == "ok: 6 scenarios, 19 steps, 528 cells\n"
+    assert out == "ok: 6 scenarios, 18 steps, 508 cells\n"
     assert err == ""
 
 

@@ -37,6 +37,7 @@ def test_directories_are_searched_for_scenarios_and_manifests_in_them_are_left_a
             "policies/deny.yaml": POLICY,
             "broken-but-not-ours.yaml": POLICY.replace("spec:", "spce:"),
             "notes.txt": "nothing",
+            ".hidden/x.yaml": "- nothing",
         }
     )
     assert [scenario.name for scenario in load_scenarios([directory])] == ["b", "a", "c"]

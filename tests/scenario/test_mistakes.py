@@ -55,6 +55,7 @@ REPLACED = [
     ("expect: allow", "expect: @@unchanged", "no step before it", "state expectations"),
     ("    - name: open", "    - name: @@''", "must not be empty", ""),
     ("    - name: open", '    - name: @@"o\\npen"', "one line of printable text", ""),
+    ("  steps:", '  description: @@"a\\e[2J"\n  steps:', "must be printable text", ""),
     ("    - name: open\n      expect: allow\n", "    - @@5\n", "must be a mapping, not the number 5", ""),
     ("  steps:\n    - name: open\n      expect: allow\n", "  @@steps: []\n", "there is no step", ""),
     # YAML

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from . import datagrams, outcome, sockets, streams
 from .dialer import Dialer, Target
-from .reactor import Reactor
+from .reactor import Bell, Reactor
 from .receipts import Receipts
 
 _LOOPBACK: Final = {sockets.IPV4: "127.0.0.1", sockets.IPV6: "::1"}
@@ -80,8 +80,21 @@ class Listeners:
         return None
 
     async def check(self, dialer: Dialer) -> list[Listener]:
-        """Dial each open listener over loopback; ``error`` says how one does not answer as this agent."""
-        return [state if state.error else await self._check(state, dialer) for state in self.states]
+        """Dial all open listeners over loopback at once; ``error`` says how one does not answer as this agent."""
+        states = list(self.states)
+        bell = Bell(self._reactor)
+
+        async def check_one(index: int) -> None:
+            states[index] = await self._check(states[index], dialer)
+            pending.discard(index)
+            bell.ring()
+
+        pending = {index for index, state in enumerate(states) if not state.error}
+        for index in sorted(pending):
+            self._reactor.spawn(check_one(index))
+        while pending:
+            await bell.wait()
+        return states
 
     async def _check(self, state: Listener, dialer: Dialer) -> Listener:
         target = Target(_LOOPBACK[state.family], state.port, state.protocol)
@@ -106,9 +119,19 @@ def features() -> list[str]:
 
 
 def _has_ipv6() -> bool:
-    """Whether any interface of this network namespace has an IPv6 address (IPv6 may be off though sockets exist)."""
+    """Whether this network namespace has an IPv6 address (IPv6 may be off though sockets can be made)."""
     try:
         with open("/proc/net/if_inet6", encoding="ascii") as file:
             return bool(file.read(1))
     except OSError:
+        return _can_bind_ipv6_loopback()
+
+
+def _can_bind_ipv6_loopback() -> bool:
+    """The same question where /proc is not to be had."""
+    try:
+        with sockets.make(sockets.UDP, socket.AF_INET6) as sock:
+            sock.bind((_LOOPBACK[sockets.IPV6], 0))
+    except OSError:
         return False
+    return True

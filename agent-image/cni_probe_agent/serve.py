@@ -18,6 +18,7 @@ from .reactor import Reactor, readable
 from .receipts import Receipts
 
 _DESCRIPTORS: Final = 16_384
+_BACKLOG: Final = 1024
 
 
 class _Pipe:
@@ -63,17 +64,22 @@ def run(ports: Sequence[PortSpec], socket_path: str, pod_uid: str) -> int:
 
 
 def _listen(path: str) -> socket.socket:
-    """The control socket, in place of one that a predecessor left. Only the agent's own user may use it."""
+    """The control socket, for the agent's own user only.
+
+    It appears under its name when it accepts already, in place of what a predecessor left there.
+    """
+    new = f"{path}.new"
     with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
+        os.unlink(new)
     sock = socket.socket(socket.AF_UNIX)
     before = os.umask(0o177)
     try:
-        sock.bind(path)
+        sock.bind(new)
     finally:
         os.umask(before)
-    sock.listen(64)
+    sock.listen(_BACKLOG)
     sock.setblocking(False)
+    os.rename(new, path)
     return sock
 
 

@@ -117,8 +117,12 @@ class Control:
 
     def __init__(self, path: Path) -> None:
         self.sock = socket.socket(socket.AF_UNIX)
+        try:
+            self.sock.connect(str(path))
+        except OSError:
+            self.sock.close()
+            raise
         self.sock.settimeout(10)
-        self.sock.connect(str(path))
         self._lines = self.sock.makefile("rb")
 
     def __enter__(self) -> Control:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import math
 import shlex
 import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -42,6 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--image-pull-policy", choices=("Always", "IfNotPresent", "Never"), default="IfNotPresent")
     how.add_argument("--rate", type=float, default=4000.0, metavar="N", help="probes started per second, in all")
     how.add_argument("--in-flight", type=int, default=256, metavar="N", help="probes in flight per agent")
+    how.add_argument(
+        "--converge", type=float, metavar="SECONDS", help="time for enforcement to settle, instead of the scenarios'"
+    )
+    how.add_argument(
+        "--confirm", type=float, metavar="SECONDS", help="length of the confirming attempts, instead of the scenarios'"
+    )
     how.add_argument("--keep", action="store_true", help="leave namespaces and pods in the cluster")
     how.add_argument(
         "--exact-namespaces", action="store_true", help="use the scenario's namespace names, which must not exist yet"
@@ -55,12 +63,17 @@ def run(args: argparse.Namespace) -> int:
     from probe.scenario.load import load_scenarios
 
     _check(args)
-    scenarios = load_scenarios(args.paths)
+    scenarios = [_with_timeouts(scenario, args) for scenario in load_scenarios(args.paths)]
     outputs = Outputs.parse(args.output)
     outputs.check()
     record = asyncio.run(_run(args, scenarios))
     outputs.write(record)
     return record.exit_code
+
+
+def _with_timeouts(scenario: Scenario, args: argparse.Namespace) -> Scenario:
+    given = {name: getattr(args, name) for name in ("converge", "confirm") if getattr(args, name) is not None}
+    return replace(scenario, timeouts=replace(scenario.timeouts, **given))
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -70,8 +83,10 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError("--nodes, --ipv6, --dual-stack, --no-enforcement and --deny-with go with --sandbox")
     if args.sandbox and args.keep:
         raise UsageError("--keep needs a cluster that stays: use `cni-probe sandbox up` and its kubeconfig")
-    if args.rate <= 0 or args.in_flight < 1 or args.request_timeout <= 0:
-        raise UsageError("--rate, --in-flight and --request-timeout must be positive")
+    for name in ("rate", "in_flight", "request_timeout", "converge", "confirm"):
+        value = getattr(args, name)
+        if value is not None and not 0 < value < math.inf:
+            raise UsageError(f"--{name.replace('_', '-')} must be a positive number, not {value}")
 
 
 async def _run(args: argparse.Namespace, scenarios: list[Scenario]) -> RunRecord:

@@ -19,6 +19,7 @@ from probe.model.cell import Cell, Outcome, Path
 from probe.model.errors import AgentLost, ClusterError
 
 _OPEN_SECONDS = 20.0
+_REOPEN_SECONDS = 5.0
 _ASK_SECONDS = 10.0
 
 
@@ -79,8 +80,8 @@ class Agents:
         if failures:
             raise ClusterError(f"{len(failures)} agents do not answer:\n" + "\n".join(failures))
 
-    async def _open(self, running: RunningPod) -> None:
-        channel = await AgentChannel.open(lambda: self.connect(running), timeout=_OPEN_SECONDS)
+    async def _open(self, running: RunningPod, timeout: float = _OPEN_SECONDS) -> None:
+        channel = await AgentChannel.open(lambda: self.connect(running), timeout=timeout)
         try:
             if channel.hello.pod_uid != running.uid:
                 raise AgentLost(f"the agent says it is pod {channel.hello.pod_uid}, expected {running.uid}")
@@ -92,11 +93,15 @@ class Agents:
 
     async def reopen_lost(self) -> None:
         """Try once to get lost agents back (a restarted container); one that stays away stays lost."""
-        for agent in [agent for agent in self.by_pod.values() if agent.lost]:
+
+        async def reopen(agent: Agent) -> None:
+            await agent.channel.aclose()
             try:
-                await self._open(agent.running)
+                await self._open(agent.running, _REOPEN_SECONDS)
             except ClusterError as error:
                 agent.lost = str(error)
+
+        await asyncio.gather(*(reopen(agent) for agent in list(self.by_pod.values()) if agent.lost))
 
     async def forget(self, pod_ids: Iterable[str]) -> None:
         """Close the streams of pods that are about to be deleted."""

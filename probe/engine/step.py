@@ -48,7 +48,7 @@ class StepMeasurement:
 
     @property
     def converge_seconds(self) -> float | None:
-        """Seconds from the acknowledged change until every cell that can be tried had matched; None if one never did."""
+        """Seconds from the acknowledged change until all cells that can be tried had matched; None if one never did."""
         matched = [track.matched_after for track in self.tracks if not track.unsupported]
         if any(after is None for after in matched):
             return None

@@ -3,40 +3,36 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from textwrap import dedent
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import pytest
+import pytest_asyncio
 
 from probe.cluster.connect import connect
 from probe.engine.options import RunOptions
 from probe.engine.run import run_scenarios
-from probe.model.events import Event, RunDone, ScenarioStarted
+from probe.model.events import Event, PodReady, RunDone, ScenarioStarted
 from probe.model.record import CellRecord, RunRecord
 from probe.report.fold import Recorder
+from probe.sandbox.launch import Sandbox
+from probe.sandbox.options import SandboxOptions
 from probe.scenario.load import load_scenarios
 
 RunIt: TypeAlias = Callable[..., Awaitable[RunRecord]]
-
-KILL_AGENT = dedent("""
-    import os, signal, socket, struct, sys
-    control = socket.socket(socket.AF_UNIX)
-    control.connect(os.environ["CNI_PROBE_SOCKET"])
-    pid, _, _ = struct.unpack("3i", control.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-    os.kill(pid, int(sys.argv[1]))
-""")
-"""Run in a pod: sends a signal to its agent, found as the owner of the control socket."""
 
 
 class Cluster:
     """kubectl for tests that break things, and the logical namespaces of the run under test."""
 
-    def __init__(self, kubeconfig: Path) -> None:
+    def __init__(self, kubeconfig: Path, agent_pid: Callable[[str], int]) -> None:
         self.kubeconfig = kubeconfig
         self.namespaces: dict[str, str] = {}
+        self.uids: dict[str, str] = {}
+        self._agent_pid = agent_pid
 
     def kubectl(self, *words: str, stdin: str | None = None) -> str:
         """Run kubectl, return its stdout, fail the test when it fails."""
@@ -45,12 +41,17 @@ class Cluster:
         assert done.returncode == 0, f"{' '.join(words)}: {done.stderr}"
         return done.stdout
 
+    def see(self, event: Event) -> None:
+        """Learn from a run's events what its namespaces and pods are."""
+        match event:
+            case ScenarioStarted():
+                self.namespaces = event.namespaces
+            case PodReady(pod):
+                self.uids[pod.id] = pod.uid
+
     def signal_agent(self, pod_id: str, number: int) -> None:
         """Send a signal to the agent of a pod of the run."""
-        namespace, name = pod_id.split("/")
-        self.kubectl(
-            "exec", "-n", self.namespaces[namespace], name, "--", "python3", "-c", KILL_AGENT, str(int(number))
-        )
+        os.kill(self._agent_pid(self.uids[pod_id]), number)
 
     def deny_all(self, namespace: str) -> None:
         """Deny all ingress in a namespace of the run, behind the run's back."""
@@ -68,9 +69,16 @@ class Cluster:
         return names.split()
 
 
+@pytest_asyncio.fixture(loop_scope="session")
+async def unenforced_sandbox(state_directory: Path) -> AsyncIterator[Sandbox]:
+    """A sandbox that ignores policies: the negative control."""
+    async with Sandbox.start(SandboxOptions(enforce=False)) as running:
+        yield running
+
+
 @pytest.fixture
-def cluster(sandbox: Any) -> Cluster:
-    return Cluster(Path(sandbox.kubeconfig))
+def cluster(sandbox: Sandbox, agent_pid: Callable[[str], int]) -> Cluster:
+    return Cluster(sandbox.kubeconfig, agent_pid)
 
 
 @pytest.fixture
@@ -82,8 +90,7 @@ def run_it(cluster: Cluster) -> RunIt:
 
         def emit(event: Event) -> None:
             recorder.see(event)
-            if isinstance(event, ScenarioStarted):
-                cluster.namespaces = event.namespaces
+            cluster.see(event)
             hook(event)
 
         async with connect(str(cluster.kubeconfig)) as api:

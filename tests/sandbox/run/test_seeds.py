@@ -42,7 +42,9 @@ def test_a_cluster_that_enforces_nothing_leaks_every_denied_cell_and_nothing_els
     unenforced_sandbox: Any, tmp_path: Path
 ) -> None:
     record_file = tmp_path / "run.json"
-    done = run_command(unenforced_sandbox.kubeconfig, str(SCENARIOS / "seeds"), "-o", f"json={record_file}")
+    done = run_command(
+        unenforced_sandbox.kubeconfig, str(SCENARIOS / "seeds"), "--converge=1", "-o", f"json={record_file}"
+    )
     assert done.returncode == ExitCode.MISMATCH, done.stdout + done.stderr
     denied = 0
     for scenario in json.loads(record_file.read_text())["scenarios"]:

@@ -84,7 +84,10 @@ async def _up(args: argparse.Namespace) -> int:
     async with Sandbox.start(options) as sandbox:
         _greet(sandbox)
         print("Ctrl-C ends it", file=sys.stderr)
-        await stop.wait()
+        waits = [asyncio.ensure_future(wait) for wait in (stop.wait(), sandbox.ended())]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
     return int(ExitCode.PASSED)
 
 

@@ -40,6 +40,7 @@ from probe.sandbox.state import (
 
 START_SECONDS = 60.0
 STOP_SECONDS = 10.0
+_MAX_MESSAGE = 256 * 1024
 _CREDENTIALS = struct.Struct("3i")
 
 
@@ -64,14 +65,22 @@ class Sandbox:
         try:
             yield launch.sandbox
         except BaseException as error:
-            if launch.failed:
-                error.add_note(launch.failure())
+            if broken := await launch.end():
+                error.add_note(broken)
             raise
-        finally:
-            broken = launch.failure() if launch.failed else ""
-            await launch.end()
-        if broken:
+        if broken := await launch.end():
             raise SandboxError(broken)
+
+    async def ended(self) -> None:
+        """Wait until the sandbox is no more, whoever ended it."""
+        try:
+            pidfd = os.pidfd_open(self.pid)
+        except ProcessLookupError:
+            return
+        try:
+            await _readable(pidfd)
+        finally:
+            os.close(pidfd)
 
 
 async def up(options: SandboxOptions) -> Sandbox:
@@ -133,31 +142,32 @@ class _Launch:
             os.close(lock)  # the sandbox has it
         return cls(directory, process, control, sandbox)
 
-    @property
-    def failed(self) -> bool:
-        """Whether the sandbox has ended though nobody asked it to."""
-        return self._process.poll() is not None
-
-    def failure(self) -> str:
-        """What a sandbox that failed has to say."""
-        return f"the sandbox broke down; the end of its log:\n{self._directory.log_tail()}"
-
     def release(self) -> None:
         """Let a detached sandbox go."""
         self._control.close()
         self._process.returncode = 0  # it is not ours to wait for any more
 
-    async def end(self) -> None:
-        """End the sandbox and remove its state."""
-        self._control.close()
+    async def end(self) -> str:
+        """End the sandbox and remove its state. What went wrong, if it broke down before it was asked to end."""
+        self._control.shutdown(socket.SHUT_WR)
         try:
             async with asyncio.timeout(STOP_SECONDS):
-                await _ended(self._process)
+                await self.sandbox.ended()
         except TimeoutError:
             self._process.kill()
-        self._process.wait()
+        code = self._process.wait()
+        broken = self._failure() if code else ""
+        self._control.close()
         remove_kubeconfig(self.sandbox.kubeconfig)
         self._directory.remove_if_stale()
+        return broken
+
+    def _failure(self) -> str:
+        try:
+            said = json.loads(self._control.recv(_MAX_MESSAGE) or b"{}").get("error", "")
+        except (BlockingIOError, ConnectionError):
+            said = ""
+        return f"the sandbox broke down: {said or self._directory.log_tail() or 'it was killed'}"
 
 
 def _spawn(directory: StateDirectory, control: int, lock: int) -> subprocess.Popen[bytes]:
@@ -174,15 +184,6 @@ def _spawn(directory: StateDirectory, control: int, lock: int) -> subprocess.Pop
             [*unshare_command(), *main],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=fds, start_new_session=True, cwd="/",
         )  # fmt: skip
-
-
-async def _ended(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        pidfd = os.pidfd_open(process.pid)
-        try:
-            await _readable(pidfd)
-        finally:
-            os.close(pidfd)
 
 
 async def _readable(fd: int) -> None:
@@ -234,7 +235,7 @@ async def _receive(control: socket.socket) -> tuple[dict[str, Any], int]:
     """The sandbox's one message, and its PID as the kernel translates it for us; nothing at end of file."""
     await _readable(control.fileno())
     try:
-        data, ancillary, _, _ = control.recvmsg(256 * 1024, socket.CMSG_SPACE(_CREDENTIALS.size))
+        data, ancillary, _, _ = control.recvmsg(_MAX_MESSAGE, socket.CMSG_SPACE(_CREDENTIALS.size))
     except ConnectionError:
         return {}, 0
     for level, kind, payload in ancillary:

@@ -40,9 +40,10 @@ async def serve_exec(ctx: Context, target: Target, request: web.Request) -> web.
     if not any(flag(query, stream) for stream in ("stdin", "stdout", "stderr")):
         raise bad_request("you must specify at least one of stdin, stdout, stderr")
     socket = web.WebSocketResponse(protocols=(V5, V4), max_msg_size=_MAX_MESSAGE, compress=False, autoclose=False)
-    if not socket.can_prepare(request):
-        raise bad_request("Upgrade request required: exec is served over WebSocket (v4 or v5.channel.k8s.io)")
-    if not socket.can_prepare(request).protocol:
+    upgrade = socket.can_prepare(request)
+    if not upgrade.ok:
+        raise bad_request(f"Upgrade request required: exec is served over WebSocket, as {V5} or {V4}")
+    if upgrade.protocol is None:
         raise bad_request(f"exec is served with the subprotocols {V5} and {V4}")
     try:
         session = await ctx.runtime.exec(

@@ -11,6 +11,7 @@ import yaml
 from aiohttp import web
 
 from probe.sandbox.api.errors import ApiError, bad_request, no_such_path, unsupported_media
+from probe.sandbox.api.protobuf import PROTOBUF, decode_protobuf
 from probe.sandbox.api.resources import BY_PATH, Resource
 
 JSON: Final = "application/json"
@@ -50,7 +51,9 @@ def resolve(path: str) -> Target:
 
 
 async def read_object(request: web.Request) -> dict[str, Any]:
-    """The body as an object, from JSON or YAML. Raises ApiError 400, 415."""
+    """The body as an object, from JSON, YAML or what kubectl sends in protobuf. Raises ApiError 400, 415."""
+    if request.content_type == PROTOBUF:
+        return decode_protobuf(await request.read())
     if request.content_type not in (JSON, YAML, "application/octet-stream"):
         raise unsupported_media(request.content_type, (JSON, YAML))
     body = parse(await request.read())

@@ -11,10 +11,11 @@ which read the same for packets of both directions. Hence:
 
 ``Options.established = KEEP`` puts the common shortcut back in front (many CNIs have it): what was established stays.
 
-Two base chains on the forward hook, egress before ingress: an accept ends only its own chain, so that a packet must
-be accepted by both. Egress is judged at the source's node (its pods alone are in that chain's map), ingress at the
-destination's; between pods of one node a packet meets both in one pass. Address -> verdict maps send a packet to
-the chain of the policies that select the pod, in constant time; pods that no policy selects are not in the maps.
+One base chain on the forward hook: egress first, and what egress allows goes on to ingress, so that a packet must be
+allowed by both. Egress is judged at the source's node (its pods alone are in that map), ingress at the destination's;
+between pods of one node a packet meets both in one pass, which is one generation of rules (see ``table.py``). Address
+-> verdict maps send a packet to the chain of the policies that select the pod, in constant time; pods that no policy
+selects are not in the maps.
 
 Not filtered, because it isn't forwarded: a pod to itself, a node to its own pods and back (kubelet's probes). Traffic
 from *another* node's address is forwarded, and only an ipBlock can allow it.
@@ -30,7 +31,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from probe.model.cell import Family
-from probe.sandbox.enforce.draft import ADDRESS_TYPE, KEYWORD, Draft, destination, source, suffixed
+from probe.sandbox.enforce.draft import ADDRESS_TYPE, KEYWORD, Draft, destination, source
 from probe.sandbox.enforce.peers import peer_matches
 from probe.sandbox.enforce.ports import port_matches
 from probe.sandbox.enforce.ruleset import Chain, Ruleset, VerdictMap, digest, name_of
@@ -72,41 +73,39 @@ class Options:
     policies: bool = True
 
 
+DEFAULTS = Options()
 DENIALS = {
     Deny.DROP: ("drop",),
     Deny.REJECT: ("meta l4proto tcp reject with tcp reset", "reject with icmpx admin-prohibited"),
 }
-PRIORITY = {Direction.EGRESS: "filter", Direction.INGRESS: "filter + 1"}
+FORWARD = "type filter hook forward priority filter; policy accept;"
+ALLOW = {Direction.EGRESS: "goto ingress", Direction.INGRESS: "accept"}
+"""What follows where a direction allows a packet. Chain ``ingress`` decides in any case: goto never comes back."""
 
 
-def compile_node(view: ClusterView, node: str, options: Options = Options()) -> Ruleset:
+def compile_node(view: ClusterView, node: str, options: Options = DEFAULTS) -> Ruleset:
     """Everything that the node's kernel should do."""
     draft = Draft()
     add_services(draft, view, node)
     if options.policies:
-        for direction in Direction:
-            _add_direction(draft, view, node, options, direction)
+        passing = "established,related" if options.established is Established.KEEP else "related"
+        always = f"ct state {passing} accept", *accept_hairpins(draft, view, node)
+        egress = _dispatch(draft, view, node, options, Direction.EGRESS)
+        draft.chains["forward"] = Chain((*always, *egress, "goto ingress"), FORWARD)
+        draft.chains["ingress"] = Chain((*_dispatch(draft, view, node, options, Direction.INGRESS), "accept"))
     return draft.ruleset()
 
 
-def _add_direction(draft: Draft, view: ClusterView, node: str, options: Options, direction: Direction) -> None:
-    verdicts = _isolate(draft, view, node, options, direction)
-    for family in Family:
-        draft.maps[suffixed(direction, family)] = VerdictMap(ADDRESS_TYPE[family], verdicts[family])
-    passing = "established,related" if options.established is Established.KEEP else "related"
-    rules = [f"ct state {passing} accept", *accept_hairpins(), *_dispatch(direction)]
-    draft.chains[f"forward-{direction}"] = Chain(
-        tuple(rules), f"type filter hook forward priority {PRIORITY[direction]}; policy accept;"
-    )
-
-
-def _dispatch(direction: Direction) -> Iterable[str]:
+def _dispatch(draft: Draft, view: ClusterView, node: str, options: Options, direction: Direction) -> list[str]:
     """From the selected pod's address to its chain: by the connection's end, or by the packet's if it has none."""
     end, own = (source, "saddr") if direction is Direction.EGRESS else (destination, "daddr")
+    verdicts = _isolate(draft, view, node, options, direction)
+    rules = []
     for family in Family:
-        chains = suffixed(direction, family)
-        yield f"{end(family)} vmap @{chains}"
-        yield f"ct state invalid,untracked {KEYWORD[family]} {own} vmap @{chains}"
+        chains = draft.add_map(direction, family, VerdictMap(ADDRESS_TYPE[family], verdicts[family]))
+        rules.append(f"{end(family)} vmap @{chains}")
+        rules.append(f"ct state invalid,untracked {KEYWORD[family]} {own} vmap @{chains}")
+    return rules
 
 
 def _isolate(
@@ -155,7 +154,7 @@ def _add_policy(draft: Draft, view: ClusterView, policy: Policy, direction: Dire
 def _accepts(draft: Draft, view: ClusterView, policy: Policy, rule: Rule, direction: Direction) -> Iterable[str]:
     """A rule allows what one of its peers and one of its ports match."""
     if rule.peers is None and rule.ports is None:
-        yield "accept"
+        yield ALLOW[direction]
         return
     peer_end = destination if direction is Direction.EGRESS else source
     for family in Family:
@@ -163,4 +162,4 @@ def _accepts(draft: Draft, view: ClusterView, policy: Policy, rule: Rule, direct
         ports = port_matches(draft, view, rule.ports, family)
         for peer in peers:
             for port in ports:
-                yield " ".join(filter(None, (peer, port, "accept")))
+                yield " ".join(filter(None, (peer, port, ALLOW[direction])))

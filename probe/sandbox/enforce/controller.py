@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from probe.sandbox.enforce.compile import Options, compile_node
-from probe.sandbox.enforce.delta import delta
 from probe.sandbox.enforce.nft import Nft, NftLibrary
 from probe.sandbox.enforce.observed import RESOURCES, Observed
 from probe.sandbox.enforce.ruleset import Ruleset
+from probe.sandbox.enforce.table import RESET, Table
 from probe.sandbox.enforce.view import ClusterView
 from probe.sandbox.store import Store
 
@@ -69,27 +69,22 @@ class NodeRules:
         self._node = node
         self._library = library
         self._nft: Nft | None = None
-        self._installed: Ruleset | None = None
-
-    @property
-    def installed(self) -> Ruleset | None:
-        """What the kernel holds; None before the first installation."""
-        return self._installed
+        self._table: Table | None = None
 
     async def install(self, ruleset: Ruleset) -> None:
-        """Make this the kernel's table, in one transaction, by as little change as possible. Raises NftError."""
-        old = self._installed
-        script = ruleset.script() if old is None else delta(old, ruleset)
-        if script:
-            # Until it is known to be there, nothing is: after an interruption the next one replaces the whole table.
-            self._installed = None
-            await self._node.run(lambda: self._run(script))
-        self._installed = ruleset
+        """Make this the node's ruleset in one instant, by as little change as possible. Raises NftError."""
+        before, self._table = self._table, None  # after an interruption nobody knows what is there
+        change, after = (before or Table()).change(ruleset)
+        scripts = (RESET if before is None else "", change.prepare, change.switch)
+        if any(scripts):
+            await self._node.run(lambda: self._run(scripts))
+        self._table = after
 
-    def _run(self, script: str) -> None:
+    def _run(self, scripts: Iterable[str]) -> None:
         if self._nft is None:
             self._nft = self._library.open()
-        self._nft.run(script)
+        for script in filter(None, scripts):
+            self._nft.run(script)
 
     async def close(self) -> None:
         """Free the nft context; the rules stay."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from probe.model.cell import Family, Protocol
-from probe.sandbox.enforce.ruleset import Chain, Ruleset, Set, VerdictMap
+from probe.sandbox.enforce.ruleset import Chain, Ruleset, Set, VerdictMap, digest, name_of
 
 KEYWORD = {Family.IPV4: "ip", Family.IPV6: "ip6"}
 ADDRESS_TYPE = {Family.IPV4: "ipv4_addr", Family.IPV6: "ipv6_addr"}
@@ -29,11 +29,23 @@ def suffixed(name: str, family: Family) -> str:
 
 @dataclass(slots=True)
 class Draft:
-    """Sets, maps and chains collected so far. Chains keep the order in which they were added."""
+    """Sets, maps and chains collected so far."""
 
     sets: dict[str, Set] = field(default_factory=dict)
     maps: dict[str, VerdictMap] = field(default_factory=dict)
     chains: dict[str, Chain] = field(default_factory=dict)
+
+    def add_set(self, kind: str, family: Family | None, kept: Set) -> str:
+        """Keep a set under a name made of its content, which is returned: ``pods4/0123456789ab``."""
+        name = name_of(kind if family is None else suffixed(kind, family), digest(kept.type, sorted(kept.elements)))
+        self.sets[name] = kept
+        return name
+
+    def add_map(self, kind: str, family: Family, mapping: VerdictMap) -> str:
+        """Keep a map under a name made of its content, which is returned."""
+        name = name_of(suffixed(kind, family), digest(mapping.type, sorted(mapping.elements.items())))
+        self.maps[name] = mapping
+        return name
 
     def ruleset(self) -> Ruleset:
         """The finished ruleset."""

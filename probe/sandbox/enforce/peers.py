@@ -7,8 +7,8 @@ from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 
 from probe.model.cell import Family
-from probe.sandbox.enforce.draft import ADDRESS_TYPE, Draft, suffixed
-from probe.sandbox.enforce.ruleset import Set, digest, name_of
+from probe.sandbox.enforce.draft import ADDRESS_TYPE, Draft
+from probe.sandbox.enforce.ruleset import Set
 from probe.sandbox.enforce.view import BlockPeer, ClusterView, PodPeer, Rule
 
 Network = IPv4Network | IPv6Network
@@ -19,8 +19,7 @@ def peer_matches(
 ) -> list[str]:
     """nft matches, one of which must hold; ``[""]`` when the rule names no peers.
 
-    ``end`` is the nft expression of the peer's address. All pod peers of a rule share one set, which follows pods and
-    labels; all its blocks share another.
+    ``end`` is the nft expression of the peer's address. All pod peers of a rule share one set, all its blocks another.
     """
     if rule.peers is None:
         return [""]
@@ -64,17 +63,10 @@ def _subtract(network: Network, taken: Network) -> list[Network]:
 
 
 def _pod_set(draft: Draft, view: ClusterView, peers: tuple[PodPeer, ...], own_namespace: str, family: Family) -> str:
-    """Named by what is asked, not by who answers: the set stays when pods come and go, only its elements change."""
-    asked = frozenset((own_namespace if peer.namespaces is None else peer.namespaces, peer.pods) for peer in peers)
-    name = suffixed(name_of("pods", digest(*sorted(map(repr, asked)))) + "/", family)
-    if name not in draft.sets:
-        pods = (pod for peer in peers for pod in view.select(peer, own_namespace))
-        addresses = frozenset(pod.addresses[family] for pod in pods if family in pod.addresses)
-        draft.sets[name] = Set(ADDRESS_TYPE[family], addresses)
-    return name
+    pods = (pod for peer in peers for pod in view.select(peer, own_namespace))
+    addresses = frozenset(pod.addresses[family] for pod in pods if family in pod.addresses)
+    return draft.add_set("pods", family, Set(ADDRESS_TYPE[family], addresses))
 
 
 def _block_set(draft: Draft, networks: list[Network], family: Family) -> str:
-    name = suffixed(name_of("blocks", digest(networks)) + "/", family)
-    draft.sets[name] = Set(ADDRESS_TYPE[family], frozenset(map(str, networks)), interval=True)
-    return name
+    return draft.add_set("blocks", family, Set(ADDRESS_TYPE[family], frozenset(map(str, networks)), interval=True))

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from probe.model.cell import Family, Protocol
-from probe.sandbox.enforce.draft import ADDRESS_TYPE, TRANSPORT, Draft, destination, suffixed
-from probe.sandbox.enforce.ruleset import Set, digest, name_of
+from probe.sandbox.enforce.draft import ADDRESS_TYPE, TRANSPORT, Draft, destination
+from probe.sandbox.enforce.ruleset import Set
 from probe.sandbox.enforce.view import ClusterView, PortMatch
 
 MAX_PORT = 65535
@@ -47,19 +47,14 @@ def merged(ranges: Iterable[tuple[int, int | None]]) -> list[tuple[int, int]]:
 
 
 def _number_set(draft: Draft, ranges: list[tuple[int, int]]) -> str:
-    name = name_of("ports", digest(ranges))
     texts = (str(first) if first == last else f"{first}-{last}" for first, last in ranges)
-    draft.sets[name] = Set("inet_service", frozenset(texts), interval=True)
-    return name
+    return draft.add_set("ports", None, Set("inet_service", frozenset(texts), interval=True))
 
 
 def _served_set(draft: Draft, view: ClusterView, port_name: str, protocol: Protocol, family: Family) -> str:
     """(address . port) of every pod that serves a port of that name and protocol: the name's number is the destination
     pod's own, for ingress (its own containers) as for egress (each destination's), so one set does for all rules."""
-    name = suffixed(name_of("named", port_name, TRANSPORT[protocol]) + "/", family)
-    if name not in draft.sets:
-        key = (port_name, protocol)
-        pods = (pod for pod in view.policed if key in pod.ports and family in pod.addresses)
-        elements = frozenset(f"{pod.addresses[family]} . {pod.ports[key]}" for pod in pods)
-        draft.sets[name] = Set(f"{ADDRESS_TYPE[family]} . inet_service", elements)
-    return name
+    key = (port_name, protocol)
+    pods = (pod for pod in view.policed if key in pod.ports and family in pod.addresses)
+    elements = frozenset(f"{pod.addresses[family]} . {pod.ports[key]}" for pod in pods)
+    return draft.add_set("named", family, Set(f"{ADDRESS_TYPE[family]} . inet_service", elements))

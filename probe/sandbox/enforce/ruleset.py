@@ -1,6 +1,6 @@
-"""A node's rules as data: sets, verdict maps and chains of one nftables table, and the script that installs them.
+"""A node's rules as data: the sets, verdict maps and chains of one nftables table.
 
-Data rather than text, so that a change can be applied as the difference between two rulesets (``delta.py``), and so
+Data rather than text, so that a change can be applied as the difference between two rulesets (``table.py``), and so
 that something between compiler and kernel can alter rules without parsing any.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 TABLE = "inet cni_probe"
@@ -17,11 +17,8 @@ TABLE = "inet cni_probe"
 
 @dataclass(frozen=True, slots=True)
 class Set:
-    """A named set; ``type`` as nft writes it (``ipv4_addr . inet_service``), elements as nft reads them.
-
-    ``interval`` sets hold prefixes or ranges and must not overlap. Name them by their content (``digest``): they are
-    then replaced, never changed, which spares the kernel the overlaps of old and new intervals in one transaction.
-    """
+    """A set; ``type`` as nft writes it (``ipv4_addr . inet_service``), elements as nft reads them. The elements of an
+    ``interval`` set are prefixes or ranges that do not overlap."""
 
     type: str
     elements: frozenset[str]
@@ -30,7 +27,7 @@ class Set:
 
 @dataclass(frozen=True, slots=True)
 class VerdictMap:
-    """A named verdict map: key to verdict (``goto chain``)."""
+    """A verdict map: key to verdict (``goto chain``)."""
 
     type: str
     elements: Mapping[str, str]
@@ -46,41 +43,25 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class Ruleset:
-    """The whole table. References are by name; chains may refer to chains that come later."""
+    """The whole table. References are by name; chains may refer to chains that come later.
+
+    Sets and maps are named by their content (``Draft.add_set``, ``Draft.add_map``): under one name they never change.
+    """
 
     sets: Mapping[str, Set] = field(default_factory=dict)
     maps: Mapping[str, VerdictMap] = field(default_factory=dict)
     chains: Mapping[str, Chain] = field(default_factory=dict)
 
-    def script(self) -> str:
-        """An nft script that replaces whatever the table held, in one transaction."""
-        lines = [f"table {TABLE}", f"delete table {TABLE}", f"table {TABLE} {{", *self._body(), "}"]
-        return "\n".join(lines) + "\n"
 
-    def _body(self) -> Iterator[str]:
-        for name, chain in self.chains.items():  # first, empty: verdict maps refer to them
-            yield f"chain {name} {{ {chain.hook} }}" if chain.hook else f"chain {name} {{ }}"
-        for name, kept in self.sets.items():
-            yield f"set {name} {{ {declaration(kept)}{_elements(sorted(kept.elements))} }}"
-        for name, mapping in self.maps.items():
-            pairs = [f"{key} : {verdict}" for key, verdict in mapping.elements.items()]
-            yield f"map {name} {{ {declaration(mapping)}{_elements(pairs)} }}"
-        for name, chain in self.chains.items():
-            if chain.rules:
-                yield f"chain {name} {{"
-                yield from chain.rules
-                yield "}"
-
-
-def declaration(kept: Set | VerdictMap) -> str:
-    """The inside of a set's or map's block, without elements."""
+def content(kept: Set | VerdictMap) -> str:
+    """The inside of a set's or map's block."""
     if isinstance(kept, VerdictMap):
-        return f"type {kept.type} : verdict;"
-    return f"type {kept.type};" + (" flags interval;" if kept.interval else "")
-
-
-def _elements(elements: Collection[str]) -> str:
-    return f" elements = {{ {', '.join(elements)} }};" if elements else ""
+        declared = f"type {kept.type} : verdict;"
+        elements = [f"{key} : {verdict}" for key, verdict in kept.elements.items()]
+    else:
+        declared = f"type {kept.type};" + (" flags interval;" if kept.interval else "")
+        elements = sorted(kept.elements)
+    return f"{declared} elements = {{ {', '.join(elements)} }};" if elements else declared
 
 
 def digest(*parts: object) -> str:

@@ -11,7 +11,7 @@ itself. The API leaves this open.
 from __future__ import annotations
 
 from probe.model.cell import Family
-from probe.sandbox.enforce.draft import ADDRESS_TYPE, KEYWORD, TRANSPORT, Draft, destination, source, suffixed
+from probe.sandbox.enforce.draft import ADDRESS_TYPE, KEYWORD, TRANSPORT, Draft, destination, source
 from probe.sandbox.enforce.ruleset import Chain, Set, VerdictMap, digest, name_of
 from probe.sandbox.enforce.view import Backend, ClusterView, ServicePort
 
@@ -27,31 +27,29 @@ def add_services(draft: Draft, view: ClusterView, node: str) -> None:
     translate, refuse, masquerade = [], [], []
     for family in Family:
         ip = KEYWORD[family]
-        ports, own, selves = suffixed("services", family), suffixed("cluster-addresses", family), hairpins(family)
-        draft.maps[ports] = VerdictMap(
-            f"{ADDRESS_TYPE[family]} . inet_proto . inet_service", _translations(draft, view, family)
-        )
+        ports = f"{ADDRESS_TYPE[family]} . inet_proto . inet_service"
+        targets = draft.add_map("services", family, VerdictMap(ports, _translations(draft, view, family)))
         addresses = frozenset(it.addresses[family] for it in view.services if family in it.addresses)
-        draft.sets[own] = Set(ADDRESS_TYPE[family], addresses)
-        draft.sets[selves] = Set(f"{ADDRESS_TYPE[family]} . {ADDRESS_TYPE[family]}", _selves(view, node, family))
-        translate.append(f"{ip} daddr . meta l4proto . th dport vmap @{ports}")
+        own = draft.add_set("clusterips", family, Set(ADDRESS_TYPE[family], addresses))
+        translate.append(f"{ip} daddr . meta l4proto . th dport vmap @{targets}")
         # A reset: an ICMP error that is as fast as a veth pair finds the connecting socket busy and is lost on it.
         refuse.append(f"{ip} daddr @{own} meta l4proto tcp reject with tcp reset")
         refuse.append(f"{ip} daddr @{own} reject with icmpx port-unreachable")
-        masquerade.append(f"{ip} saddr . {ip} daddr @{selves} masquerade")
+        masquerade.append(f"{ip} saddr . {ip} daddr @{_hairpins(draft, view, node, family)} masquerade")
     draft.chains["prerouting"] = Chain(tuple(translate), TRANSLATE)
     draft.chains["unserved"] = Chain(tuple(refuse), REFUSE)
     draft.chains["postrouting"] = Chain(tuple(masquerade), MASQUERADE)
 
 
-def hairpins(family: Family) -> str:
-    """Name of the set of (address . address) of the node's pods: connections of a pod to itself."""
-    return suffixed("hairpins", family)
-
-
-def accept_hairpins() -> list[str]:
+def accept_hairpins(draft: Draft, view: ClusterView, node: str) -> list[str]:
     """Rules that let a pod reach itself through its service."""
-    return [f"{source(family)} . {destination(family)} @{hairpins(family)} accept" for family in Family]
+    return [f"{source(it)} . {destination(it)} @{_hairpins(draft, view, node, it)} accept" for it in Family]
+
+
+def _hairpins(draft: Draft, view: ClusterView, node: str, family: Family) -> str:
+    """(address . address) of the node's pods."""
+    selves = Set(f"{ADDRESS_TYPE[family]} . {ADDRESS_TYPE[family]}", _selves(view, node, family))
+    return draft.add_set("hairpins", family, selves)
 
 
 def _selves(view: ClusterView, node: str, family: Family) -> frozenset[str]:

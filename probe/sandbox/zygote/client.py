@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -176,7 +176,8 @@ async def zygote() -> AsyncIterator[ZygoteClient]:
         try:
             yield ZygoteClient(ours)
         finally:
-            server.kill()
+            with suppress(ProcessLookupError):
+                server.kill()
             await server.wait()
 
 

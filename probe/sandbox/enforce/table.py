@@ -1,0 +1,101 @@
+"""How the kernel's table goes from one ruleset to the next, so that no packet sees anything in between.
+
+One nftables transaction makes *rules* change in one instant: the kernel keeps two generations of them, and a packet
+stays in the one in which it entered its base chain. It does not do that for *elements*: a packet in old rules looks
+into a set as it is right now, and while a transaction is being completed that can be nothing, or too much. Seen under
+fire: denied packets got through and allowed ones were lost, for some microseconds around every change. Hence:
+
+- sets and maps never change. New content comes under a new name, and the rules that look into it are rewritten;
+- a change has two transactions. ``prepare`` builds what is new, where nothing refers to it yet; ``switch`` rewrites
+  rules, all at once, and nothing else;
+- what the switch leaves unused stays untouched, since packets may still be in the old rules, until the next prepare.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from probe.sandbox.enforce.ruleset import TABLE, Chain, Ruleset, content
+
+T = TypeVar("T")
+
+NOTHING = Ruleset()
+RESET = f"table {TABLE}\ndelete table {TABLE}\ntable {TABLE}\n"
+"""Leaves an empty table, whatever was there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Two nft scripts, each to be run as one transaction, in this order; either may be empty."""
+
+    prepare: str
+    switch: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What the kernel holds: the ruleset in force, and leftovers of the one before, which nothing refers to."""
+
+    current: Ruleset = NOTHING
+    leftovers: Ruleset = NOTHING
+
+    def change(self, new: Ruleset) -> tuple[Change, Table]:
+        """The way to another ruleset, and the table after it."""
+        prepare, switch = (*self._sweep(new), *self._build(new)), tuple(self._rewrite(new))
+        return Change(_script(prepare), _script(switch)), Table(new, _minus(self.current, new))
+
+    def _sweep(self, new: Ruleset) -> Iterator[str]:
+        """Whatever refers goes before what it refers to; chains refer to each other, so all are emptied first."""
+        unused = _minus(self.leftovers, new)
+        yield from (f"flush chain {TABLE} {name}" for name in unused.chains)
+        yield from (f"delete map {TABLE} {name}" for name in unused.maps)
+        yield from (f"delete set {TABLE} {name}" for name in unused.sets)
+        yield from (f"delete chain {TABLE} {name}" for name in unused.chains)
+
+    def _build(self, new: Ruleset) -> Iterator[str]:
+        """Whatever is referred to comes before what refers to it. A base chain would act at once: it waits."""
+        missing = _minus(new, self._held)
+        chains = {name: chain for name, chain in missing.chains.items() if not chain.hook}
+        yield from (f"add chain {TABLE} {name}" for name in chains)
+        yield from (f"add set {TABLE} {name} {{ {content(kept)} }}" for name, kept in missing.sets.items())
+        yield from (f"add map {TABLE} {name} {{ {content(kept)} }}" for name, kept in missing.maps.items())
+        for name, chain in chains.items():
+            yield from _add_rules(name, chain.rules)
+
+    def _rewrite(self, new: Ruleset) -> Iterator[str]:
+        held = self._held.chains
+        for name, chain in new.chains.items():
+            if name not in held and chain.hook:
+                yield f"add chain {TABLE} {name} {{ {chain.hook} }}"
+                yield from _add_rules(name, chain.rules)
+            elif name in held and held[name].rules != chain.rules:
+                yield f"flush chain {TABLE} {name}"
+                yield from _add_rules(name, chain.rules)
+        for name, chain in _without(self.current.chains, new.chains).items():
+            if chain.hook:
+                yield f"flush chain {TABLE} {name}"
+
+    @property
+    def _held(self) -> Ruleset:
+        one, other = self.current, self.leftovers
+        idle = {name: Chain((), chain.hook) if chain.hook else chain for name, chain in other.chains.items()}
+        return Ruleset({**other.sets, **one.sets}, {**other.maps, **one.maps}, {**idle, **one.chains})
+
+
+def _add_rules(chain: str, rules: Iterable[str]) -> Iterator[str]:
+    return (f"add rule {TABLE} {chain} {rule}" for rule in rules)
+
+
+def _script(lines: Iterable[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _minus(one: Ruleset, other: Ruleset) -> Ruleset:
+    """What has no namesake in the other."""
+    return Ruleset(_without(one.sets, other.sets), _without(one.maps, other.maps), _without(one.chains, other.chains))
+
+
+def _without(one: Mapping[str, T], other: Mapping[str, object]) -> dict[str, T]:
+    return {name: value for name, value in one.items() if name not in other}

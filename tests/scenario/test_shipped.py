@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -155,3 +156,17 @@ def test_the_smoke_test_is_small_and_needs_nothing_outside_the_cluster() -> None
 def test_every_step_tries_something_whatever_the_clusters_family(family: Family) -> None:
     for scenario in load_scenarios([SCENARIOS]):
         assert all(step.cells for step in make_plan(scenario, [family]).steps)
+
+
+def test_the_examples_of_the_reference_are_valid(tmp_path: Path) -> None:
+    scenario, table = re.findall(r"```yaml\n(.*?)```", (SCENARIOS / "README.md").read_text("utf-8"), re.DOTALL)
+    indented = "".join(f"      {line}\n" for line in table.splitlines())
+    step = "    - name: as a table\n" + indented.replace("expect:\n", "expect:\n        default: allow\n")
+    policy = (
+        "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: api, namespace: shop}, "
+        "spec: {podSelector: {matchLabels: {app: api}}}}"
+    )
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies/api.yaml").write_text(policy, "utf-8")
+    (tmp_path / "example.yaml").write_text(scenario + step, "utf-8")
+    assert len(load_scenarios([tmp_path / "example.yaml"])[0].steps) == 3

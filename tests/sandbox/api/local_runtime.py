@@ -78,6 +78,10 @@ class LocalSession:
 
     async def aclose(self) -> None:
         self.kill()
+        # asyncio's wait() also waits for the pipes' ends, which a paused reader never sees.
+        for reader in filter(None, (self.stdout, self.stderr)):
+            while await reader.read(65536):
+                pass
         await self.process.wait()
         self.closed = True
 

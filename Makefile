@@ -36,7 +36,8 @@ schema: $(STAMP) ## write the JSON Schemas again
 	mv probe/report/run-record.schema.json.new probe/report/run-record.schema.json
 
 bench: $(STAMP) ## print measurements (no test: machines are noisy)
-	for bench in tests/bench/bench_*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
+	for bench in tests/bench/bench_*.py; do \
+	    echo "== $$bench"; $(BIN)/python -m tests.bench.$$(basename $$bench .py) || exit 1; done
 
 image: ## build the agent's image with docker, podman or buildah
 	scripts/image $(IMAGE)

@@ -180,6 +180,9 @@ class ScenarioRun:
                 confirm_seconds=measurement.confirm_seconds,
                 seconds=round(time.monotonic() - started, 4),
                 cells=list(measurement.records(self._scribe(agents)).values()),
+                problems=[]
+                if planned.cells
+                else ["nothing was tried: no pods have an address of the families asked for"],
                 completed=measurement.findings is not None,
             )
             self.emit(StepDone(record))

@@ -180,13 +180,11 @@ class RelayDuplex:
         self._stderr = b""
 
     @classmethod
-    async def start(cls, path: Path) -> RelayDuplex:
+    async def start(cls, path: Path, argv: Sequence[str] = (*COMMAND, "relay")) -> RelayDuplex:
         """Run a relay to the agent at ``path``."""
         pipe = asyncio.subprocess.PIPE
         return cls(
-            await asyncio.create_subprocess_exec(
-                *COMMAND, "relay", env=environment(path), stdin=pipe, stdout=pipe, stderr=pipe
-            )
+            await asyncio.create_subprocess_exec(*argv, env=environment(path), stdin=pipe, stdout=pipe, stderr=pipe)
         )
 
     async def read(self) -> bytes:

@@ -103,6 +103,17 @@ def test_silent_peers_in_thousands_do_not_stall_it(agent: RunningAgent, ports: P
     wait_for(lambda: agent.descriptors() < 50, "the connections to be closed")
 
 
+def test_honest_requests_in_hundreds_at_once_are_all_answered_beside_silent_peers(
+    agent: RunningAgent, ports: Ports
+) -> None:
+    with contextlib.ExitStack() as peers, agent.control() as control:
+        for _ in range(MAX_CONNECTIONS):
+            peers.enter_context(connected("127.0.0.1", ports.tcp))
+        control.hello()
+        rows = control.dial(*[("127.0.0.1", ports.tcp, "TCP")] * 1000, in_flight=1000, timeout=10)
+    assert {(row[0], row[1]) for row in rows.values()} == {("connected", None)}
+
+
 def test_half_a_request_in_thousands_does_not_stall_it(agent: RunningAgent, ports: Ports) -> None:
     with contextlib.ExitStack() as peers:
         for _ in range(MAX_CONNECTIONS + 300):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -130,8 +131,12 @@ async def test_a_closed_channel_refuses_work(peer: Peer, channel: AgentChannel) 
 
 
 async def test_open_without_an_agent_says_what_the_relay_said(tmp_path: Path) -> None:
+    impatient = (
+        f"from cni_probe_agent import relay; raise SystemExit(relay.run({str(tmp_path / 'nobody.sock')!r}, 0.1))"
+    )
+
     async def connect() -> Duplex:
-        return await RelayDuplex.start(tmp_path / "nobody.sock")
+        return await RelayDuplex.start(tmp_path / "nobody.sock", (sys.executable, "-c", impatient))
 
     with pytest.raises(AgentLost, match=r"no agent at .*nobody\.sock"):
         await AgentChannel.open(connect, timeout=30.0)

@@ -114,20 +114,20 @@ async def dialled(bench: Bench, channel: AgentChannel) -> None:
     await channel.clock()
 
 
-@pytest.mark.parametrize("cut_after", [1500, 5000, 20_000, 60_000])
+@pytest.mark.parametrize("cut_after", [1500, 5000, 20_000])
 async def test_a_stream_cut_in_a_batch_is_resumed_and_nothing_is_lost(bench: Bench, cut_after: int) -> None:
     def cut_the_first_three(number: int, cable: Cable) -> None:
         cable.left = cut_after if number < 3 else None
 
     bench.prepare = cut_the_first_three
-    targets = [bench.open_target()] * 8000
+    targets = [bench.open_target()] * 3000
     async with opened(bench.connect) as channel:
         report = await channel.dial(targets, nonce="n", timeout=5.0)
         assert len(bench.cables) == 4
-        assert len(report.results) == 8000
+        assert len(report.results) == 3000
         assert {result.outcome for result in report.results} == {Outcome.CONNECTED}
-        receipts = await channel.receipts([f"n.{i}" for i in range(8000)])
-    assert len(receipts.found) == 8000
+        receipts = await channel.receipts([f"n.{i}" for i in range(3000)])
+    assert len(receipts.found) == 3000
 
 
 async def test_questions_are_repeated_on_the_new_stream(bench: Bench) -> None:

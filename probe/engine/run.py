@@ -28,7 +28,9 @@ async def run_scenarios(
     Raises UsageError before anything is created when names do not fit; ClusterError when the cluster can't be asked.
     """
     names = [map_namespaces(scenario, index, len(scenarios), options) for index, scenario in enumerate(scenarios)]
-    emit(RunStarted(options.run, datetime.now(UTC).isoformat(), await cluster_facts(api), len(scenarios)))
+    facts, pace = await cluster_facts(api), options.pace
+    started = datetime.now(UTC).isoformat()
+    emit(RunStarted(options.run, started, facts, len(scenarios), pace.rate, pace.in_flight))
     try:
         for scenario, namespaces in zip(scenarios, names, strict=True):
             try:

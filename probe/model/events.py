@@ -10,12 +10,17 @@ from probe.model.record import BaselineRecord, ClusterRecord, PodRecord, StepRec
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """The run has a cluster; ``run`` is its id (the ``cni-probe.dev/run`` label of all it makes)."""
+    """The run has a cluster; ``run`` is its id (the ``cni-probe.dev/run`` label of all it makes).
+
+    ``rate`` is probes started per second in all, ``in_flight`` sockets at a time for each agent: the bounds on load.
+    """
 
     run: str
     started: str
     cluster: ClusterRecord
     scenarios: int
+    rate: float = 0.0
+    in_flight: int = 0
 
 
 @dataclass(frozen=True, slots=True)

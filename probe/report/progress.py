@@ -81,7 +81,9 @@ class _State:
                 self._scenarios = event.scenarios
                 cluster = event.cluster
                 where = f"{cluster.server} ({cluster.version}, {plural(len(cluster.nodes), 'node')})"
-                return f"run {event.run}: {plural(event.scenarios, 'scenario')} on {where}", False
+                bounds = f"; at most {event.rate:g} probes a second, {event.in_flight} in flight an agent"
+                limits = bounds if event.rate else ""
+                return f"run {event.run}: {plural(event.scenarios, 'scenario')} on {where}{limits}", False
             case RoundDone():
                 self._round(event)
             case PodReady():

@@ -44,6 +44,11 @@ class DialResult:
     local: str | None
     sends: int
 
+    @property
+    def established(self) -> bool:
+        """Whether packets went both ways: a reply came, or at least the handshake was completed."""
+        return self.outcome is Outcome.CONNECTED or (self.error or "").endswith("after connect")
+
 
 @dataclass(frozen=True, slots=True)
 class ListenerState:

@@ -25,7 +25,10 @@ _ASK_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One attempt of one cell, on the orchestrator's clock. ``at`` is unix time in seconds when it started."""
+    """One attempt of one cell, on the orchestrator's clock. ``at`` is unix time in seconds when it started.
+
+    ``established`` says that packets went both ways, whatever the outcome: the handshake at least was completed.
+    """
 
     outcome: Outcome
     error: str | None = None
@@ -36,6 +39,7 @@ class Sample:
     responder: str | None = None
     nonce: str = ""
     lag: float = 0.0
+    established: bool = False
 
 
 @dataclass(slots=True)
@@ -177,8 +181,18 @@ class Agents:
         expected = self.identity(cell.destination)
         if outcome is Outcome.CONNECTED and result.responder != expected:
             outcome, error = Outcome.WRONG_RESPONDER, f"{result.responder} answered instead of {expected}"
-        at = result.started + agent.clock_offset
-        return Sample(outcome, error, at, result.seconds, result.local, result.observed, result.responder, nonce, lag)
+        return Sample(
+            outcome=outcome,
+            error=error,
+            at=result.started + agent.clock_offset,
+            seconds=result.seconds,
+            local=result.local,
+            observed=result.observed,
+            responder=result.responder,
+            nonce=nonce,
+            lag=lag,
+            established=result.established,
+        )
 
     def identity(self, destination: str) -> str | None:
         """What the right responder calls itself: a pod's UID, or the identity of an external endpoint."""

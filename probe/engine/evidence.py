@@ -101,6 +101,7 @@ def _judgement(
     evidence = Evidence(
         outcome=sample.outcome,
         error=sample.error,
+        established=sample.established,
         control=control,
         responder_trouble=findings.troubles.get(track.planned.cell, ""),
         prober_trouble=f"the prober was starved of CPU (its clock lagged {sample.lag:.2f} s)" if starved else "",

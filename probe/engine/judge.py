@@ -15,13 +15,15 @@ from probe.model.cell import Expectation, Outcome, Verdict
 class Evidence:
     """What is known of a cell after its confirmation.
 
-    ``outcome`` is the confirming attempt's (None: it was not made) and ``error`` its errno or text. ``control``: the
-    same pair connected earlier in the run. ``responder_trouble`` and ``prober_trouble`` say what is wrong with an end
-    (empty: proven healthy at the time). ``arrived``: the responder has a receipt for the request (None: not asked).
+    ``outcome`` is the confirming attempt's (None: it was not made) and ``error`` its errno or text. ``established``: at
+    least its handshake was completed. ``control``: the same pair connected earlier in the run. ``responder_trouble``
+    and ``prober_trouble`` say what is wrong with an end (empty: proven healthy at the time). ``arrived``: the responder
+    has a receipt for the request (None: not asked).
     """
 
     outcome: Outcome | None
     error: str | None = None
+    established: bool = False
     control: bool = False
     responder_trouble: str = ""
     prober_trouble: str = ""
@@ -36,8 +38,10 @@ class Judgement:
     reason: str = ""
 
 
-def matches(expectation: Expectation, outcome: Outcome) -> bool:
+def matches(expectation: Expectation, outcome: Outcome, established: bool) -> bool:
     """Whether one attempt looks as expected. Necessary for a pass, never sufficient for a deny."""
+    if expectation.denies and established:
+        return False
     match expectation:
         case Expectation.ALLOW:
             return outcome is Outcome.CONNECTED
@@ -90,6 +94,8 @@ def _judge_allow(outcome: Outcome, evidence: Evidence) -> Judgement:
 def _judge_denial(expectation: Expectation, outcome: Outcome, evidence: Evidence) -> Judgement:
     if outcome is Outcome.CONNECTED:
         return Judgement(Verdict.LEAK, f"expected {expectation}, but it connected")
+    if evidence.established:
+        return Judgement(Verdict.LEAK, f"expected {expectation}, but the handshake was completed{_said(evidence)}")
     if evidence.arrived:
         reason = f"expected {expectation}, but the request reached the responder; only the reply was lost ({outcome})"
         return Judgement(Verdict.LEAK, reason)
@@ -98,7 +104,7 @@ def _judge_denial(expectation: Expectation, outcome: Outcome, evidence: Evidence
         return _inconclusive(f"{outcome}{_said(evidence)} looks like a denial, but {trouble}")
     if not evidence.control:
         return _inconclusive(f"{outcome} proves nothing: the pair never connected in this run (no positive control)")
-    if not matches(expectation, outcome):
+    if not matches(expectation, outcome, evidence.established):
         wanted = "a silent drop" if expectation is Expectation.DROP else "a reject"
         return Judgement(Verdict.WRONG_DENIAL, f"denied, but not by {wanted}: {outcome}{_said(evidence)}")
     return Judgement(Verdict.PASS)

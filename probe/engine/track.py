@@ -43,7 +43,7 @@ class Track:
 
     def see(self, sample: Sample, phase: str) -> None:
         """Take in one attempt."""
-        matched = matches(self.planned.expectation, sample.outcome)
+        matched = matches(self.planned.expectation, sample.outcome, sample.established)
         if self.matching and not matched:
             self.flaps += 1
         if matched and self.matched_after is None:

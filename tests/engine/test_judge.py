@@ -43,6 +43,12 @@ def test_a_request_that_arrived_is_a_leak_even_if_the_reply_was_lost() -> None:
     assert "reply was lost" in judgement.reason
 
 
+@pytest.mark.parametrize("outcome", [Outcome.RESET, Outcome.TIMED_OUT])
+def test_a_handshake_that_was_completed_is_a_leak_even_if_no_reply_came(outcome: Outcome) -> None:
+    judgement = judge(Expectation.DENY, Evidence(outcome, "EOF after connect", established=True, **PROVEN))  # type: ignore[arg-type]
+    assert judgement.verdict is Verdict.LEAK
+
+
 @pytest.mark.parametrize(
     ("expectation", "outcome", "verdict"),
     [
@@ -101,15 +107,16 @@ def test_either_is_undefined_and_records_what_was_seen() -> None:
 def test_only_a_connection_or_a_fully_proven_denial_can_ever_pass() -> None:
     """Over the whole space of evidence: no other way leads to a pass."""
     troubles = ("", "unwell")
-    for expectation, outcome, control, responder, prober, arrived in itertools.product(
-        Expectation, (*Outcome, None), (True, False), troubles, troubles, (True, False, None)
+    for expectation, outcome, established, control, responder, prober, arrived in itertools.product(
+        Expectation, (*Outcome, None), (True, False), (True, False), troubles, troubles, (True, False, None)
     ):
-        evidence = Evidence(outcome, None, control, responder, prober, arrived)
+        evidence = Evidence(outcome, None, established, control, responder, prober, arrived)
         if judge(expectation, evidence).verdict is not Verdict.PASS:
             continue
         assert outcome is not None
-        assert matches(expectation, outcome)
+        assert matches(expectation, outcome, established)
         if expectation.denies:
+            assert not established
             assert control
             assert not responder
             assert not prober

@@ -44,7 +44,7 @@ __all__ = [
     "timestamp",
 ]
 
-HISTORY: Final = 5_000
+HISTORY: Final = 2_000
 """How many events a resource keeps for watches that continue from a resourceVersion; older ones are 410 Gone."""
 
 
@@ -217,15 +217,16 @@ class Store:
             return self._remove(resource, new)
         if new == current:
             return current
-        return self._commit("MODIFIED", resource, new, current)
+        # What did not change is shared with the version before: the history is made of versions that differ in status.
+        shared = {key: current[key] if value == current.get(key) else value for key, value in new.items()}
+        return self._commit("MODIFIED", resource, shared, current)
 
     def _remove(self, resource: str, current: Obj) -> Obj:
-        last = {**current, "metadata": dict(current["metadata"])}
-        return self._commit("DELETED", resource, last, current)
+        return self._commit("DELETED", resource, dict(current), current)
 
     def _commit(self, kind: EventType, resource: str, new: Obj, previous: Obj | None) -> Obj:
         self._revision += 1
-        meta = new["metadata"]
+        meta = new["metadata"] = dict(new["metadata"])
         meta["resourceVersion"] = str(self._revision)
         space = self._objects.setdefault(resource, {}).setdefault(meta.get("namespace") or "", {})
         if kind == "DELETED":

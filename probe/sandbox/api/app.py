@@ -81,8 +81,10 @@ async def _errors(request: web.Request, handler: _Handler) -> web.StreamResponse
         refusal = no_such_path()
     except web.HTTPRequestEntityTooLarge:
         refusal = ApiError(413, "RequestEntityTooLarge", f"the request is larger than {MAX_BODY} bytes")
-    except Exception as error:  # noqa: BLE001 - the server goes on; the client learns what failed
+    except Exception as error:
         _LOG.exception("%s %s failed", request.method, request.path)
+        if request.writer.output_size:
+            raise  # a stream has begun: all that is left to say is to hang up
         refusal = ApiError(500, "InternalError", f"Internal error occurred: {error!r}")
     return answer(refusal.status, refusal.code)
 

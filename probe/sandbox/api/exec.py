@@ -10,6 +10,7 @@ import asyncio
 import json
 import signal
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -93,9 +94,10 @@ class _Stream:
 
     async def _send(self, channel: int, reader: asyncio.StreamReader) -> None:
         head = bytes([channel])
-        while data := await reader.read(_CHUNK):
-            if self._wanted[channel]:
-                await self._socket.send_bytes(head + data)
+        with suppress(ConnectionError):  # the client has gone, as the listening side is about to find out
+            while data := await reader.read(_CHUNK):
+                if self._wanted[channel]:
+                    await self._socket.send_bytes(head + data)
 
     async def _listen(self) -> None:
         """The client's messages, until it closes."""

@@ -14,13 +14,14 @@ from probe.sandbox.api.admission import admit
 from probe.sandbox.api.apply import APPLY, UPDATE, Manager, apply, track_update
 from probe.sandbox.api.context import Context
 from probe.sandbox.api.decode import WARN, decode
-from probe.sandbox.api.errors import ApiError, bad_request, conflict, invalid, invalid_object
+from probe.sandbox.api.errors import ApiError, bad_request, conflict, forbidden, invalid, invalid_object
 from probe.sandbox.api.kinds import KINDS
-from probe.sandbox.api.request import Target, flag
+from probe.sandbox.api.request import Target, flag, number
 from probe.sandbox.api.resources import Resource
 from probe.sandbox.api.rules.metadata import generate_name
 from probe.sandbox.api.rules.services import allocate
 from probe.sandbox.api.rules.strategies import strategy, validate
+from probe.sandbox.controllers.namespaces import PERMANENT
 from probe.sandbox.store import Obj, clone, timestamp
 
 # What only the server sets.
@@ -216,10 +217,12 @@ def _store(ctx: Context, resource: Resource, current: Obj, new: Obj, write: Writ
 def delete(ctx: Context, target: Target, options: Mapping[str, Any], query: Mapping[str, str], *, dry_run: bool) -> Obj:
     """DELETE of one object: its last state, marked or gone. Raises ApiError, NotFound, Conflict."""
     resource, name = target.resource.plural, target.name or ""
+    if resource == "namespaces" and name in PERMANENT:
+        raise forbidden(target.resource, name, "this namespace may not be deleted")
     conditions = options.get("preconditions") or {}
     grace = options.get("gracePeriodSeconds")
-    if grace is None and query.get("gracePeriodSeconds"):
-        grace = int(query["gracePeriodSeconds"])
+    if grace is None:
+        grace = number(query, "gracePeriodSeconds")
     if isinstance(grace, bool) or not isinstance(grace, int | None) or (grace is not None and grace < 0):
         raise bad_request(f"gracePeriodSeconds: Invalid value: {grace}: must be a number and not negative")
     if dry_run:

@@ -8,6 +8,7 @@ from probe.sandbox.api.resources import NAMESPACED
 from probe.sandbox.store import Obj, Store
 
 FIRST_NAMESPACES: Final = ("default", "kube-node-lease", "kube-public", "kube-system")
+PERMANENT: Final = ("default", "kube-public", "kube-system")
 
 
 def new_namespace(name: str) -> Obj:

@@ -271,3 +271,16 @@ async def test_a_hundred_pods_at_once(client: Client) -> None:
         tasks = [group.create_task(client.post(PODS, pod(f"p{index}"))) for index in range(100)]
     assert {task.result().code for task in tasks} == {201}
     assert len((await client.get(PODS)).body["items"]) == 100
+
+
+async def test_the_namespaces_that_every_cluster_has_stay(client: Client) -> None:
+    for name in ("default", "kube-system"):
+        refused = await client.delete(f"{NAMESPACES}/{name}")
+        assert refused.code == 403
+        assert refused.body["message"] == f'namespaces "{name}" is forbidden: this namespace may not be deleted'
+
+
+@pytest.mark.parametrize("grace", ["x", "-1"])
+async def test_a_grace_period_is_a_number(client: Client, grace: str) -> None:
+    await client.post(PODS, pod())
+    assert (await client.delete(f"{PODS}/backend", gracePeriodSeconds=grace)).code == 400

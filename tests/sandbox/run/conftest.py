@@ -32,6 +32,7 @@ class Cluster:
         self.kubeconfig = kubeconfig
         self.namespaces: dict[str, str] = {}
         self.uids: dict[str, str] = {}
+        self.addresses: dict[str, str] = {}
         self._agent_pid = agent_pid
 
     def kubectl(self, *words: str, stdin: str | None = None) -> str:
@@ -48,10 +49,27 @@ class Cluster:
                 self.namespaces = event.namespaces
             case PodReady(pod):
                 self.uids[pod.id] = pod.uid
+                self.addresses[pod.id] = pod.addresses[0]
 
     def signal_agent(self, pod_id: str, number: int) -> None:
         """Send a signal to the agent of a pod of the run."""
         os.kill(self._agent_pid(self.uids[pod_id]), number)
+
+    def connects(self, source: str, target: str, port: str) -> bool:
+        """Whether one pod of the run reaches another right now, tried by hand."""
+        namespace, name = source.split("/")
+        dial = ["python3", "-m", "cni_probe_agent", "dial", self.addresses[target], port, "--timeout", "0.3"]
+        command = [
+            "kubectl",
+            "--kubeconfig",
+            str(self.kubeconfig),
+            "exec",
+            "-n",
+            self.namespaces[namespace],
+            name,
+            "--",
+        ]
+        return subprocess.run([*command, *dial], capture_output=True, timeout=60, check=False).returncode == 0
 
     def deny_all(self, namespace: str) -> None:
         """Deny all ingress in a namespace of the run, behind the run's back."""

@@ -70,6 +70,8 @@ async def test_a_pair_that_never_connected_is_inconclusive(
     def block(event: Any) -> None:
         if isinstance(event, FleetReady):
             cluster.deny_all("shop")
+            while cluster.connects("shop/client", "shop/server", "80/TCP"):
+                pass  # until the policy is in force: the baseline must not slip in before it
 
     record = await run_it(two_pods, hook=block)
     assert record.exit_code == ExitCode.HARNESS

@@ -10,8 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from probe.sandbox.launch import Sandbox
 from probe.sandbox.options import SandboxOptions
 from probe.sandbox.requirements import check_host
 from tests.sandbox.kube import EXTERNAL, Kube, ip
+from tests.sandbox.processes import descendants, wait_until
 
 CLI = [sys.executable, "-c", "import sys; from probe.cli import main; sys.exit(main())", "sandbox"]
 NFT = shutil.which("nft")
@@ -63,27 +63,6 @@ def host_network() -> tuple[object, ...]:
     mounts = [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if " nsfs " in line]
     tables = subprocess.run([NFT, "list", "tables"], capture_output=True, text=True, check=False) if NFT else None
     return set(os.listdir("/sys/class/net")) & LINKS, mounts, tables and tables.stdout
-
-
-def descendants(pid: int) -> set[int]:
-    """A process and all that came from it."""
-    parents = {}
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            parents[int(name)] = int(Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()[1])
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-    found = {pid}
-    while more := {child for child, parent in parents.items() if parent in found} - found:
-        found |= more
-    return found
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.02)
 
 
 async def with_pods(kubeconfig: Path) -> None:

@@ -63,7 +63,7 @@ class Zygote:
             return False
         try:
             pid, pidfd = self._handle(packet)
-        except (OSError, TypeError, ValueError, KeyError) as error:
+        except Exception as error:  # noqa: BLE001 - one bad request must not be every pod's end
             send(self._sock, {"id": packet.body.get("id"), "error": f"{type(error).__name__}: {error}"})
         else:
             send(self._sock, {"id": packet.body["id"], "pid": pid}, [pidfd])

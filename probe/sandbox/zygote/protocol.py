@@ -99,9 +99,9 @@ def receive(sock: socket.socket) -> Packet | None:
         body = json.loads(data)
         if not isinstance(body, dict):
             raise ValueError("a message is not an object")
-    except ValueError:
+    except (ValueError, RecursionError) as error:
         close_all(packet.fds)
-        raise
+        raise ValueError(str(error)) from error
     packet.body = body
     return packet
 

@@ -167,6 +167,18 @@ async def test_exec(kubectl: Kubectl) -> None:
     assert 'pods "nobody" not found' in (await kubectl("exec", "nobody", "--", "true")).err
 
 
+async def test_exec_says_why_a_container_does_not_run(kubectl: Kubectl) -> None:
+    await run_pod(kubectl)
+    waiting = {"name": "agent", "ready": False, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}
+    store = kubectl.server.store
+    changed = store.modify("pods", "default", "backend", lambda obj: obj["status"].update(containerStatuses=[waiting]))
+    assert changed is not None
+    kubectl.server.runtime.stopped.add(changed["metadata"]["uid"])
+    refused = await kubectl("exec", "backend", "--", "true")
+    assert refused.code == 1
+    assert 'container "agent" in pod "backend" is not running: CrashLoopBackOff' in refused.err
+
+
 async def test_logs(kubectl: Kubectl) -> None:
     await run_pod(kubectl)
     uid = kubectl.server.store.get("pods", "default", "backend")["metadata"]["uid"]

@@ -43,6 +43,9 @@ async def serve_exec(ctx: Context, target: Target, request: web.Request) -> web.
     socket = web.WebSocketResponse(protocols=(V5, V4), max_msg_size=_MAX_MESSAGE, compress=False, autoclose=False)
     upgrade = socket.can_prepare(request)
     if not upgrade.ok:
+        # kubectl tries again like this after a refused WebSocket, and shows the last answer only: say what matters.
+        if why := _not_running(pod, container):
+            raise bad_request(why)
         raise bad_request(f"Upgrade request required: exec is served over WebSocket, as {V5} or {V4}")
     if upgrade.protocol is None:
         raise bad_request(f"exec is served with the subprotocols {V5} and {V4}")
@@ -143,6 +146,16 @@ def container_of(pod: Obj, query: Mapping[str, str]) -> str:
     if asked not in everything:
         raise bad_request(f"container {asked} is not valid for pod {name}")
     return asked
+
+
+def _not_running(pod: Obj, container: str) -> str:
+    """Why, by the pod's status, nothing can be run in the container; empty when it seems to run."""
+    name, status = pod["metadata"]["name"], pod.get("status") or {}
+    for entry in (*(status.get("containerStatuses") or ()), *(status.get("initContainerStatuses") or ())):
+        if entry["name"] == container and "running" not in (entry.get("state") or {}):
+            state, found = next(iter((entry.get("state") or {"waiting": {}}).items()))
+            return f'container "{container}" in pod "{name}" is not running: {found.get("reason") or state}'
+    return "" if pod["spec"].get("nodeName") else f"pod {name} does not have a host assigned"
 
 
 def _exit_status(code: int) -> Obj:

@@ -53,7 +53,7 @@ class Exec:
 
 @pytest.fixture
 async def execs(server: Server) -> Any:
-    await server.client.post(PODS, pod())
+    await server.client.post(PODS, pod(nodeName="n1"))
 
     @asynccontextmanager
     async def start(*command: str, protocol: str = V5, streams: str = "stdin stdout stderr") -> AsyncIterator[Exec]:

@@ -30,10 +30,8 @@ class LogBuffer(asyncio.Protocol):
         """Output of the container."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
-            self._append(line)
-        while len(self._rest) > MAX_LINE:
-            self._append(self._rest[:MAX_LINE])
-            self._rest = self._rest[MAX_LINE:]
+            self._append(self._shorten(line))
+        self._rest = self._shorten(self._rest)
         self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -43,6 +41,12 @@ class LogBuffer(asyncio.Protocol):
             self._rest = b""
         self.ended = True
         self._wake()
+
+    def _shorten(self, line: bytes) -> bytes:
+        while len(line) > MAX_LINE:
+            self._append(line[:MAX_LINE])
+            line = line[MAX_LINE:]
+        return line
 
     def _append(self, line: bytes) -> None:
         self._lines.append(LogLine(now(), line + b"\n"))

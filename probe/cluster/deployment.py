@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from probe.cluster import objects
 from probe.cluster.api import Api, ApiError, Json
+from probe.cluster.failures import raise_failures
 from probe.cluster.nodes import Node, place
 from probe.cluster.objects import AgentImage, Owner
 from probe.cluster.pods import PodWatch, hopeless_cause, is_running, pending_cause
@@ -79,14 +80,7 @@ class Deployment:
         results = await asyncio.gather(
             *(self._create_pod(pod, placed[pod.id], timeout, on_running) for pod in pods), return_exceptions=True
         )
-        failures = []
-        for pod, result in zip(pods, results, strict=True):
-            if isinstance(result, (ClusterError, TimeoutError)):
-                failures.append(f"  {pod.id}: {result}")
-            elif isinstance(result, BaseException):
-                raise result
-        if failures:
-            raise DeployError(f"{len(failures)} of {len(pods)} pods did not start:\n" + "\n".join(failures))
+        raise_failures([pod.id for pod in pods], results, "pods did not start", DeployError)
         return tuple(result for result in results if isinstance(result, RunningPod))
 
     async def _create_pod(

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from probe.cluster.channel import AgentChannel, DialResult, ListenerState, Target
 from probe.cluster.deployment import RunningPod
 from probe.cluster.duplex import Duplex
+from probe.cluster.failures import raise_failures
 from probe.model.cell import Cell, Outcome, Path
 from probe.model.errors import AgentLost, ClusterError
 
@@ -73,16 +74,7 @@ class Agents:
         """Open a control stream to each pod. Raises ClusterError naming every pod that did not answer."""
         pods = tuple(pods)
         results = await asyncio.gather(*(self._open(pod) for pod in pods), return_exceptions=True)
-        failures = [
-            f"  {pod.pod.id}: {result}"
-            for pod, result in zip(pods, results, strict=True)
-            if isinstance(result, ClusterError)
-        ]
-        for result in results:
-            if isinstance(result, BaseException) and not isinstance(result, ClusterError):
-                raise result
-        if failures:
-            raise ClusterError(f"{len(failures)} agents do not answer:\n" + "\n".join(failures))
+        raise_failures([pod.pod.id for pod in pods], results, "agents do not answer", ClusterError)
 
     async def _open(self, running: RunningPod, timeout: float = _OPEN_SECONDS) -> None:
         channel = await AgentChannel.open(lambda: self.connect(running), timeout=timeout)

@@ -21,6 +21,8 @@ from probe.sandbox.api.resources import GROUP_VERSIONS, RESOURCES, Resource
 from probe.sandbox.api.schema import AnyShape, Fields, ListOf, MapOf, Scalar, Shape
 
 _INFO: Final = {"title": "Kubernetes (cni-probe sandbox)", "version": f"v{KUBERNETES_VERSION}.0"}
+_V2_PROTOBUF: Final = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+_V2_NO_KINDS: Final = b"\x0a\x032.0"  # openapi.v2.Document: field 1, swagger = "2.0"
 _WRITE_PARAMETERS: Final = ("dryRun", "fieldManager", "fieldValidation")
 
 
@@ -47,7 +49,13 @@ async def serve_openapi_v3(request: web.Request) -> web.Response:
 
 
 async def serve_openapi_v2(request: web.Request) -> web.Response:
-    """``/openapi/v2``: the kinds without their paths, for clients that know nothing newer."""
+    """``/openapi/v2``: the kinds without their paths, for clients that know nothing newer.
+
+    In protobuf, which kubectl asks for before it sends a manifest of kind List, it is a document without any kind:
+    kubectl then leaves the validation of the list's objects to the server.
+    """
+    if _V2_PROTOBUF in request.headers.get("Accept", ""):
+        return web.Response(body=_V2_NO_KINDS, content_type=_V2_PROTOBUF.replace("@", "."))  # "@" is no legal type
     definitions = {_name(resource): _kind_schema(resource) for resource in RESOURCES}
     return _json({"swagger": "2.0", "info": _INFO, "paths": {}, "definitions": definitions})
 

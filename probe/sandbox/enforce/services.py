@@ -16,9 +16,7 @@ from probe.sandbox.enforce.ruleset import Chain, Set, VerdictMap, digest, name_o
 from probe.sandbox.enforce.view import Backend, ClusterView, ServicePort
 
 TRANSLATE = "type nat hook prerouting priority dstnat; policy accept;"
-REFUSE = (
-    "type filter hook forward priority filter - 1; policy accept;"  # before policy; in prerouting IPv6 rejects fail
-)
+REFUSE = "type filter hook prerouting priority -90; policy accept;"  # right after translation
 MASQUERADE = "type nat hook postrouting priority srcnat; policy accept;"
 
 

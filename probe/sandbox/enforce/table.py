@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from probe.sandbox.enforce.ruleset import TABLE, Chain, Ruleset, content
+from probe.sandbox.enforce.ruleset import TABLE, Ruleset, content
 
 T = TypeVar("T")
 
@@ -49,39 +49,31 @@ class Table:
     def _sweep(self, new: Ruleset) -> Iterator[str]:
         """Whatever refers goes before what it refers to; chains refer to each other, so all are emptied first."""
         unused = _minus(self.leftovers, new)
-        yield from (f"flush chain {TABLE} {name}" for name in unused.chains)
+        yield from (f"flush chain {TABLE} {name}" for name in self.leftovers.chains)
         yield from (f"delete map {TABLE} {name}" for name in unused.maps)
         yield from (f"delete set {TABLE} {name}" for name in unused.sets)
         yield from (f"delete chain {TABLE} {name}" for name in unused.chains)
 
     def _build(self, new: Ruleset) -> Iterator[str]:
         """Whatever is referred to comes before what refers to it. A base chain would act at once: it waits."""
-        missing = _minus(new, self._held)
-        chains = {name: chain for name, chain in missing.chains.items() if not chain.hook}
-        yield from (f"add chain {TABLE} {name}" for name in chains)
+        missing = _minus(_minus(new, self.current), self.leftovers)
+        fresh = {name: chain for name, chain in _without(new.chains, self.current.chains).items() if not chain.hook}
+        yield from (f"add chain {TABLE} {name}" for name in fresh if name not in self.leftovers.chains)
         yield from (f"add set {TABLE} {name} {{ {content(kept)} }}" for name, kept in missing.sets.items())
         yield from (f"add map {TABLE} {name} {{ {content(kept)} }}" for name, kept in missing.maps.items())
-        for name, chain in chains.items():
+        for name, chain in fresh.items():
             yield from _add_rules(name, chain.rules)
 
     def _rewrite(self, new: Ruleset) -> Iterator[str]:
-        held = self._held.chains
+        current = self.current.chains
         for name, chain in new.chains.items():
-            if name not in held and chain.hook:
+            if name in current and current[name].rules != chain.rules:
+                yield f"flush chain {TABLE} {name}"
+                yield from _add_rules(name, chain.rules)
+            elif name not in current and chain.hook:
                 yield f"add chain {TABLE} {name} {{ {chain.hook} }}"
                 yield from _add_rules(name, chain.rules)
-            elif name in held and held[name].rules != chain.rules:
-                yield f"flush chain {TABLE} {name}"
-                yield from _add_rules(name, chain.rules)
-        for name, chain in _without(self.current.chains, new.chains).items():
-            if chain.hook:
-                yield f"flush chain {TABLE} {name}"
-
-    @property
-    def _held(self) -> Ruleset:
-        one, other = self.current, self.leftovers
-        idle = {name: Chain((), chain.hook) if chain.hook else chain for name, chain in other.chains.items()}
-        return Ruleset({**other.sets, **one.sets}, {**other.maps, **one.maps}, {**idle, **one.chains})
+        yield from (f"flush chain {TABLE} {name}" for name, it in _without(current, new.chains).items() if it.hook)
 
 
 def _add_rules(chain: str, rules: Iterable[str]) -> Iterator[str]:

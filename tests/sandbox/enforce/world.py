@@ -1,7 +1,8 @@
 """A cluster without Kubernetes: real nodes and pods (namespaces), plain API objects, and honest little servers.
 
-Everything lives in network namespaces of the test's own. A denial is believed only when the request never arrived:
-a probe that times out although its server saw it waits on, and is reported as "no-reply" if nothing comes.
+Everything lives in network namespaces of the test's own. A denial is believed only when the request never arrived
+although the servers were alive and had the time: a probe that times out waits until a request that nobody filters
+has been answered after it; if its own request was seen, it waits on and is reported as "no-reply" if nothing comes.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from typing import Any
 from probe.model.cell import Family
 from probe.sandbox import linux
 from probe.sandbox.enforce.compile import Options, compile_node
-from probe.sandbox.enforce.nft import Nft, NftLibrary
+from probe.sandbox.enforce.controller import NodeRules
+from probe.sandbox.enforce.nft import NftLibrary
 from probe.sandbox.enforce.read import read_pod, read_policy, read_services
 from probe.sandbox.enforce.view import ClusterView
 from probe.sandbox.net.node import PodNetwork
@@ -28,9 +30,10 @@ from probe.sandbox.net.plan import AddressPlan
 from probe.sandbox.net.underlay import OutsideHost, SandboxNetwork
 
 TCP_PORTS = UDP_PORTS = (80, 81, 90, 5000)
-DROPPED = 0.15
+DROPPED = 0.1
 """Seconds without an answer after which a packet counts as dropped, unless its server saw it."""
-REPLY = 3.0
+REPLY = 20.0
+"""Seconds to wait for what must come, on a machine however busy."""
 
 KINDS = {"TCP": socket.SOCK_STREAM, "UDP": socket.SOCK_DGRAM}
 FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
@@ -86,13 +89,13 @@ class World:
         self.seen: set[str] = set()
         self._nonces = itertools.count(1)
         self._library = NftLibrary()
-        self._nfts: dict[str, Nft] = {}
+        self._rules: dict[str, NodeRules] = {}
 
     # the cluster
 
     async def open(self) -> None:
         for name, node in self.network.nodes.items():
-            self._nfts[name] = await node.run(self._library.open)
+            self._rules[name] = NodeRules(node, self._library)
             space = os.dup(node.netns)
             addresses = {_family(str(address)): str(address) for address in node.plan.addresses}
             self.hosts[name] = Host(name, space, addresses, name)
@@ -103,8 +106,8 @@ class World:
             self._silence(host)
         for name in [name for name in self.hosts if name in self.network.nodes]:
             os.close(self.hosts.pop(name).netns)
-        for name, nft in self._nfts.items():
-            await self.network.nodes[name].run(nft.close)
+        for rules in self._rules.values():
+            await rules.close()
         for host in self.hosts.values():
             if isinstance(host.network, OutsideHost):
                 await self.network.remove_outside_host(host.network)
@@ -154,13 +157,8 @@ class World:
     async def enforce(self, *policies: dict[str, Any]) -> None:
         """Make these the only policies, in every kernel."""
         self.policies = list(policies)
-        for name in self._nfts:
-            await self.run(name, compile_node(self.view, name, self.options).script())
-
-    async def run(self, node: str, script: str) -> str:
-        """Run an nft script on a node."""
-        nft = self._nfts[node]
-        return await self.network.nodes[node].run(lambda: nft.run(script))
+        for name, rules in self._rules.items():
+            await rules.install(compile_node(self.view, name, self.options))
 
     # servers: they answer "name source" to whatever arrives, and remember it
 
@@ -226,6 +224,16 @@ class World:
         finally:
             flow.close()
 
+    async def fence(self) -> None:
+        """Come back when a request that nobody filters (a node's to itself) has been answered."""
+        name, node = next((name, host) for name, host in self.hosts.items() if name in self.network.nodes)
+        with node.socket("UDP", 4) as made:
+            loop = asyncio.get_running_loop()
+            async with asyncio.timeout(REPLY):
+                await loop.sock_connect(made, (node.addresses[Family.IPV4], UDP_PORTS[0]))
+                await loop.sock_sendall(made, self.nonce().encode())
+                assert (await loop.sock_recv(made, 100)).decode().startswith(name)
+
     async def probe(self, source: str, target: str, port: int, protocol: str = "TCP") -> Answer:
         """One attempt over each family that both hosts have; they must agree, else the test has found something."""
         ends = self.hosts[source].addresses, self.hosts[target].addresses
@@ -268,18 +276,22 @@ class Flow:
         self.socket = world.hosts[source].socket(protocol, ipaddress.ip_address(address).version)
         self._address = (address, port)
         self._connected = False
+        self._is_open = False  # a TCP connection has been made, but no answer seen yet
 
     async def say(self) -> Answer:
         """Send one request and judge it."""
         nonce = self._world.nonce()
         attempt = asyncio.ensure_future(self._exchange(nonce))
         done, _ = await asyncio.wait([attempt], timeout=DROPPED)
-        if not done and nonce in self._world.seen:
+        if not done:
+            await self._world.fence()
+        if not done and (nonce in self._world.seen or self._is_open):
             done, _ = await asyncio.wait([attempt], timeout=REPLY)
         if not done:
             attempt.cancel()
             await asyncio.wait([attempt])
             return Answer("no-reply" if nonce in self._world.seen else "dropped")
+        self._is_open = False
         return attempt.result()
 
     async def _exchange(self, nonce: str) -> Answer:
@@ -288,6 +300,7 @@ class Flow:
             if not self._connected:
                 await loop.sock_connect(self.socket, self._address)
                 self._connected = True
+                self._is_open = self.socket.type == socket.SOCK_STREAM
             await loop.sock_sendall(self.socket, f"{nonce}\n".encode())
             data = await loop.sock_recv(self.socket, 4096)
         except OSError as error:

@@ -135,5 +135,8 @@ def _clean() -> None:
     from probe.sandbox.state import StateDirectory
 
     for directory in list(StateDirectory.all()):
+        last_words = directory.log_tail(3)
         if directory.remove_if_stale():
             print(f"removed what was left of sandbox {directory.name}", file=sys.stderr)
+            if last_words:
+                print(f"the end of its log:\n{last_words}", file=sys.stderr)

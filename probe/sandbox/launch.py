@@ -150,13 +150,16 @@ class _Launch:
     async def end(self) -> str:
         """End the sandbox and remove its state. What went wrong, if it broke down before it was asked to end."""
         self._control.shutdown(socket.SHUT_WR)
+        slow = False
         try:
             async with asyncio.timeout(STOP_SECONDS):
                 await self.sandbox.ended()
         except TimeoutError:
+            slow = True  # its processes are many, or it hangs: the kernel is faster, and takes as much away
             self._process.kill()
+            await self.sandbox.ended()
         code = self._process.wait()
-        broken = self._failure() if code else ""
+        broken = self._failure() if code and not slow else ""
         self._control.close()
         remove_kubeconfig(self.sandbox.kubeconfig)
         self._directory.remove_if_stale()
@@ -167,7 +170,8 @@ class _Launch:
             said = json.loads(self._control.recv(_MAX_MESSAGE) or b"{}").get("error", "")
         except (BlockingIOError, ConnectionError):
             said = ""
-        return f"the sandbox broke down: {said or self._directory.log_tail() or 'it was killed'}"
+        log = self._directory.log_tail()
+        return f"the sandbox broke down: {said or f'it was killed; the end of its log: {log}'}"
 
 
 def _spawn(directory: StateDirectory, control: int, lock: int) -> subprocess.Popen[bytes]:

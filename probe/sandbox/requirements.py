@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import os
+import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +13,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from probe.model.errors import MissingRequirement
+
+OLDEST_LINUX = (5, 8)
+"""setns(2) with a pidfd, by which an exec joins a container."""
 
 _CAP_SYS_ADMIN = 21
 
@@ -43,8 +48,9 @@ def check_host() -> None:
             f"the sandbox needs Linux: it is made of network namespaces and nftables, which {sys.platform} does not "
             "have. Run it in a Linux virtual machine, or point `cni-probe run` at a cluster with --kubeconfig"
         )
-    tool, library = _check_unshare(), _check_libnftables()
-    raise_missing(problem for problem in (tool, library, None if tool else _check_namespaces()) if problem)
+    tool = _check_unshare()
+    trial = None if tool else _check_namespaces()
+    raise_missing(filter(None, (_check_release(), _check_place(), tool, _check_libnftables(), trial)))
 
 
 def raise_missing(problems: Iterable[str]) -> None:
@@ -53,6 +59,20 @@ def raise_missing(problems: Iterable[str]) -> None:
     if listed:
         what = "\n".join(f"  - {problem}" for problem in listed)
         raise MissingRequirement(f"the sandbox cannot run on this machine yet:\n{what}")
+
+
+def _check_release() -> str | None:
+    numbers = tuple(int(number) for number in re.findall(r"\d+", platform.release())[:2])
+    if numbers < OLDEST_LINUX:
+        return f"Linux {platform.release()} is too old: the sandbox needs {'.'.join(map(str, OLDEST_LINUX))} or newer"
+    return None
+
+
+def _check_place() -> str | None:
+    for path in (sys.prefix, __file__):
+        if Path(path).resolve().is_relative_to("/run"):
+            return f"{path} lies below /run, which the sandbox has for itself: install cni-probe somewhere else"
+    return None
 
 
 def _check_unshare() -> str | None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import os
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,12 +20,12 @@ _SERIAL = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def state_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def state_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Where this session's sandboxes keep their state, so that they never meet those of the user."""
     path = tmp_path_factory.mktemp("runtime")
-    path.chmod(0o700)
-    os.environ["XDG_RUNTIME_DIR"] = str(path)
-    return path
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(path))
+        yield path
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

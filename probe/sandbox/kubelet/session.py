@@ -10,7 +10,7 @@ import signal
 import struct
 import termios
 from asyncio.streams import FlowControlMixin
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 from probe.sandbox.runtime import ExecStdin
 from probe.sandbox.zygote.client import Process, ZygoteClient
@@ -51,7 +51,8 @@ class Session:
     def kill(self) -> None:
         """SIGKILL to the session's process group."""
         if self._process.exit_code is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has ended, and we are about to hear of it
+                os.killpg(self._process.pid, signal.SIGKILL)
 
     def resize(self, rows: int, cols: int) -> None:
         """Set the terminal's size."""
@@ -161,4 +162,6 @@ class _Stdin:
     def abort(self) -> None:
         transport = self._writer.transport
         assert isinstance(transport, asyncio.WriteTransport)
-        transport.abort()
+        # One that is closing with nothing left to write is as good as closed, and must not be touched again.
+        if not transport.is_closing() or transport.get_write_buffer_size():
+            transport.abort()

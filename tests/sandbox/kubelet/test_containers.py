@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from probe.sandbox.launch import Sandbox
 from tests.sandbox.kube import Json, Kube, agent_pod, is_ready, pod_path
+from tests.sandbox.processes import descendants, open_files
 
 pytestmark = pytest.mark.sandbox
 
@@ -259,3 +261,26 @@ async def test_the_default_command_is_the_images(kube: Kube, namespace: str) -> 
     container = {"command": None, "args": ["serve", "--port", "8080/TCP"]}
     pod = await kube.pod(namespace, "pod", container=container)
     assert (await kube.dial(namespace, "pod", pod["status"]["podIP"], "8080/TCP")).startswith("connected")
+
+
+async def test_pods_that_come_and_go_leave_no_descriptor_behind(kube: Kube, namespace: str, sandbox: Sandbox) -> None:
+    async def one(name: str) -> None:
+        pod = await kube.pod(namespace, name, "80/TCP")
+        await kube.dial(namespace, name, pod["status"]["podIP"], "80/TCP")
+        await kube.exec(namespace, name, "cat", stdin=b"x\n", tty=True)
+        await kube.ok("DELETE", pod_path(namespace, name))
+        await kube.wait(pod_path(namespace, name), gone)
+
+    def descriptors() -> dict[int, int]:
+        return {pid: open_files(pid) for pid in descendants(sandbox.pid)}
+
+    await one("first")
+    await kube.wait("/api/v1/pods", lambda answer: not answer["items"])  # other tests' pods are still ending
+    async with asyncio.timeout(10):
+        while len(before := descriptors()) > 2:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    for i in range(5):
+        await one(f"pod-{i}")
+    async with asyncio.timeout(10):
+        while descriptors() != before:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 import pytest
 
@@ -70,7 +71,8 @@ async def test_addresses_are_not_used_again_at_once(kube: Kube, namespace: str) 
 
 
 def endpoint(name: str, addresses: list[str], *ports: int) -> dict[str, object]:
-    spec = {"addresses": addresses, "ports": [{"port": port, "protocol": "TCP"} for port in ports]}
+    served = [{"port": port, "protocol": protocol} for port in ports for protocol in ("TCP", "UDP")]
+    spec = {"addresses": addresses, "ports": served}
     return {
         "apiVersion": "sandbox.cni-probe.dev/v1",
         "kind": "ExternalEndpoint",
@@ -84,8 +86,8 @@ async def test_an_external_endpoint_answers_at_each_of_its_addresses(kube: Kube,
     await kube.ok("POST", path, endpoint("vault", ["10.0.12.34", "198.51.100.7"], 443))
     pod = await kube.pod(namespace, "client", "80/TCP")
     vault = await kube.wait(f"{path}/vault", lambda answer: answer.get("status", {}).get("ready"))
-    for address in ("10.0.12.34", "198.51.100.7"):
-        line = await kube.dial(namespace, "client", address, "443/TCP")
+    for address, protocol in itertools.product(("10.0.12.34", "198.51.100.7"), ("TCP", "UDP")):
+        line = await kube.dial(namespace, "client", address, f"443/{protocol}")
         assert f"responder {vault['status']['responder']}, which saw {ip(pod)}:" in line
 
 

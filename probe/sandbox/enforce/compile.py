@@ -135,7 +135,7 @@ def _add_isolation(
     draft: Draft, view: ClusterView, policies: list[Policy], options: Options, direction: Direction
 ) -> str:
     """The chain of all pods that the same policies select: what one of them allows is allowed, the rest denied."""
-    name = name_of(f"{direction}-isolated", digest(*((policy.namespace, policy.name) for policy in policies)))
+    name = name_of(f"{direction}-isolated", digest(*(f"{policy.namespace}/{policy.name}" for policy in policies)))
     if name not in draft.chains:
         jumps = [f"jump {_add_policy(draft, view, policy, direction)}" for policy in policies]
         draft.chains[name] = Chain((*jumps, *DENIALS[options.deny]))

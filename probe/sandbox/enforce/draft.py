@@ -34,16 +34,18 @@ class Draft:
     sets: dict[str, Set] = field(default_factory=dict)
     maps: dict[str, VerdictMap] = field(default_factory=dict)
     chains: dict[str, Chain] = field(default_factory=dict)
+    served: dict[tuple[str, Protocol, Family], str] = field(default_factory=dict)
+    """Names of the sets of those who serve a named port: the same for all rules."""
 
     def add_set(self, kind: str, family: Family | None, kept: Set) -> str:
         """Keep a set under a name made of its content, which is returned: ``pods4/0123456789ab``."""
-        name = name_of(kind if family is None else suffixed(kind, family), digest(kept.type, sorted(kept.elements)))
+        name = name_of(kind if family is None else suffixed(kind, family), digest(kept.type, *sorted(kept.elements)))
         self.sets[name] = kept
         return name
 
     def add_map(self, kind: str, family: Family, mapping: VerdictMap) -> str:
         """Keep a map under a name made of its content, which is returned."""
-        name = name_of(suffixed(kind, family), digest(mapping.type, sorted(mapping.elements.items())))
+        name = name_of(suffixed(kind, family), digest(mapping.type, *sorted(map(" : ".join, mapping.elements.items()))))
         self.maps[name] = mapping
         return name
 

@@ -26,32 +26,29 @@ def peer_matches(
     matches = []
     if selected := tuple(peer for peer in rule.peers if isinstance(peer, PodPeer)):
         matches.append(f"{end} @{_pod_set(draft, view, selected, own_namespace, family)}")
-    if networks := united((peer for peer in rule.peers if isinstance(peer, BlockPeer)), family):
+    if networks := united(tuple(peer for peer in rule.peers if isinstance(peer, BlockPeer)), family):
         matches.append(f"{end} @{_block_set(draft, networks, family)}")
     return matches
 
 
-def united(blocks: Iterable[BlockPeer], family: Family) -> list[Network]:
+@lru_cache(maxsize=4096)  # pure, and slow: the same blocks come back with every change
+def united(blocks: tuple[BlockPeer, ...], family: Family) -> tuple[Network, ...]:
     """The addresses of one family that at least one block allows, as disjoint prefixes.
 
     An ``except`` subtracts from its own block only: what another block allows stays allowed.
     """
     version = 4 if family is Family.IPV4 else 6
-    v4: list[IPv4Network] = []
-    v6: list[IPv6Network] = []
-    for peer in blocks:
-        if peer.block.version == version:
-            for network in _without(peer.block, peer.excepts):
-                v4.append(network) if isinstance(network, IPv4Network) else v6.append(network)
-    return [*collapse_addresses(v4), *collapse_addresses(v6)]
+    allowed = [it for peer in blocks if peer.block.version == version for it in _without(peer.block, peer.excepts)]
+    v4 = collapse_addresses(network for network in allowed if isinstance(network, IPv4Network))
+    v6 = collapse_addresses(network for network in allowed if isinstance(network, IPv6Network))
+    return (*v4, *v6)
 
 
-@lru_cache(maxsize=4096)  # pure, and the slowest part of compiling: the same blocks come back with every change
-def _without(block: Network, excepts: tuple[Network, ...]) -> tuple[Network, ...]:
+def _without(block: Network, excepts: Iterable[Network]) -> list[Network]:
     remaining = [block]
     for taken in excepts:
         remaining = [piece for network in remaining for piece in _subtract(network, taken)]
-    return tuple(remaining)
+    return remaining
 
 
 def _subtract(network: Network, taken: Network) -> list[Network]:
@@ -63,10 +60,9 @@ def _subtract(network: Network, taken: Network) -> list[Network]:
 
 
 def _pod_set(draft: Draft, view: ClusterView, peers: tuple[PodPeer, ...], own_namespace: str, family: Family) -> str:
-    pods = (pod for peer in peers for pod in view.select(peer, own_namespace))
-    addresses = frozenset(pod.addresses[family] for pod in pods if family in pod.addresses)
+    addresses = view.addresses_of(peers, own_namespace)[family]
     return draft.add_set("pods", family, Set(ADDRESS_TYPE[family], addresses))
 
 
-def _block_set(draft: Draft, networks: list[Network], family: Family) -> str:
+def _block_set(draft: Draft, networks: Iterable[Network], family: Family) -> str:
     return draft.add_set("blocks", family, Set(ADDRESS_TYPE[family], frozenset(map(str, networks)), interval=True))

@@ -54,7 +54,8 @@ def _number_set(draft: Draft, ranges: list[tuple[int, int]]) -> str:
 def _served_set(draft: Draft, view: ClusterView, port_name: str, protocol: Protocol, family: Family) -> str:
     """(address . port) of every pod that serves a port of that name and protocol: the name's number is the destination
     pod's own, for ingress (its own containers) as for egress (each destination's), so one set does for all rules."""
-    key = (port_name, protocol)
-    pods = (pod for pod in view.policed if key in pod.ports and family in pod.addresses)
-    elements = frozenset(f"{pod.addresses[family]} . {pod.ports[key]}" for pod in pods)
-    return draft.add_set("named", family, Set(f"{ADDRESS_TYPE[family]} . inet_service", elements))
+    asked = port_name, protocol, family
+    if asked not in draft.served:
+        elements = frozenset(f"{it.address} . {it.port}" for it in view.serving(port_name, protocol)[family])
+        draft.served[asked] = draft.add_set("named", family, Set(f"{ADDRESS_TYPE[family]} . inet_service", elements))
+    return draft.served[asked]

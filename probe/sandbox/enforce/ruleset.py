@@ -64,9 +64,9 @@ def content(kept: Set | VerdictMap) -> str:
     return f"{declared} elements = {{ {', '.join(elements)} }};" if elements else declared
 
 
-def digest(*parts: object) -> str:
+def digest(*parts: str) -> str:
     """A short name for some content: equal content, equal name."""
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 
 def name_of(*parts: str) -> str:
@@ -74,4 +74,4 @@ def name_of(*parts: str) -> str:
     name = "/".join(parts)
     if len(name) <= 128 and re.fullmatch(r"[a-z][A-Za-z0-9/.-]*", name):
         return name
-    return f"{parts[0]}/{digest(parts)}"
+    return f"{parts[0]}/{digest(*parts)}"

@@ -50,7 +50,10 @@ class Selector:
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Whether an object with these labels is selected."""
-        return all(requirement.matches(labels) for requirement in self.requirements)
+        for requirement in self.requirements:  # noqa: SIM110 (innermost of compiling; twice as fast as all())
+            if not requirement.matches(labels):
+                return False
+        return True
 
     @classmethod
     def read(cls, obj: Mapping[str, Any]) -> Selector:

@@ -67,7 +67,7 @@ def _translations(draft: Draft, view: ClusterView, family: Family) -> dict[str, 
 
 def _balance(draft: Draft, port: ServicePort) -> str:
     """A chain that sends each new connection to one of the backends, all equally likely."""
-    name = name_of("to", digest(port.protocol, port.backends))
+    name = name_of("to", digest(port.protocol, *map(_target, port.backends)))
     choices = ", ".join(f"{number} : {_target(backend)}" for number, backend in enumerate(port.backends))
     rule = (
         f"meta l4proto {TRANSPORT[port.protocol]} "

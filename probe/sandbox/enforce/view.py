@@ -93,7 +93,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Backend:
-    """Where a service sends a connection."""
+    """An address and a port that answer."""
 
     address: str
     port: int
@@ -145,13 +145,45 @@ class ClusterView:
             found.setdefault(pod.namespace, []).append(pod)
         return {namespace: tuple(pods) for namespace, pods in found.items()}
 
-    def select(self, peer: PodPeer, own_namespace: str) -> list[Pod]:
-        """The pods that a peer of a policy in ``own_namespace`` means."""
+    def addresses_of(self, peers: tuple[PodPeer, ...], own_namespace: str) -> Mapping[Family, frozenset[str]]:
+        """Addresses of the pods that any of these peers of a policy in ``own_namespace`` means."""
+        asked = peers, own_namespace if any(peer.namespaces is None for peer in peers) else None
+        if asked not in self._addresses:
+            pods = [pod for peer in peers for pod in self._select(peer, own_namespace)]
+            self._addresses[asked] = {
+                family: frozenset(pod.addresses[family] for pod in pods if family in pod.addresses) for family in Family
+            }
+        return self._addresses[asked]
+
+    def serving(self, name: str, protocol: Protocol) -> Mapping[Family, frozenset[Backend]]:
+        """Every pod that serves a named port of that protocol, with its own number for it."""
+        asked = name, protocol
+        if asked not in self._serving:
+            pods = [pod for pod in self.policed if asked in pod.ports]
+            self._serving[asked] = {
+                family: frozenset(
+                    Backend(pod.addresses[family], pod.ports[asked]) for pod in pods if family in pod.addresses
+                )
+                for family in Family
+            }
+        return self._serving[asked]
+
+    def _select(self, peer: PodPeer, own_namespace: str) -> list[Pod]:
         if peer.namespaces is None:
             spaces = [own_namespace]
         else:
             spaces = [name for name in self.by_namespace if peer.namespaces.matches(self.namespaces.get(name, {}))]
         return [pod for name in spaces for pod in self.by_namespace.get(name, ()) if peer.pods.matches(pod.labels)]
+
+    # Answers already given, since all rules of all nodes ask the same view.
+
+    @cached_property
+    def _addresses(self) -> dict[tuple[tuple[PodPeer, ...], str | None], Mapping[Family, frozenset[str]]]:
+        return {}
+
+    @cached_property
+    def _serving(self) -> dict[tuple[str, Protocol], Mapping[Family, frozenset[Backend]]]:
+        return {}
 
 
 def _seniority(pod: Pod) -> tuple[bool, str, str]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import aiohttp
@@ -25,6 +26,10 @@ FIELD_MANAGER = "cni-probe"
 
 _RETRY_STATUSES = (429, 502, 503, 504)
 _RETRIES = 6
+_WATCH_SECONDS = 240
+_WATCH_PAUSE = 0.2
+_WATCH_PATIENCE = 60.0
+"""How long a watch that lost its server tries to come back, in seconds: an API server takes a while to restart."""
 
 
 class ApiError(ClusterError):
@@ -35,6 +40,10 @@ class ApiError(ClusterError):
         self.code = code
         self.reason = reason
         self.message = message
+
+
+class Unreachable(ClusterError):
+    """The API server could not be reached, or did not answer to the end."""
 
 
 class WatchExpired(ClusterError):
@@ -95,34 +104,40 @@ class Api:
     async def watch(self, path: str, resource_version: str, **query: str) -> AsyncGenerator[tuple[str, Json], None]:
         """Yield ``(type, object)`` from ``resource_version`` on, reconnecting until the caller stops.
 
-        Raises WatchExpired when the version is too old, ApiError otherwise. Bookmarks are not yielded.
+        Raises WatchExpired when the version is too old, ApiError for another refusal, Unreachable when the server
+        stays away. Bookmarks are not yielded.
         """
         version = resource_version
+        window = {"watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": str(_WATCH_SECONDS)}
         while True:
-            window = {"watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": "240"}
+            response = await self._open_watch(path, query | window | {"resourceVersion": version})
             try:
-                async for kind, obj in self._watch_once(path, query | window | {"resourceVersion": version}):
-                    version = obj.get("metadata", {}).get("resourceVersion", version)
-                    if kind != "BOOKMARK":
-                        yield kind, obj
-            except (aiohttp.ClientError, TimeoutError):
-                await asyncio.sleep(0.2)  # the server hung up: resume where we were
+                async with response:
+                    async for kind, obj in _watch_events(f"watch {path}", response):
+                        version = obj.get("metadata", {}).get("resourceVersion", version)
+                        if kind != "BOOKMARK":
+                            yield kind, obj
+            except (aiohttp.ClientError, OSError):
+                pass  # the server hung up: resume where we were
+            await asyncio.sleep(_WATCH_PAUSE)
 
-    async def _watch_once(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[tuple[str, Json], None]:
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._timeout)
-        response = await self._send("GET", path, query, None, "application/json", timeout)
-        async with response:
-            await _raise_for_status(f"watch {path}", response)
-            async for line in response.content:
-                if not line.strip():
-                    continue
-                event = json.loads(line)
-                if event["type"] == "ERROR":
-                    status = event["object"]
-                    if status.get("code") == 410:
-                        raise WatchExpired(f"watch {path}: {status.get('message', 'expired')}")
-                    raise ApiError(f"watch {path}", status.get("code", 0), "", status.get("message", ""))
-                yield event["type"], event["object"]
+    async def _open_watch(self, path: str, query: Mapping[str, str]) -> aiohttp.ClientResponse:
+        """A watch's response, also from a server that is away for a moment."""
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._timeout, sock_read=_WATCH_SECONDS + 30.0)
+        deadline = time.monotonic() + _WATCH_PATIENCE
+        while True:
+            try:
+                with self._speaking("GET", path):
+                    response = await self._send("GET", path, query, None, "application/json", timeout)
+                    if response.status >= 400:
+                        async with response:
+                            await _raise_for_status(f"watch {path}", response)
+                    return response
+            except (Unreachable, ApiError) as error:
+                final = isinstance(error, ApiError) and error.code not in _RETRY_STATUSES
+                if final or time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(_WATCH_PAUSE)
 
     async def _request(
         self,
@@ -137,15 +152,15 @@ class Api:
         deadline = time.monotonic() + self._timeout
         for attempt in range(_RETRIES + 1):
             timeout = aiohttp.ClientTimeout(total=self._timeout)
-            response = await self._send(method, path, query, body, content_type, timeout)
-            async with response:
-                busy = response.status == 429 or (response.status in _RETRY_STATUSES and method == "GET")
-                if busy and attempt < _RETRIES and time.monotonic() < deadline:
-                    await asyncio.sleep(_retry_after(response, attempt))
-                    continue
-                await _raise_for_status(what, response)
-                data: Json = await response.json(content_type=None)
-                return data
+            with self._speaking(method, path):
+                response = await self._send(method, path, query, body, content_type, timeout)
+                async with response:
+                    busy = response.status == 429 or (response.status in _RETRY_STATUSES and method == "GET")
+                    pause = _retry_after(response, attempt)
+                    if not busy or attempt == _RETRIES or time.monotonic() + pause > deadline:
+                        await _raise_for_status(what, response)
+                        return self._object(what, await response.text())
+            await asyncio.sleep(pause)
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     async def _send(
@@ -158,28 +173,59 @@ class Api:
         timeout: aiohttp.ClientTimeout,
     ) -> aiohttp.ClientResponse:
         headers = {"Accept": "application/json", "Content-Type": content_type}
-        try:
-            _, url, headers, payload, _ = await self._client.param_serialize(
-                method=method,
-                resource_path=path,
-                query_params=list(query.items()),
-                header_params=headers,
-                body=body,
-                auth_settings=["BearerToken"],
-            )
-            response = await self._client.call_api(method, url, headers, payload, _request_timeout=timeout)
-        except TimeoutError as error:
-            raise ClusterError(f"{self.server} did not answer within {self._timeout:g} s ({method} {path})") from error
-        except aiohttp.ClientError as error:
-            raise ClusterError(f"cannot reach the API server {self.server}: {error}") from error
+        _, url, headers, payload, _ = await self._client.param_serialize(
+            method=method,
+            resource_path=path,
+            query_params=list(query.items()),
+            header_params=headers,
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        response = await self._client.call_api(method, url, headers, payload, _request_timeout=timeout)
         raw: aiohttp.ClientResponse = response.response
         return raw
+
+    @contextmanager
+    def _speaking(self, method: str, path: str) -> Iterator[None]:
+        """Turn what goes wrong from the first to the last byte of an exchange into our errors."""
+        try:
+            yield
+        except TimeoutError as error:
+            raise Unreachable(f"{self.server} did not answer within {self._timeout:g} s ({method} {path})") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise Unreachable(f"cannot reach the API server {self.server}: {error}") from error
+
+    def _object(self, what: str, text: str) -> Json:
+        try:
+            data = json.loads(text)
+        except ValueError:
+            data = None
+        if not isinstance(data, dict):
+            raise ClusterError(
+                f"{what}: {self.server} did not answer as a Kubernetes API server does; check the address, and whether "
+                f"a proxy stands between; its answer: {text.strip()[:80]!r}"
+            )
+        return data
+
+
+async def _watch_events(what: str, response: aiohttp.ClientResponse) -> AsyncIterator[tuple[str, Json]]:
+    """The events of one watch response. Raises WatchExpired or ApiError for one that is an error."""
+    async for line in response.content:
+        if not line.strip():
+            continue
+        event = json.loads(line)
+        if event["type"] == "ERROR":
+            status = event["object"]
+            if status.get("code") == 410:
+                raise WatchExpired(f"{what}: {status.get('message', 'expired')}")
+            raise ApiError(what, status.get("code", 0), "", status.get("message", ""))
+        yield event["type"], event["object"]
 
 
 def _retry_after(response: aiohttp.ClientResponse, attempt: int) -> float:
     """Seconds to wait before the next try: the server's word (Retry-After), else exponential back-off."""
     header = response.headers.get("Retry-After", "")
-    return float(header) if header.isdigit() else float(min(0.1 * 2**attempt, 5.0))
+    return float(header) if header.isdecimal() else float(min(0.1 * 2**attempt, 5.0))
 
 
 async def _raise_for_status(what: str, response: aiohttp.ClientResponse) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 from kubernetes.aio.config.kube_config import refresh_token
 from kubernetes.aio.stream import WsApiClient
+from yaml import YAMLError
 
 from probe.cluster.api import Api
 from probe.model.errors import UsageError
@@ -40,8 +41,11 @@ async def connect(
     configuration = Configuration()
     configuration.connection_pool_maxsize = streams
     loader = await _load(configuration, kubeconfig, context)
-    client = ApiClient(configuration)
-    websockets = WsApiClient(configuration, heartbeat=_HEARTBEAT_SECONDS)
+    try:
+        client = ApiClient(configuration)
+        websockets = WsApiClient(configuration, heartbeat=_HEARTBEAT_SECONDS)
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        raise UsageError(f"the certificates for {configuration.host} cannot be used: {error}") from error
     refresh = asyncio.create_task(refresh_token(loader, configuration)) if loader is not None else None
     try:
         async with Api(client, websockets, request_timeout=request_timeout) as api:
@@ -49,8 +53,9 @@ async def connect(
     finally:
         if refresh is not None:
             refresh.cancel()
-            with suppress(asyncio.CancelledError):
-                await refresh
+            await asyncio.wait(
+                (refresh,)
+            )  # not ``await refresh``: a cancellation of ours must not be taken for its end
 
 
 async def _load(configuration: Configuration, kubeconfig: str | None, context: str | None) -> Any:
@@ -63,7 +68,7 @@ async def _load(configuration: Configuration, kubeconfig: str | None, context: s
         raise UsageError(f"kubeconfig {missing[0]} does not exist")
     try:
         return await load_kube_config(paths, context, configuration, persist_config=False)
-    except (ConfigException, ValueError, TypeError, KeyError) as error:
+    except (ConfigException, OSError, ValueError, TypeError, KeyError, AttributeError, YAMLError) as error:
         raise UsageError(f"kubeconfig {paths} cannot be used: {error}") from error
 
 

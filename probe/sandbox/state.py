@@ -27,7 +27,7 @@ KUBECONFIG_MARK = "# written by cni-probe sandbox"
 
 @dataclass(frozen=True, slots=True)
 class SandboxState:
-    """A running sandbox. ``started`` is PID 1's start time in clock ticks since boot, so that no other is taken for it."""
+    """A running sandbox. ``started`` is PID 1's start time in clock ticks since boot: no other is mistaken for it."""
 
     name: str
     pid: int

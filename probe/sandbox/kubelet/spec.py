@@ -40,6 +40,8 @@ class PodFacts:
 
 def container_process(pod: Obj, container: Mapping[str, Any], facts: PodFacts) -> ContainerProcess:
     """The process to start for a container. Raises ConfigError."""
+    if pod["spec"].get("initContainers"):
+        raise ConfigError("initContainers: the sandbox runs a pod's containers only")
     env = environment(pod, container, facts)
     command = container.get("command") or list(DEFAULT_COMMAND)
     argv = [_expand(word, env) for word in (*command, *(container.get("args") or ()))]

@@ -75,6 +75,12 @@ def test_what_the_sandbox_does_not_have_is_an_error_and_never_left_out(container
         container_process(*pod(**container), FACTS)
 
 
+def test_init_containers_are_refused_and_never_skipped() -> None:
+    it, container = pod()
+    with pytest.raises(ConfigError, match="initContainers"):
+        container_process({**it, "spec": {**it["spec"], "initContainers": [{"name": "first"}]}}, container, FACTS)
+
+
 def test_command_and_args_are_expanded_from_the_environment() -> None:
     process = container_process(
         *pod(command=["$(A)", "$$(A)"], args=["$(B)"], env=[{"name": "A", "value": "a"}]), FACTS

@@ -92,7 +92,7 @@ class Kernel:
 
     def enforce(self, view: ClusterView) -> None:
         change, self._table = self._table.change(compile_node(view, "node-1"))
-        for script in filter(None, (change.prepare, change.switch)):
+        for script in change.scripts:
             self._nft.run(script)
 
 

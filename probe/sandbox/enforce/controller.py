@@ -75,15 +75,15 @@ class NodeRules:
         """Make this the node's ruleset in one instant, by as little change as possible. Raises NftError."""
         before, self._table = self._table, None  # after an interruption nobody knows what is there
         change, after = (before or Table()).change(ruleset)
-        scripts = (RESET if before is None else "", change.prepare, change.switch)
-        if any(scripts):
+        scripts = change.scripts if before is not None else (RESET, *change.scripts)
+        if scripts:
             await self._node.run(lambda: self._run(scripts))
         self._table = after
 
     def _run(self, scripts: Iterable[str]) -> None:
         if self._nft is None:
             self._nft = self._library.open()
-        for script in filter(None, scripts):
+        for script in scripts:
             self._nft.run(script)
 
     async def close(self) -> None:

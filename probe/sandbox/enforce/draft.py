@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from probe.model.cell import Family, Protocol
@@ -47,6 +48,13 @@ class Draft:
         """Keep a map under a name made of its content, which is returned."""
         name = name_of(suffixed(kind, family), digest(mapping.type, *sorted(map(" : ".join, mapping.elements.items()))))
         self.maps[name] = mapping
+        return name
+
+    def add_chain(self, name: str, rules: Iterable[str]) -> str:
+        """Keep a chain under a name made of its content, which is returned. Rules that say the same count once."""
+        chain = Chain(tuple(dict.fromkeys(rules)))
+        name = name_of(*name.split("/"), digest(*chain.rules))
+        self.chains[name] = chain
         return name
 
     def ruleset(self) -> Ruleset:

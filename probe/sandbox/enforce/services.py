@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from probe.model.cell import Family
 from probe.sandbox.enforce.draft import ADDRESS_TYPE, KEYWORD, TRANSPORT, Draft, destination, source
-from probe.sandbox.enforce.ruleset import Chain, Set, VerdictMap, digest, name_of
+from probe.sandbox.enforce.ruleset import Chain, Set, VerdictMap
 from probe.sandbox.enforce.view import Backend, ClusterView, ServicePort
 
 TRANSLATE = "type nat hook prerouting priority dstnat; policy accept;"
@@ -67,14 +67,12 @@ def _translations(draft: Draft, view: ClusterView, family: Family) -> dict[str, 
 
 def _balance(draft: Draft, port: ServicePort) -> str:
     """A chain that sends each new connection to one of the backends, all equally likely."""
-    name = name_of("to", digest(port.protocol, *map(_target, port.backends)))
     choices = ", ".join(f"{number} : {_target(backend)}" for number, backend in enumerate(port.backends))
     rule = (
         f"meta l4proto {TRANSPORT[port.protocol]} "
         f"dnat {KEYWORD[port.family]} to numgen random mod {len(port.backends)} map {{ {choices} }}"
     )
-    draft.chains[name] = Chain((rule,))
-    return name
+    return draft.add_chain("to", (rule,))
 
 
 def _target(backend: Backend) -> str:

@@ -5,10 +5,13 @@ stays in the one in which it entered its base chain. It does not do that for *el
 into a set as it is right now, and while a transaction is being completed that can be nothing, or too much. Seen under
 fire: denied packets got through and allowed ones were lost, for some microseconds around every change. Hence:
 
-- sets and maps never change. New content comes under a new name, and the rules that look into it are rewritten;
-- a change has two transactions. ``prepare`` builds what is new, where nothing refers to it yet; ``switch`` rewrites
-  rules, all at once, and nothing else;
+- sets and maps never change. New content comes under a new name (as do chains, but for the few that packets enter by);
+- ``prepare`` builds what is new, where nothing refers to it yet; ``switch``, one transaction, rewrites the rules that
+  packets enter by, and nothing else;
 - what the switch leaves unused stays untouched, since packets may still be in the old rules, until the next prepare.
+
+An unprivileged user's netlink socket takes some 200 kB at once. The switch is always small; prepare, which need not be
+atomic, comes in pieces.
 """
 
 from __future__ import annotations
@@ -25,13 +28,21 @@ NOTHING = Ruleset()
 RESET = f"table {TABLE}\ndelete table {TABLE}\ntable {TABLE}\n"
 """Leaves an empty table, whatever was there."""
 
+PIECE = 40_000
+"""Characters of script per transaction; as netlink messages they are some four times as long."""
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Two nft scripts, each to be run as one transaction, in this order; either may be empty."""
+    """nft scripts, each to be run as one transaction, in order; ``switch`` is the last, and empty without a change."""
 
-    prepare: str
+    prepare: tuple[str, ...]
     switch: str
+
+    @property
+    def scripts(self) -> tuple[str, ...]:
+        """All that there is to run."""
+        return (*self.prepare, self.switch) if self.switch else self.prepare
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +55,7 @@ class Table:
     def change(self, new: Ruleset) -> tuple[Change, Table]:
         """The way to another ruleset, and the table after it."""
         prepare, switch = (*self._sweep(new), *self._build(new)), tuple(self._rewrite(new))
-        return Change(_script(prepare), _script(switch)), Table(new, _minus(self.current, new))
+        return Change(_pieces(prepare), _script(switch)), Table(new, _minus(self.current, new))
 
     def _sweep(self, new: Ruleset) -> Iterator[str]:
         """Whatever refers goes before what it refers to; chains refer to each other, so all are emptied first."""
@@ -82,6 +93,19 @@ def _add_rules(chain: str, rules: Iterable[str]) -> Iterator[str]:
 
 def _script(lines: Iterable[str]) -> str:
     return "".join(f"{line}\n" for line in lines)
+
+
+def _pieces(lines: Iterable[str]) -> tuple[str, ...]:
+    """Scripts of limited size; a single line may be longer."""
+    pieces: list[list[str]] = []
+    room = 0
+    for line in lines:
+        if len(line) > room:
+            pieces.append([])
+            room = PIECE
+        pieces[-1].append(line)
+        room -= len(line)
+    return tuple(map(_script, pieces))
 
 
 def _minus(one: Ruleset, other: Ruleset) -> Ruleset:

@@ -15,7 +15,7 @@ from probe.sandbox import linux
 from probe.sandbox.enforce.compile import Deny, Options, compile_node
 from probe.sandbox.enforce.nft import Nft, NftLibrary
 from probe.sandbox.enforce.read import read_policy
-from probe.sandbox.enforce.ruleset import TABLE
+from probe.sandbox.enforce.ruleset import TABLE, Ruleset
 from probe.sandbox.enforce.table import RESET, Change, Table
 from probe.sandbox.enforce.view import Backend, ClusterView, Pod, Service, ServicePort
 from tests.sandbox.enforce.objects import Obj, block, expression, labelled, policy, port
@@ -25,32 +25,55 @@ STEPS = 120
 
 def test_equal_rulesets_differ_by_nothing() -> None:
     table = Table(compile_node(a_view(random.Random(1)), "node-1"))
-    assert table.change(compile_node(a_view(random.Random(1)), "node-1"))[0] == Change("", "")
+    assert table.change(compile_node(a_view(random.Random(1)), "node-1"))[0] == Change((), "")
 
 
-def test_a_new_peer_pod_costs_one_set_and_the_rules_that_use_it() -> None:
+def two_views() -> tuple[ClusterView, ClusterView]:
+    """A server that accepts one kind of clients; without a client, and with one."""
     rule = read_policy(policy("a", labelled(app="0"), ingress=[{"from": [{"podSelector": labelled(app="1")}]}]))
     server = Pod("s", "a", "server", {"app": "0"}, "node-1", {Family.IPV4: "10.0.0.1"})
     client = Pod("c", "a", "client", {"app": "1"}, "node-2", {Family.IPV4: "10.0.0.2"})
-    table = Table(compile_node(ClusterView((server,), {"a": {}}, (rule,)), "node-1"))
-    change, _ = table.change(compile_node(ClusterView((server, client), {"a": {}}, (rule,)), "node-1"))
-    (added,) = change.prepare.splitlines()
-    assert added.startswith(f"add set {TABLE} pods4/")
-    assert added.endswith("{ type ipv4_addr; elements = { 10.0.0.2 }; }")
-    flushed, *rules = change.switch.splitlines()
-    assert flushed == f"flush chain {TABLE} ingress/a/policy"
-    assert all(line.startswith(f"add rule {TABLE} ingress/a/policy ") for line in rules)
+    return ClusterView((server,), {"a": {}}, (rule,)), ClusterView((server, client), {"a": {}}, (rule,))
+
+
+def test_what_is_new_is_prepared_and_the_switch_only_rewrites_what_packets_enter_by() -> None:
+    before, after = two_views()
+    change, _ = Table(compile_node(before, "node-1")).change(compile_node(after, "node-1"))
+    assert any("elements = { 10.0.0.2 }" in line for line in change.prepare[0].splitlines())
+    assert {line.split()[4] for line in change.switch.splitlines()} == {"ingress"}
+    assert "flush" not in change.prepare[0]
+    assert "delete" not in change.prepare[0] + change.switch
 
 
 def test_what_a_change_leaves_behind_goes_with_the_next_one() -> None:
-    rule = read_policy(policy("a", {}, ingress=[{"ports": [port(80)]}]))
-    pod = Pod("p", "a", "p", {}, "node-1", {Family.IPV4: "10.0.0.1"})
-    full, bare = ClusterView((pod,), {"a": {}}, (rule,)), ClusterView((pod,), {"a": {}})
-    first, table = Table(compile_node(full, "node-1")).change(compile_node(bare, "node-1"))
-    assert "delete" not in first.prepare + first.switch
-    second, table = table.change(compile_node(bare, "node-1"))
-    assert f"delete chain {TABLE} ingress/a/policy" in second.prepare
-    assert table == Table(compile_node(bare, "node-1"))
+    before, after = (compile_node(view, "node-1") for view in two_views())
+    _, table = Table(before).change(after)
+    assert table.leftovers != Ruleset()
+    sweep, table = table.change(after)
+    assert (sweep.prepare[0].count("delete set"), sweep.prepare[0].count("delete chain"), sweep.switch) == (1, 2, "")
+    assert table == Table(after)
+
+
+def test_leftovers_that_are_wanted_again_are_not_built_again() -> None:
+    before, after = (compile_node(view, "node-1") for view in two_views())
+    _, table = Table(before).change(after)
+    back, table = table.change(before)
+    assert not any("add set" in script or "add map" in script for script in back.prepare)
+    assert table.current == before
+
+
+def test_a_large_change_is_prepared_in_pieces() -> None:
+    pods = tuple(
+        Pod(f"{n}", "a", f"p{n}", {"n": f"{n}"}, "node-1", {Family.IPV4: f"10.0.{n >> 8}.{n & 255}"})
+        for n in range(400)
+    )
+    policies = tuple(
+        read_policy(policy("a", labelled(n=str(n)), name=f"p{n}", ingress=[{"from": [block(f"10.{n & 255}.0.0/16")]}]))
+        for n in range(400)
+    )
+    change, _ = Table().change(compile_node(ClusterView(pods, {"a": {}}, policies), "node-1"))
+    assert len(change.prepare) > 2
+    assert max(map(len, change.scripts)) < 50_000
 
 
 @pytest.fixture
@@ -94,7 +117,7 @@ def test_random_changes_leave_the_same_table_as_a_fresh_start(
 
 
 def _apply(nft: Nft, change: Change) -> None:
-    for script in filter(None, (change.prepare, change.switch)):
+    for script in change.scripts:
         nft.run(script)
 
 

@@ -9,6 +9,7 @@ import shlex
 import signal
 import sys
 import time
+import traceback
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -164,6 +165,9 @@ async def _measure(args: argparse.Namespace, scenarios: list[Scenario], emit: Ca
         raise
     except CniProbeError as error:
         emit(ProblemSeen(str(error)))
+    except Exception as error:  # noqa: BLE001 - the record of what was measured comes first, and exit code 1 is a leak's
+        traceback.print_exc()
+        emit(ProblemSeen(f"a fault of cni-probe itself ended the run: {error!r}"))
 
 
 @asynccontextmanager

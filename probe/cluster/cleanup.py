@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 
 from probe.cluster.api import Api, ApiError
+from probe.cluster.failures import raise_failures
 from probe.cluster.objects import MANAGED_BY, RUN_LABEL
 from probe.model.errors import ClusterError
 
@@ -38,10 +39,12 @@ async def owned_namespaces(api: Api, run: str | None = None) -> tuple[OwnedNames
 
 
 async def remove(api: Api, namespaces: tuple[OwnedNamespace, ...], timeout: float = 120.0) -> tuple[str, ...]:
-    """Delete the namespaces and wait; returns the names of those that are still there after ``timeout`` seconds."""
-    async with asyncio.TaskGroup() as group:
-        for namespace in namespaces:
-            group.create_task(_delete(api, namespace))
+    """Delete the namespaces and wait; returns the names of those that are still there after ``timeout`` seconds.
+
+    Raises ClusterError naming those that could not be deleted, after all were asked to go.
+    """
+    results = await asyncio.gather(*(_delete(api, namespace) for namespace in namespaces), return_exceptions=True)
+    raise_failures([namespace.name for namespace in namespaces], results, "namespaces were not deleted", ClusterError)
     waiting = {namespace.uid: namespace.name for namespace in namespaces}
     deadline = time.monotonic() + timeout
     while waiting:
@@ -59,4 +62,4 @@ async def _delete(api: Api, namespace: OwnedNamespace) -> None:
         await api.delete(f"/api/v1/namespaces/{namespace.name}", uid=namespace.uid)
     except ApiError as error:
         if error.code not in (404, 409):  # gone already, or terminating
-            raise ClusterError(f"cannot delete namespace {namespace.name}: {error.message}") from error
+            raise

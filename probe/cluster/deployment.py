@@ -56,9 +56,8 @@ class Deployment:
 
     async def create_namespaces(self, namespaces: Sequence[Namespace]) -> None:
         """Create namespaces; one that exists already is refused, never adopted. Raises ClusterError."""
-        async with asyncio.TaskGroup() as group:
-            for namespace in namespaces:
-                group.create_task(self._create_namespace(namespace))
+        results = await asyncio.gather(*map(self._create_namespace, namespaces), return_exceptions=True)
+        raise_failures([each.name for each in namespaces], results, "namespaces were not created", ClusterError)
 
     async def _create_namespace(self, namespace: Namespace) -> None:
         actual = self.namespaces[namespace.name]
@@ -133,7 +132,10 @@ class Deployment:
         def gone(seen: Json | None) -> bool:
             return seen is None or seen["metadata"]["uid"] != running.uid
 
-        await self.watch.until([(running.namespace, running.name)], gone, _GONE_SECONDS)
+        try:
+            await self.watch.until([(running.namespace, running.name)], gone, _GONE_SECONDS)
+        except TimeoutError:
+            raise ClusterError(f"{ref} is still there {_GONE_SECONDS:g} s after its deletion") from None
 
     async def apply(self, action: Apply) -> None:
         """Create or update the object, mapped to the run's namespaces (server-side apply)."""

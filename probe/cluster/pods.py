@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager
 
 from probe.cluster.api import Api, Json, WatchExpired
 from probe.model.errors import ClusterError
@@ -44,8 +44,7 @@ class PodWatch:
             yield watch
         finally:
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await asyncio.wait((task,))  # ``await task`` could not tell a cancellation of ours from its own
 
     async def until(self, keys: Iterable[tuple[str, str]], done: Callable[[Json | None], bool], timeout: float) -> None:
         """Wait until ``done`` holds for each pod (None: does not exist). Raises TimeoutError, ClusterError."""

@@ -15,8 +15,15 @@ from probe.sandbox.enforce.draft import ADDRESS_TYPE, KEYWORD, TRANSPORT, Draft,
 from probe.sandbox.enforce.ruleset import Chain, Set, VerdictMap
 from probe.sandbox.enforce.view import Backend, ClusterView, ServicePort
 
-TRANSLATE = "type nat hook prerouting priority dstnat; policy accept;"
-REFUSE = "type filter hook prerouting priority -90; policy accept;"  # right after translation
+# Packets of pods and of others pass prerouting; those of the node and its host-network pods begin at output.
+TRANSLATE = {
+    "prerouting": "type nat hook prerouting priority -100; policy accept;",
+    "output": "type nat hook output priority -100; policy accept;",
+}
+REFUSE = {  # right after translation
+    "unserved": "type filter hook prerouting priority -90; policy accept;",
+    "unserved-output": "type filter hook output priority -90; policy accept;",
+}
 MASQUERADE = "type nat hook postrouting priority srcnat; policy accept;"
 
 
@@ -34,8 +41,8 @@ def add_services(draft: Draft, view: ClusterView, node: str) -> None:
         refuse.append(f"{ip} daddr @{own} meta l4proto tcp reject with tcp reset")
         refuse.append(f"{ip} daddr @{own} reject with icmpx port-unreachable")
         masquerade.append(f"{ip} saddr . {ip} daddr @{_hairpins(draft, view, node, family)} masquerade")
-    draft.chains["prerouting"] = Chain(tuple(translate), TRANSLATE)
-    draft.chains["unserved"] = Chain(tuple(refuse), REFUSE)
+    draft.chains.update({name: Chain(tuple(translate), hook) for name, hook in TRANSLATE.items()})
+    draft.chains.update({name: Chain(tuple(refuse), hook) for name, hook in REFUSE.items()})
     draft.chains["postrouting"] = Chain(tuple(masquerade), MASQUERADE)
 
 

@@ -79,6 +79,19 @@ async def test_what_no_ready_pod_serves_is_refused(world: World, number: int) ->
         assert await outcomes(world, source, number, "UDP") == {"refused"}
 
 
+@pytest.mark.parametrize("source", ["node-1", "node-2"], ids=["same node", "cross node"])
+async def test_services_work_from_nodes_too(world: World, source: str) -> None:
+    """A host-network pod is its node."""
+    serve(world, {"x/b": True})
+    await world.enforce()
+    assert await outcomes(world, source) == {"connected"}
+    assert await outcomes(world, source, 81) == {"refused"}
+    assert await outcomes(world, source, 81, "UDP") == {"forbidden"}
+    serve(world, {})
+    await world.enforce()
+    assert await outcomes(world, source) == {"refused"}
+
+
 @pytest.mark.parametrize("source", ["x/a", "y/b"], ids=["same node", "cross node"])
 async def test_ingress_policy_holds_behind_a_service(world: World, source: str) -> None:
     serve(world, {"x/b": True})

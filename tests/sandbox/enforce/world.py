@@ -42,13 +42,14 @@ ERRNOS = {
     errno.ECONNRESET: "reset",
     errno.EHOSTUNREACH: "unreachable",
     errno.ENETUNREACH: "unreachable",
+    errno.EPERM: "forbidden",  # the own host's packet filter
     errno.EACCES: "unreachable",  # ICMPv6 "administratively prohibited"
 }
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Connected, dropped, no-reply, refused, reset or unreachable; who answered, and which source it saw."""
+    """Connected, dropped, no-reply, refused, reset, unreachable or forbidden; who answered, and which source it saw."""
 
     outcome: str
     responder: str = ""

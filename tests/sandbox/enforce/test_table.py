@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -62,7 +64,8 @@ def test_leftovers_that_are_wanted_again_are_not_built_again() -> None:
     assert table.current == before
 
 
-def test_a_large_change_is_prepared_in_pieces() -> None:
+def a_large_view() -> ClusterView:
+    """400 pods, each with a policy of its own."""
     pods = tuple(
         Pod(f"{n}", "a", f"p{n}", {"n": f"{n}"}, "node-1", {Family.IPV4: f"10.0.{n >> 8}.{n & 255}"})
         for n in range(400)
@@ -71,9 +74,33 @@ def test_a_large_change_is_prepared_in_pieces() -> None:
         read_policy(policy("a", labelled(n=str(n)), name=f"p{n}", ingress=[{"from": [block(f"10.{n & 255}.0.0/16")]}]))
         for n in range(400)
     )
-    change, _ = Table().change(compile_node(ClusterView(pods, {"a": {}}, policies), "node-1"))
+    return ClusterView(pods, {"a": {}}, policies)
+
+
+def test_a_large_change_is_prepared_in_pieces() -> None:
+    change, _ = Table().change(compile_node(a_large_view(), "node-1"))
     assert len(change.prepare) > 2
     assert max(map(len, change.scripts)) < 50_000
+
+
+_AS_ANYBODY = """
+from probe.sandbox.enforce.compile import compile_node
+from probe.sandbox.enforce.nft import NftLibrary
+from probe.sandbox.enforce.table import RESET, Table
+from tests.sandbox.enforce.test_table import a_large_view
+
+with NftLibrary().open() as nft:
+    for script in (RESET, *Table().change(compile_node(a_large_view(), "node-1"))[0].scripts):
+        nft.run(script)
+"""
+
+
+@pytest.mark.sandbox
+def test_a_large_change_fits_into_the_netlink_socket_of_an_unprivileged_user() -> None:
+    """Root may enlarge the socket's buffer beyond the limit, so that only a user namespace shows this."""
+    command = ["unshare", "--user", "--map-root-user", "--net", sys.executable, "-c", _AS_ANYBODY]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture

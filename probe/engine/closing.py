@@ -39,9 +39,9 @@ class JudgedStep:
             and track.confirmed.outcome.is_denial
         ]
 
-    def revise(self, scribe: Scribe, controls: Controls) -> StepRecord | None:
+    def revise(self, scribe: Scribe) -> StepRecord | None:
         """The record with the cells judged again that have a control now; None when nothing changes."""
-        proven = {cell for cell in self.unproven() if controls.has(cell)}
+        proven = {cell for cell in self.unproven() if self.measurement.has_control(cell)}
         if not proven:
             return None
         judged = self.measurement.records(scribe, proven)
@@ -71,6 +71,6 @@ async def run_closing_control(
     await deployment.delete_policies()
     await run_baseline(unproven, agents, controls, timeouts.attempt, timeouts.baseline)
     for step in steps:
-        revised = step.revise(scribe, controls)
+        revised = step.revise(scribe)
         if revised is not None:
             emit(StepDone(revised))

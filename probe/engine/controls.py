@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from probe.engine.agents import Agents, Sample
 from probe.model.cell import Cell, Outcome
@@ -15,25 +16,33 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.25
 _HOPELESS = (Outcome.UNSUPPORTED, Outcome.AGENT_ERROR)
 _FAILED_SHOWN = 50
 
+Pair: TypeAlias = tuple[Cell, str | None, str | None]
+"""A cell and the identities of the pods (or the endpoint) that are its two ends at some time."""
+
 
 @dataclass(slots=True)
 class Controls:
     """Remembers connections by cell and by the identity of both ends: a recreated pod starts anew."""
 
     agents: Agents
-    _connected: set[tuple[Cell, str | None, str | None]] = field(default_factory=set)
+    _connected: set[Pair] = field(default_factory=set)
 
     def see(self, samples: Mapping[Cell, Sample]) -> None:
         """Take in a round's attempts."""
         for cell, sample in samples.items():
             if sample.outcome is Outcome.CONNECTED:
-                self._connected.add(self._key(cell))
+                self._connected.add(self.pair(cell))
 
     def has(self, cell: Cell) -> bool:
-        """Whether the pair connected before, as it is now."""
-        return self._key(cell) in self._connected
+        """Whether the pair connected, as it is now."""
+        return self.connected(self.pair(cell))
 
-    def _key(self, cell: Cell) -> tuple[Cell, str | None, str | None]:
+    def connected(self, pair: Pair) -> bool:
+        """Whether this very pair connected, which may be gone by now."""
+        return pair in self._connected
+
+    def pair(self, cell: Cell) -> Pair:
+        """Who the two ends of a cell are now."""
         return cell, self.agents.identity(cell.source), self.agents.identity(cell.destination)
 
 

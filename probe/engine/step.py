@@ -13,7 +13,7 @@ from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field, replace
 
 from probe.engine.agents import Agents, Sample, now
-from probe.engine.controls import Controls, pauses
+from probe.engine.controls import Controls, Pair, pauses
 from probe.engine.evidence import Findings, Scribe
 from probe.engine.liveness import check_responders
 from probe.engine.track import Track
@@ -42,9 +42,15 @@ class StepMeasurement:
     tracks: list[Track] = field(init=False)
     confirm_seconds: float = 0.0
     findings: Findings | None = None
+    _pairs: dict[Cell, Pair] = field(init=False)
 
     def __post_init__(self) -> None:
         self.tracks = [Track(planned, self.origin) for planned in self.planned.cells]
+        self._pairs = {planned.cell: self.controls.pair(planned.cell) for planned in self.planned.cells}
+
+    def has_control(self, cell: Cell) -> bool:
+        """Whether the two pods of the cell, as they were in this step, connected at any time of the run."""
+        return self.controls.connected(self._pairs[cell])
 
     @property
     def converge_seconds(self) -> float | None:
@@ -67,7 +73,7 @@ class StepMeasurement:
     def records(self, scribe: Scribe, only: Container[Cell] | None = None) -> dict[Cell, CellRecord]:
         """The judged cells in plan order (``only``: these); inconclusive if the step was cut short before its end."""
         return {
-            track.planned.cell: scribe.record(track, self.controls.has(track.planned.cell), self.findings)
+            track.planned.cell: scribe.record(track, self.has_control(track.planned.cell), self.findings)
             for track in self.tracks
             if only is None or track.planned.cell in only
         }

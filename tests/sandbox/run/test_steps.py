@@ -105,3 +105,26 @@ async def test_namespaces_and_pods_come_and_go(run_it: Any, tmp_path: Path, cell
     assert record.exit_code == ExitCode.PASSED, [s.problems for s in record.scenarios]
     assert "shop/client -> other/guest 80/TCP" in cells(record, "a new namespace")
     assert list(cells(record, "and it is gone")) == ["shop/server -> shop/server 80/TCP"]
+
+
+async def test_a_recreated_pod_does_not_vouch_for_the_one_before_it(run_it: Any, tmp_path: Path, cells: Any) -> None:
+    """The closing control speaks of the pods that are there at the end, and of no others of the same name."""
+    stranger = "{namespaces: {shop: {pods: {stranger: {ports: [82/TCP]}}}}}"
+    expect = "{default: allow, rules: [{from: shop/stranger, to: shop/server, verdict: deny}]}"
+    steps = f"""
+    - name: a stranger comes
+      apply: {ONLY_CLIENTS}
+      create: {stranger}
+      expect: {expect}
+    - name: and goes
+      delete: [pod/shop/stranger]
+      expect: {{default: allow}}
+    - name: another comes
+      create: {stranger}
+      expect: {expect}
+    """
+    record = await run_it(scenario(tmp_path, steps))
+    denied = "shop/stranger -> shop/server 80/TCP"
+    assert cells(record, "another comes")[denied].verdict is Verdict.PASS
+    assert cells(record, "a stranger comes")[denied].verdict is Verdict.INCONCLUSIVE
+    assert record.exit_code == ExitCode.HARNESS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from probe.engine.agents import Agents, Sample
 from probe.engine.judge import Evidence, Judgement, judge
@@ -37,7 +38,7 @@ class Scribe:
         cell = track.planned.cell
         sample = track.confirmed if findings is not None else None
         receipt = self._receipt(cell, sample, findings)
-        judgement = _judgement(track, sample, control, receipt, findings)
+        judgement = self._judgement(track, sample, control, receipt, findings)
         last = track.last
         connected = last is not None and last.outcome is Outcome.CONNECTED
         source = self.agents.by_pod.get(cell.source)
@@ -91,20 +92,31 @@ class Scribe:
             f"python3 -m cni_probe_agent dial {address} {cell.port}/{cell.protocol} --timeout {self.confirm_timeout:g}"
         )
 
+    def _judgement(
+        self, track: Track, sample: Sample | None, control: bool, receipt: Receipt | None, findings: Findings | None
+    ) -> Judgement:
+        if sample is None or findings is None:
+            return judge(track.planned.expectation, Evidence(None))
+        evidence = Evidence(
+            outcome=sample.outcome,
+            error=sample.error,
+            established=sample.established,
+            control=control,
+            responder_trouble=findings.troubles.get(track.planned.cell, ""),
+            prober_trouble=self._prober_trouble(track.planned.cell, sample, findings.starved),
+            arrived=receipt.arrived if receipt else None,
+        )
+        return judge(track.planned.expectation, evidence)
 
-def _judgement(
-    track: Track, sample: Sample | None, control: bool, receipt: Receipt | None, findings: Findings | None
-) -> Judgement:
-    if sample is None or findings is None:
-        return judge(track.planned.expectation, Evidence(None))
-    starved = sample.lag > findings.starved
-    evidence = Evidence(
-        outcome=sample.outcome,
-        error=sample.error,
-        established=sample.established,
-        control=control,
-        responder_trouble=findings.troubles.get(track.planned.cell, ""),
-        prober_trouble=f"the prober was starved of CPU (its clock lagged {sample.lag:.2f} s)" if starved else "",
-        arrived=receipt.arrived if receipt else None,
-    )
-    return judge(track.planned.expectation, evidence)
+    def _prober_trouble(self, cell: Cell, sample: Sample, starved: float) -> str:
+        """What keeps an attempt from speaking for its pod: no time to look, or packets that were not the pod's."""
+        if sample.lag > starved:
+            return f"the prober was starved of CPU (its clock lagged {sample.lag:.2f} s)"
+        source = self.agents.by_pod.get(cell.source)
+        own = source.running.addresses.get(cell.family) if source else None
+        if sample.local is None or own is None or cell.is_self:
+            return ""
+        used = ip_address(sample.local.rpartition(":")[0].strip("[]"))
+        if used.is_unspecified:  # the kernel chose no address: the request never left, for want of a route or by a hook
+            return f"{cell.source} had no route to send it" if sample.error == "ENETUNREACH" else ""
+        return "" if used == ip_address(own) else f"it was sent from {used}, not from {cell.source}'s address {own}"

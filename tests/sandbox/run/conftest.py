@@ -55,6 +55,12 @@ class Cluster:
         """Send a signal to the agent of a pod of the run."""
         os.kill(self._agent_pid(self.uids[pod_id]), number)
 
+    def in_network_of(self, pod_id: str, *words: str) -> None:
+        """Run a command in the network namespace of a pod of the run."""
+        command = ["nsenter", "--target", str(self._agent_pid(self.uids[pod_id])), "--net", *words]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, f"{' '.join(words)}: {done.stderr}"
+
     def connects(self, source: str, target: str, port: str) -> bool:
         """Whether one pod of the run reaches another right now, tried by hand."""
         namespace, name = source.split("/")

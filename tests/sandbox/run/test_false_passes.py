@@ -104,3 +104,36 @@ async def test_nothing_is_left_behind_whatever_happened(
 
     await run_it(two_pods, hook=kill)
     assert cluster.leftovers() == []
+
+
+async def test_a_responder_that_lost_its_address_is_inconclusive(
+    run_it: Any, two_pods: Path, cluster: Any, cells: Any
+) -> None:
+    """As when its sandbox was made anew: the listeners are well, and nobody can reach them."""
+
+    def move(event: Any) -> None:
+        if isinstance(event, StepStarted) and event.name == "closed":
+            old = cluster.addresses["shop/server"]
+            cluster.in_network_of("shop/server", "ip", "address", "add", "10.244.99.99/32", "dev", "eth0")
+            cluster.in_network_of("shop/server", "ip", "address", "delete", f"{old}/32", "dev", "eth0")
+
+    record = await run_it(two_pods, hook=move)
+    assert record.exit_code == ExitCode.HARNESS
+    denied = cells(record, "closed")[DENIED]
+    assert denied.verdict is Verdict.INCONCLUSIVE
+    assert "at its own address" in denied.reason
+
+
+async def test_a_prober_without_a_network_is_inconclusive(
+    run_it: Any, two_pods: Path, cluster: Any, cells: Any
+) -> None:
+    """An unreachable network looks like a denial, but this one is the prober's own."""
+
+    def unplug(event: Any) -> None:
+        if isinstance(event, StepStarted) and event.name == "closed":
+            cluster.in_network_of("shop/client", "ip", "link", "set", "eth0", "down")
+
+    record = await run_it(two_pods, hook=unplug)
+    denied = cells(record, "closed")[DENIED]
+    assert denied.verdict is Verdict.INCONCLUSIVE
+    assert "no route" in denied.reason

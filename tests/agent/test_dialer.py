@@ -83,12 +83,12 @@ def test_silence_after_the_handshake_is_timed_out_and_says_so(agent: RunningAgen
 
 @pytest.mark.parametrize("reply", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"x" * 5000, b"half a line"])
 def test_a_reply_that_is_not_an_agents_is_a_wrong_responder(agent: RunningAgent, reply: bytes) -> None:
-    with tcp_server(lambda sock: (sock.recv(1024), sock.sendall(reply))) as port:
+    with tcp_server(lambda sock: [sock.recv(1024), sock.send(reply)]) as port:
         assert dial(agent, port)[0] == "wrong-responder"
 
 
 def test_a_reply_to_another_nonce_is_a_wrong_responder_by_name(agent: RunningAgent) -> None:
-    with tcp_server(lambda sock: (sock.recv(99), sock.sendall(b"CNIPROBE/1 other uid-x 127.0.0.1 9\n"))) as port:
+    with tcp_server(lambda sock: [sock.recv(99), sock.send(b"CNIPROBE/1 other uid-x 127.0.0.1 9\n")]) as port:
         row = dial(agent, port)
     assert (row[0], row[4]) == ("wrong-responder", "uid-x")
 

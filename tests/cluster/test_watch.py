@@ -21,7 +21,8 @@ class SlowToEnd(Api):
     async def get(self, path: str, **query: str) -> dict[str, Any]:
         self.asked.set()
         try:
-            return await asyncio.get_running_loop().create_future()
+            never: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+            return await never
         finally:
             self.ending.set()
             await asyncio.sleep(0.05)

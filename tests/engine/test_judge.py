@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import pytest
 
 from probe.engine.judge import Evidence, judge, matches
 from probe.model.cell import Expectation, Outcome, Verdict
 
-PROVEN = {"control": True, "arrived": False}
+PROVEN: dict[str, Any] = {"control": True, "arrived": False}
 DENIALS = (Outcome.TIMED_OUT, Outcome.REFUSED, Outcome.RESET, Outcome.UNREACHABLE)
-BAD_EVIDENCE = (
+BAD_EVIDENCE: tuple[dict[str, Any], ...] = (
     {"control": False},
     {"responder_trouble": "its agent is lost"},
     {"prober_trouble": "it was starved"},
@@ -24,8 +25,8 @@ def test_a_denial_with_every_proof_passes(outcome: Outcome) -> None:
 
 
 @pytest.mark.parametrize(("outcome", "lack"), list(itertools.product(DENIALS, BAD_EVIDENCE)))
-def test_a_denial_that_lacks_one_proof_is_inconclusive_and_says_why(outcome: Outcome, lack: dict[str, object]) -> None:
-    judgement = judge(Expectation.DENY, Evidence(outcome, **(PROVEN | lack)))  # type: ignore[arg-type]
+def test_a_denial_that_lacks_one_proof_is_inconclusive_and_says_why(outcome: Outcome, lack: dict[str, Any]) -> None:
+    judgement = judge(Expectation.DENY, Evidence(outcome, **(PROVEN | lack)))
     assert judgement.verdict is Verdict.INCONCLUSIVE
     assert judgement.reason
 
@@ -33,7 +34,7 @@ def test_a_denial_that_lacks_one_proof_is_inconclusive_and_says_why(outcome: Out
 @pytest.mark.parametrize("expectation", [Expectation.DENY, Expectation.DROP, Expectation.REJECT])
 def test_a_connection_where_a_denial_was_expected_is_a_leak_whatever_else_is_known(expectation: Expectation) -> None:
     for lack in ({}, *BAD_EVIDENCE):
-        evidence = Evidence(Outcome.CONNECTED, **(PROVEN | lack))  # type: ignore[arg-type]
+        evidence = Evidence(Outcome.CONNECTED, **(PROVEN | lack))
         assert judge(expectation, evidence).verdict is Verdict.LEAK
 
 
@@ -45,7 +46,7 @@ def test_a_request_that_arrived_is_a_leak_even_if_the_reply_was_lost() -> None:
 
 @pytest.mark.parametrize("outcome", [Outcome.RESET, Outcome.TIMED_OUT])
 def test_a_handshake_that_was_completed_is_a_leak_even_if_no_reply_came(outcome: Outcome) -> None:
-    judgement = judge(Expectation.DENY, Evidence(outcome, "EOF after connect", established=True, **PROVEN))  # type: ignore[arg-type]
+    judgement = judge(Expectation.DENY, Evidence(outcome, "EOF after connect", established=True, **PROVEN))
     assert judgement.verdict is Verdict.LEAK
 
 
@@ -72,7 +73,7 @@ def test_an_allow_that_fails_is_blocked_only_if_the_pair_ever_connected(outcome:
 
 
 @pytest.mark.parametrize("lack", BAD_EVIDENCE[1:])
-def test_an_allow_that_fails_while_an_end_is_unwell_is_inconclusive(lack: dict[str, str]) -> None:
+def test_an_allow_that_fails_while_an_end_is_unwell_is_inconclusive(lack: dict[str, Any]) -> None:
     assert judge(Expectation.ALLOW, Evidence(Outcome.TIMED_OUT, control=True, **lack)).verdict is Verdict.INCONCLUSIVE
 
 

@@ -27,7 +27,8 @@ def hostile(build: Any) -> RunRecord:
     )
     step = build.step(cells, name=EVIL, description=EVIL, changes=[EVIL], problems=[EVIL], completed=False)
     scenario = build.scenario(step, name=EVIL, description=EVIL, file=EVIL, problems=[EVIL + "2"], pods=[])
-    return build.run(scenario, problems=[EVIL + "3"])
+    record: RunRecord = build.run(scenario, problems=[EVIL + "3"])
+    return record
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -34,7 +34,8 @@ async def api(configuration: Configuration) -> AsyncIterator[ApiClient]:
 
 
 async def test_typed_objects_go_in_and_come_out(api: ApiClient) -> None:
-    core, networking = k8s.CoreV1Api(api), k8s.NetworkingV1Api(api)
+    core: Any = k8s.CoreV1Api(api)
+    networking: Any = k8s.NetworkingV1Api(api)
     created = await core.create_namespaced_pod("default", pod())
     assert created.status.phase == "Pending"
     assert (await core.read_namespaced_pod("backend", "default")).spec.containers[0].ports[0].protocol == "TCP"
@@ -52,11 +53,11 @@ async def test_errors_are_statuses(api: ApiClient) -> None:
     with pytest.raises(ApiException) as missing:
         await k8s.CoreV1Api(api).read_namespaced_pod("nobody", "default")
     assert missing.value.status == 404
-    assert '"reason":"NotFound"' in missing.value.body
+    assert '"reason":"NotFound"' in str(missing.value.body)
 
 
 async def test_a_watch_sees_a_pod_come_and_go(api: ApiClient) -> None:
-    core = k8s.CoreV1Api(api)
+    core: Any = k8s.CoreV1Api(api)
     await core.create_namespaced_pod("default", pod())
     seen: list[tuple[str, str]] = []
     async with watch.Watch() as watcher:

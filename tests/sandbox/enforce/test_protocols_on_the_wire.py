@@ -9,6 +9,7 @@ import os
 import socket
 import struct
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ from tests.sandbox.enforce.world import DROPPED, FAMILIES, World
 pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
 
 SOURCES = pytest.mark.parametrize("source", ["x/a", "x/c"], ids=["same node", "cross node"])
-FROM_X = [{"podSelector": {}}]
+FROM_X: list[dict[str, Any]] = [{"podSelector": {}}]
 ECHO = {4: (socket.IPPROTO_ICMP, 8, 0), 6: (socket.IPPROTO_ICMPV6, 128, 129)}
 
 
@@ -141,7 +142,7 @@ async def pings(world: World, source: str, target: str) -> bool:
 
 def internet_checksum(data: bytes) -> int:
     """RFC 1071."""
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return total ^ 0xFFFF

@@ -103,7 +103,8 @@ def test_policy_types_decide_which_directions_are_isolated(written: Obj, ingress
 
 
 def test_absent_and_empty_peers_and_ports_mean_all() -> None:
-    for rule in ({}, {"from": [], "ports": []}, {"from": None, "ports": None}):
+    rules: tuple[Obj, ...] = ({}, {"from": [], "ports": []}, {"from": None, "ports": None})
+    for rule in rules:
         assert read_policy(policy(ingress=[rule])).ingress == (Rule(None, None),)
 
 

@@ -22,15 +22,15 @@ class Node:
 
 
 async def usable_nodes(api: Api) -> tuple[Node, ...]:
-    """Nodes that are ready and schedulable for a pod without tolerations, by name. Raises ClusterError if none."""
+    """Linux nodes that are ready and take a pod without tolerations, by name. Raises ClusterError if none."""
     nodes = (await api.get("/api/v1/nodes"))["items"]
     usable = [
-        Node(node["metadata"]["name"], node["metadata"]["labels"].get("kubernetes.io/hostname", ""))
+        Node(node["metadata"]["name"], _labels(node).get("kubernetes.io/hostname", ""))
         for node in nodes
-        if _is_ready(node) and _is_schedulable(node)
+        if _is_ready(node) and _is_schedulable(node) and _is_linux(node)
     ]
     if not usable:
-        raise ClusterError(f"none of the cluster's {len(nodes)} nodes is ready and schedulable")
+        raise ClusterError(f"none of the cluster's {len(nodes)} nodes is ready, schedulable and runs Linux")
     return tuple(sorted(usable, key=lambda node: node.name))
 
 
@@ -58,3 +58,12 @@ def _is_schedulable(node: Json) -> bool:
     spec = node.get("spec", {})
     tainted = any(taint.get("effect") in ("NoSchedule", "NoExecute") for taint in spec.get("taints", []))
     return not spec.get("unschedulable", False) and not tainted
+
+
+def _is_linux(node: Json) -> bool:
+    """Whether agents run there: a Windows node is ready and schedulable, too."""
+    return bool(_labels(node).get("kubernetes.io/os", "linux") == "linux")
+
+
+def _labels(node: Json) -> Json:
+    return node["metadata"].get("labels") or {}

@@ -125,6 +125,8 @@ async def _until_interrupted(work: Coroutine[Any, Any, None]) -> bool:
             interrupted = True
             print("cni-probe: interrupted; cleaning up ...", file=sys.stderr)
             task.cancel()
+        else:
+            print("cni-probe: still cleaning up; what SIGKILL leaves `cni-probe clean` removes", file=sys.stderr)
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -53,7 +53,8 @@ async def _clean_up(api: Api, options: RunOptions, emit: Callable[[Event], None]
             if not wait:
                 return
     except CniProbeError as error:
-        emit(ProblemSeen(f"cleaning up failed: {error}; run: cni-probe clean --run {options.run}"))
+        if wait:  # else it is tried again, and said then
+            emit(ProblemSeen(f"cleaning up failed: {error}; run: cni-probe clean --run {options.run}"))
         return
     if wait:
         emit(CleanedUp(remaining))

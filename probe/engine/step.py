@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field, replace
 
-from probe.engine.agents import Agents, Sample, now
+from probe.engine.agents import Agents, Sample
 from probe.engine.controls import Controls, Pair, pauses
 from probe.engine.evidence import Findings, Scribe
 from probe.engine.liveness import check_responders
@@ -62,10 +62,12 @@ class StepMeasurement:
 
     async def run(self) -> None:
         """Converge, confirm, gather findings. Judge with ``records`` afterwards."""
-        deadline = self.origin + self.timeouts.converge
+        deadline = time.monotonic() + self.timeouts.converge  # a wall clock may be set while we wait
         await self._converge(self.tracks, deadline)
         await self._confirm()
-        while (lost := [track for track in self.tracks if track.pending and track.flaps]) and now() < deadline:
+        while (
+            lost := [track for track in self.tracks if track.pending and track.flaps]
+        ) and time.monotonic() < deadline:
             await self._converge(lost, deadline)
             await self._confirm()
         self.findings = await self._findings()
@@ -83,7 +85,7 @@ class StepMeasurement:
         for pause in pauses():
             await self._round(pending, self.timeouts.attempt, "converge")
             pending = [track for track in pending if track.pending]
-            if not pending or now() > deadline:
+            if not pending or time.monotonic() > deadline:
                 return
             await asyncio.sleep(pause)
 

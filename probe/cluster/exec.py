@@ -20,6 +20,9 @@ _STDIN, _STDOUT, _STDERR, _ERROR = 0, 1, 2, 3
 _MAX_STDERR = 4096
 _MAX_FRAME = 64 * 1024
 _CLOSE_SECONDS = 2.0
+_LATER_STATUSES = (429, 500, 502, 503, 504)
+_LATER_PAUSES = (0.1, 0.2, 0.4, 0.8)
+"""Seconds between tries: a kubelet may not know a container yet that the API already calls running (status 500)."""
 
 
 class ExecStream:
@@ -72,24 +75,37 @@ class ExecStream:
 
 
 async def exec_stream(api: Api, namespace: str, pod: str, container: str, argv: Sequence[str]) -> ExecStream:
-    """Start ``argv`` in a container, with stdin, stdout and stderr attached. Raises ClusterError."""
+    """Start ``argv`` in a container, with stdin, stdout and stderr attached; tries again while the server is busy.
+
+    Raises ClusterError.
+    """
     what = f"exec in {namespace}/{pod}"
     query: list[tuple[str, str]] = [("container", container)]
     query += [(stream, "true") for stream in ("stdin", "stdout", "stderr")]
     query += [("command", word) for word in argv]
     path = f"/api/v1/namespaces/{quote(namespace)}/pods/{quote(pod)}/exec?{urlencode(query)}"
+    for pause in (*_LATER_PAUSES, None):
+        try:
+            return ExecStream(await _connect(api, path), what)
+        except aiohttp.WSServerHandshakeError as error:
+            if pause is None or error.status not in _LATER_STATUSES:
+                hint = "; the user needs the verbs get and create on pods/exec" if error.status == 403 else ""
+                raise ClusterError(f"{what} was refused: {error.status} {error.message}{hint}") from error
+            await asyncio.sleep(pause)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise ClusterError(f"{what} failed: {error}") from error
+    raise AssertionError("unreachable: the last try returns or raises")
+
+
+async def _connect(api: Api, path: str) -> aiohttp.ClientWebSocketResponse:
     client = api.websockets
     _, url, headers, _, _ = await client.param_serialize(
         method="GET", resource_path=path, header_params={}, auth_settings=["BearerToken"]
     )
-    response = await client.request("GET", url, headers=headers, _preload_content=False)
-    try:
-        socket: aiohttp.ClientWebSocketResponse = await response
-    except aiohttp.WSServerHandshakeError as error:
-        raise ClusterError(f"{what} was refused: {error.status} {error.message}") from error
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise ClusterError(f"{what} failed: {error}") from error
-    return ExecStream(socket, what)
+    socket: aiohttp.ClientWebSocketResponse = await (
+        await client.request("GET", url, headers=headers, _preload_content=False)
+    )
+    return socket
 
 
 def _status_text(data: bytes) -> str:

@@ -158,6 +158,8 @@ class Agents:
     def _address(self, cell: Cell) -> str | Sample:
         """Where to dial, or the sample that says why it can't be."""
         if cell.path is Path.EXTERNAL:
+            if cell.family not in self.by_pod[cell.source].running.addresses:
+                return Sample(Outcome.UNSUPPORTED, f"{cell.source} has no {cell.family} address")
             if cell.destination not in self.externals:
                 return Sample(Outcome.UNSUPPORTED, "this cluster has no endpoint outside of it under this name")
             assert cell.address is not None  # the planner sets it for every external cell

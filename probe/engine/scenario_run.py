@@ -7,9 +7,9 @@ removes the namespaces, whatever happened.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from probe.cluster.api import Api
@@ -47,13 +47,14 @@ from probe.model.scenario import (
     CreateNamespace,
     CreatePod,
     Delete,
+    External,
     Label,
     Namespace,
     Pod,
     Scenario,
 )
 from probe.scenario.names import map_manifest
-from probe.scenario.plan import make_plan
+from probe.scenario.plan import family_of, make_plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,10 @@ class ScenarioRun:
             return
         namespace = self.namespaces[WITNESS_NAMESPACE]
         identities = {}
-        for external in externals:
+        families = _families(deployment.running.values())
+        for external in (reachable(external, families) for external in externals):
+            if not external.addresses:
+                continue
             responder = await deployment.create_external(external, namespace, self.scenario.timeouts.ready)
             identities[external.id] = responder
             record = PodRecord(external.id, namespace, external.name, responder, None, list(external.addresses), {})
@@ -223,6 +227,11 @@ def _cells_of(plan: Plan, pods: set[str]) -> Iterable[Cell]:
             cell = planned.cell
             if cell.source in pods and (cell.destination in pods or cell.address is not None):
                 yield cell
+
+
+def reachable(external: External, families: Sequence[Family]) -> External:
+    """The endpoint with only those addresses that pods with ``families`` can try."""
+    return replace(external, addresses=tuple(each for each in external.addresses if family_of(each) in families))
 
 
 def _families(pods: Iterable[RunningPod]) -> tuple[Family, ...]:

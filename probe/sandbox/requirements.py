@@ -14,7 +14,7 @@ from pathlib import Path
 
 from probe.model.errors import MissingRequirement
 
-OLDEST_LINUX = (5, 8)
+OLDEST_LINUX = (5, 9)
 """setns(2) with a pidfd, by which an exec joins a container."""
 
 _CAP_SYS_ADMIN = 21
@@ -148,7 +148,15 @@ def check_kernel() -> None:
         reason = _failure(attempt)
         if reason:
             problems.append(f"this kernel has no {what} ({reason}): sudo modprobe {module}, or a kernel that has it")
-    raise_missing(problems)
+    raise_missing(problems or _missing_of_nftables())
+
+
+def _missing_of_nftables() -> list[str]:
+    from probe.sandbox.enforce.features import missing
+    from probe.sandbox.enforce.nft import NftLibrary
+
+    with NftLibrary().open() as nft:
+        return [f"this kernel lacks a part of nf_tables: {part}" for part in missing(nft)]
 
 
 def _failure(attempt: Callable[[], None]) -> str:

@@ -33,7 +33,8 @@ def make_plan(scenario: Scenario, families: Sequence[Family] = (Family.IPV4,)) -
     """The plan of a scenario on a cluster whose pods have addresses of ``families``.
 
     Cells stand in file order: sources, then destinations (pods, then external endpoints), their ports, families.
-    Pods are tried over every family asked for, external endpoints over the families of their addresses.
+    Pods are tried over every family asked for, external endpoints over the families of their addresses, also where the
+    pods have none of that family: such a cell is unsupported, which is better said than left out.
     """
     alive = {pod.id: pod for pod in scenario.fleet.pods}
     steps = []
@@ -122,15 +123,15 @@ def speaks_of_self(rule: Rule, pod: str) -> bool:
 
 
 def _targets(selection: Selection, reachable: Directory, families: Sequence[Family]) -> Iterator[_Target]:
-    wanted = [family for family in families if not selection.families or family in selection.families]
+    chosen = selection.families or tuple(Family)
     for endpoint in reachable.named(selection.destinations):
         for port in matching_ports(selection.ports, selection.protocols, endpoint):
             if isinstance(endpoint, Pod):
-                for family in wanted:
+                for family in (family for family in families if family in chosen):
                     yield _Target(endpoint.id, port, family)
             else:
                 for address in endpoint.addresses:
-                    if family_of(address) in wanted:
+                    if family_of(address) in chosen:
                         yield _Target(endpoint.id, port, family_of(address), address)
 
 

@@ -47,9 +47,11 @@ def test_cells_are_every_pod_to_every_port_of_every_pod_and_external_endpoint(lo
         "a/web -> a/web 80/TCP": "allow",
         "a/web -> a/web 53/UDP": "allow",
         "a/web -> external/host (203.0.113.10) 443/TCP": "deny",
+        "a/web -> external/host (2001:db8::10) 443/TCP IPv6": "deny",
         "a/client -> a/web 80/TCP": "deny",
         "a/client -> a/web 53/UDP": "deny",
         "a/client -> external/host (203.0.113.10) 443/TCP": "deny",
+        "a/client -> external/host (2001:db8::10) 443/TCP IPv6": "deny",
     }
 
 
@@ -64,8 +66,15 @@ def test_pods_are_tried_over_each_family_and_addresses_over_their_own(load: Load
         Cell("a/client", "external/host", 443, Protocol.TCP, Family.IPV4, Path.EXTERNAL, "203.0.113.10"),
         Cell("a/client", "external/host", 443, Protocol.TCP, Family.IPV6, Path.EXTERNAL, "2001:db8::10"),
     ]
+
+
+def test_an_external_address_of_a_family_that_the_pods_lack_is_planned_and_not_left_out(load: Load) -> None:
     only_6 = last(load(PAIR + steps("expect: allow")), Family.IPV6)
-    assert {item.cell.family for item in only_6.cells} == {Family.IPV6}
+    assert {item.cell.family for item in only_6.cells if item.cell.path is Path.POD_IP} == {Family.IPV6}
+    assert {item.cell.address for item in only_6.cells if item.cell.path is Path.EXTERNAL} == {
+        "203.0.113.10",
+        "2001:db8::10",
+    }
 
 
 def test_the_last_matching_rule_wins_and_says_where_it_stands(load: Load) -> None:
@@ -115,6 +124,7 @@ def test_probe_chooses_cells_and_a_steps_own_keys_go_over_the_scenarios(load: Lo
     assert list(expectations(first)) == [
         "a/client -> a/web 80/TCP",
         "a/client -> external/host (203.0.113.10) 443/TCP",
+        "a/client -> external/host (2001:db8::10) 443/TCP IPv6",
     ]
     assert list(expectations(second)) == ["a/web -> a/web 80/TCP", "a/client -> a/web 80/TCP"]
 

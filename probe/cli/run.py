@@ -74,7 +74,13 @@ def run(args: argparse.Namespace) -> int:
 
 def _with_timeouts(scenario: Scenario, args: argparse.Namespace) -> Scenario:
     given = {name: getattr(args, name) for name in ("converge", "confirm") if getattr(args, name) is not None}
-    return replace(scenario, timeouts=replace(scenario.timeouts, **given))
+    timeouts = replace(scenario.timeouts, **given)
+    if timeouts.confirm < timeouts.attempt:  # the control would have more time to connect than the denial is given
+        raise UsageError(
+            f"--confirm {timeouts.confirm:g} is shorter than the attempts of {scenario.name} ({timeouts.attempt:g} s): "
+            "a slow answer would look like a denial"
+        )
+    return replace(scenario, timeouts=timeouts)
 
 
 def _check(args: argparse.Namespace) -> None:

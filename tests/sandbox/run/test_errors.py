@@ -42,6 +42,12 @@ def test_a_namespace_that_exists_already_is_refused_and_left_alone(
     assert "namespace shop exists already" in problem
 
 
+def test_a_confirmation_too_short_for_what_connected_in_the_control_is_refused(cluster: Any, two_pods: Path) -> None:
+    done = run_command(cluster, "run", "-q", "--confirm", "0.01", str(two_pods))
+    assert done.returncode == ExitCode.USAGE
+    assert "--confirm 0.01 is shorter than the attempts of two-pods (0.4 s)" in done.stderr
+
+
 async def test_an_error_that_nobody_foresaw_still_leaves_no_namespaces(
     run_it: Any, two_pods: Path, cluster: Any
 ) -> None:

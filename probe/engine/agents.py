@@ -20,6 +20,7 @@ from probe.model.cell import Cell, Outcome, Path
 from probe.model.errors import AgentLost, ClusterError
 
 _OPEN_SECONDS = 20.0
+_PARALLEL_OPENINGS = 64
 _REOPEN_SECONDS = 5.0
 _ASK_SECONDS = 10.0
 
@@ -73,7 +74,13 @@ class Agents:
     async def open(self, pods: Iterable[RunningPod]) -> None:
         """Open a control stream to each pod. Raises ClusterError naming every pod that did not answer."""
         pods = tuple(pods)
-        results = await asyncio.gather(*(self._open(pod) for pod in pods), return_exceptions=True)
+        openings = asyncio.Semaphore(_PARALLEL_OPENINGS)
+
+        async def open_one(running: RunningPod) -> None:
+            async with openings:
+                await self._open(running)
+
+        results = await asyncio.gather(*map(open_one, pods), return_exceptions=True)
         raise_failures([pod.pod.id for pod in pods], results, "agents do not answer", ClusterError)
 
     async def _open(self, running: RunningPod, timeout: float = _OPEN_SECONDS) -> None:

@@ -27,6 +27,7 @@ from typing import Any
 
 from probe import __version__
 from probe.model.errors import MissingRequirement, SandboxError
+from probe.sandbox.descriptors import readable
 from probe.sandbox.options import DEFAULT_NAME, SandboxOptions
 from probe.sandbox.requirements import check_host, unshare_command
 from probe.sandbox.state import (
@@ -78,7 +79,7 @@ class Sandbox:
         except ProcessLookupError:
             return
         try:
-            await _readable(pidfd)
+            await readable(pidfd)
         finally:
             os.close(pidfd)
 
@@ -190,16 +191,6 @@ def _spawn(directory: StateDirectory, control: int, lock: int) -> subprocess.Pop
         )  # fmt: skip
 
 
-async def _readable(fd: int) -> None:
-    loop = asyncio.get_running_loop()
-    ready = asyncio.Event()
-    loop.add_reader(fd, ready.set)
-    try:
-        await ready.wait()
-    finally:
-        loop.remove_reader(fd)
-
-
 async def _handshake(
     options: SandboxOptions,
     detached: bool,
@@ -237,7 +228,7 @@ async def _handshake(
 
 async def _receive(control: socket.socket) -> tuple[dict[str, Any], int]:
     """The sandbox's one message, and its PID as the kernel translates it for us; nothing at end of file."""
-    await _readable(control.fileno())
+    await readable(control.fileno())
     try:
         data, ancillary, _, _ = control.recvmsg(_MAX_MESSAGE, socket.CMSG_SPACE(_CREDENTIALS.size))
     except ConnectionError:

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 
 from probe.sandbox.enforce.compile import Deny, Options
 from probe.sandbox.enforce.controller import Enforcement, Stages
+from probe.sandbox.events import EventRecorder
 from probe.sandbox.kubelet.controller import Kubelets
-from probe.sandbox.kubelet.events import EventRecorder
 from probe.sandbox.kubelet.nodes import node_object
 from probe.sandbox.kubelet.outside import OutsideHosts
 from probe.sandbox.kubelet.pod import Node
@@ -46,4 +46,4 @@ def _node(network: NodeNetwork, forks: ZygoteClient, store: Store, enforcement: 
     async def enforced(pod: Obj) -> None:
         await enforcement.settled(pod["metadata"]["resourceVersion"], network.name)
 
-    return Node(network, forks, store, EventRecorder.on(store, network.name), enforced)
+    return Node(network, forks, store, EventRecorder(store, "kubelet", network.name), enforced)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from probe.sandbox.controllers.conditions import condition, set_condition
-from probe.sandbox.controllers.events import NORMAL, WARNING, record
+from probe.sandbox.events import EventRecorder
 from probe.sandbox.store import Obj, Store
 
 COMPONENT: Final = "default-scheduler"
@@ -71,7 +71,7 @@ def _bind(store: Store, pod: Obj, node: str) -> None:
     meta = pod["metadata"]
     store.modify("pods", meta["namespace"], meta["name"], lambda draft: assign(draft, node))
     message = f"Successfully assigned {meta['namespace']}/{meta['name']} to {node}"
-    record(store, pod, NORMAL, "Scheduled", message, component=COMPONENT)
+    EventRecorder(store, COMPONENT).record(pod, "Scheduled", message)
 
 
 def _refuse(store: Store, pod: Obj, nodes: int, reasons: Counter[str]) -> None:
@@ -89,7 +89,7 @@ def _refuse(store: Store, pod: Obj, nodes: int, reasons: Counter[str]) -> None:
         set_condition(draft, "PodScheduled", "False", "Unschedulable", message)
 
     store.modify("pods", meta["namespace"], meta["name"], change)
-    record(store, pod, WARNING, "FailedScheduling", message, component=COMPONENT)
+    EventRecorder(store, COMPONENT).record(pod, "FailedScheduling", message, warning=True)
 
 
 def _obstacle(pod: Obj, node: Obj, load: Mapping[str, int]) -> str:

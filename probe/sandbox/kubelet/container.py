@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from probe.sandbox.kubelet.events import EventRecorder
+from probe.sandbox.events import EventRecorder
 from probe.sandbox.kubelet.logs import LogBuffer
 from probe.sandbox.kubelet.readiness import watch_readiness
 from probe.sandbox.kubelet.session import Session, start_session

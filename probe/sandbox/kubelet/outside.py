@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from probe.sandbox.events import EventRecorder
 from probe.sandbox.kubelet.container import Container, ContainerHost
-from probe.sandbox.kubelet.events import EventRecorder
 from probe.sandbox.kubelet.pod import VOLUMES
 from probe.sandbox.kubelet.spec import DEFAULT_COMMAND, PodFacts
 from probe.sandbox.net.plan import Address, AddressPlan
@@ -91,7 +91,7 @@ class OutsideHosts:
         self._store = store
         self._network = network
         self._zygote = zygote
-        self._events = EventRecorder.on(store, "outside", "cni-probe-outside")
+        self._events = EventRecorder(store, "cni-probe-outside", "outside")
         self._endpoints: dict[str, Obj] = {}
         self._hosts: dict[Claim, _Host] = {}
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from probe.sandbox.events import EventRecorder
 from probe.sandbox.kubelet.container import Container, ContainerHost
-from probe.sandbox.kubelet.events import EventRecorder
 from probe.sandbox.kubelet.spec import PodFacts, forbidden_sysctls, sysctls
 from probe.sandbox.kubelet.status import PodState, with_status
 from probe.sandbox.net.node import NodeNetwork, PodNetwork
@@ -109,7 +109,6 @@ class PodWorker:
         await self._tear_down()
         meta = self.pod["metadata"]
         self._node.store.finalize("pods", meta["namespace"], meta["name"], self.uid)
-        self._node.events.forget(self.pod)
 
     async def _live(self) -> None:
         if not await self._set_up():

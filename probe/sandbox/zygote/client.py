@@ -15,6 +15,7 @@ from dataclasses import asdict
 from typing import Any
 
 from probe.model.errors import SandboxError
+from probe.sandbox.descriptors import readable, writable
 from probe.sandbox.zygote.protocol import ContainerProcess, ExecProcess, Packet, Refusal, receive, send
 
 
@@ -127,12 +128,12 @@ class ZygoteClient:
             try:
                 return send(self._sock, body, fds)
             except BlockingIOError:
-                await _writable(self._sock.fileno())
+                await writable(self._sock.fileno())
 
     async def run(self) -> None:
         """Take replies and exits. Raises SandboxError when the zygote ends."""
         while True:
-            await _readable(self._sock.fileno())
+            await readable(self._sock.fileno())
             try:
                 packet = receive(self._sock)
             except ConnectionError:
@@ -181,30 +182,10 @@ async def zygote() -> AsyncIterator[ZygoteClient]:
             await server.wait()
 
 
-async def _readable(fd: int) -> None:
-    loop = asyncio.get_running_loop()
-    ready = asyncio.Event()
-    loop.add_reader(fd, ready.set)
-    try:
-        await ready.wait()
-    finally:
-        loop.remove_reader(fd)
-
-
-async def _writable(fd: int) -> None:
-    loop = asyncio.get_running_loop()
-    ready = asyncio.Event()
-    loop.add_writer(fd, ready.set)
-    try:
-        await ready.wait()
-    finally:
-        loop.remove_writer(fd)
-
-
 async def _read_to_end(fd: int) -> bytes:
     data = b""
     while True:
-        await _readable(fd)
+        await readable(fd)
         chunk = os.read(fd, 65536)
         if not chunk:
             return data

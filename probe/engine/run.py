@@ -30,7 +30,7 @@ async def run_scenarios(
     names = [map_namespaces(scenario, index, len(scenarios), options) for index, scenario in enumerate(scenarios)]
     facts, pace = await cluster_facts(api), options.pace
     started = datetime.now(UTC).isoformat()
-    emit(RunStarted(options.run, started, facts, len(scenarios), pace.rate, pace.in_flight))
+    emit(RunStarted(options.run, started, facts, len(scenarios), pace.rate, pace.in_flight, options.keep))
     try:
         for scenario, namespaces in zip(scenarios, names, strict=True):
             try:

@@ -13,6 +13,7 @@ class RunStarted:
     """The run has a cluster; ``run`` is its id (the ``cni-probe.dev/run`` label of all it makes).
 
     ``rate`` is probes started per second in all, ``in_flight`` sockets at a time for each agent: the bounds on load.
+    ``kept``: the pods stay when the run is over.
     """
 
     run: str
@@ -21,6 +22,7 @@ class RunStarted:
     scenarios: int
     rate: float = 0.0
     in_flight: int = 0
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,7 +150,10 @@ class ClusterRecord:
 
 @dataclass(slots=True)
 class RunRecord:
-    """A whole run. ``counts`` maps each verdict that occurred to its number of cells."""
+    """A whole run. ``counts`` maps each verdict that occurred to its number of cells.
+
+    ``kept`` says that the run's pods were left in the cluster, so that ``CellRecord.repeat`` can be used.
+    """
 
     run: str
     tool: str
@@ -162,6 +165,7 @@ class RunRecord:
     counts: dict[Verdict, int]
     exit_code: int
     interrupted: bool = False
+    kept: bool = False
     problems: list[str] = field(default_factory=list)
     api_version: str = RECORD_API_VERSION
     kind: str = RECORD_KIND

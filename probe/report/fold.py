@@ -75,6 +75,7 @@ class Recorder:
             counts=count_verdicts(scenarios),
             exit_code=0,
             interrupted=self._done.interrupted if self._done else True,
+            kept=self._started.kept if self._started else False,
             problems=self._problems + self._missing_scenarios(),
         )
         problems = any(True for _ in troubles(record))

@@ -60,6 +60,13 @@ def test_the_end_is_the_answer_the_counts_and_the_exit_codes_meaning(green: RunR
     assert ending[3] == "  exit code 0: every cell that could be judged did what was expected"
 
 
+def test_repeat_commands_of_a_run_that_kept_nothing_come_with_a_hint(build: Any) -> None:
+    record = build.run(build.scenario(build.step([build.cell(expected="deny", outcome="connected")])))
+    hint = "run again with --keep"
+    assert hint in render(record, PLAIN)
+    assert hint not in render(replace(record, kept=True), PLAIN)
+
+
 def test_where_a_step_deviates_expected_and_observed_stand_beside_each_other(build: Any, nine_pods: Any) -> None:
     def leaky(cell: CellRecord) -> dict[str, Any] | None:
         special = one_allowed(cell)

@@ -36,6 +36,12 @@ class Cable:
         self.change: Callable[[bytes], bytes] = lambda data: data
 
     async def read(self) -> bytes:
+        while data := await self._read():
+            if changed := self.change(data):  # nothing left is not the end of the stream
+                return changed
+        return b""
+
+    async def _read(self) -> bytes:
         if self.left == 0:
             return b""
         try:
@@ -45,7 +51,7 @@ class Cable:
         if self.left is not None:
             data = data[: self.left]  # the bound may have come while the read was under way
             self.left -= len(data)
-        return self.change(data)
+        return data
 
     async def write(self, data: bytes) -> None:
         self._writer.write(data)

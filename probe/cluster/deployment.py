@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from probe.cluster import objects
@@ -158,16 +158,25 @@ class Deployment:
                 del self.running[pod_id]
         await self._until_gone(path, uid)
 
-    async def delete_policies(self) -> None:
-        """Delete every NetworkPolicy in the scenario's namespaces and wait until they are gone."""
+    async def lift_policies(self) -> list[Json]:
+        """Delete every NetworkPolicy of the scenario and wait until they are gone. Returns them as they were."""
         selector = self.owner.selector
         listed = await self.api.get("/apis/networking.k8s.io/v1/networkpolicies", labelSelector=selector)
         own = set(self.namespaces.values())
-        for metadata in (item["metadata"] for item in listed["items"]):
-            if metadata["namespace"] in own:
-                path = policy_path(metadata["namespace"], metadata["name"])
-                await self.api.delete(path, uid=metadata["uid"])
-                await self._until_gone(path, metadata["uid"])
+        policies = [item for item in listed["items"] if item["metadata"]["namespace"] in own]
+        for metadata in (policy["metadata"] for policy in policies):
+            path = policy_path(metadata["namespace"], metadata["name"])
+            await self.api.delete(path, uid=metadata["uid"])
+            await self._until_gone(path, metadata["uid"])
+        return policies
+
+    async def restore_policies(self, policies: Iterable[Json]) -> None:
+        """Create lifted policies again."""
+        for policy in policies:
+            metadata = {key: policy["metadata"][key] for key in ("name", "namespace", "labels", "annotations")
+                        if key in policy["metadata"]}  # fmt: skip
+            body = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata}
+            await self.api.apply(policy_path(metadata["namespace"], metadata["name"]), body | {"spec": policy["spec"]})
 
     async def label(self, action: Label) -> None:
         """Set or remove labels of a pod or a namespace of the fleet."""

@@ -1,8 +1,12 @@
-"""The closing control: for denials that no earlier connection vouches for.
+"""The closing control: what was denied must connect again once the policies are lifted.
 
-A pod created while a policy is in force never had a chance to connect without it, so its denials are unproven. When
-the last step is judged, the scenario's policies are lifted and these cells tried again, between the very same pods:
-what connects now was denied by policy then. What still does not connect stays inconclusive.
+A connection before a denial shows that the pair could connect; only one after it shows that it still could, and that
+nothing but the policy was in the way: a path that broke in the middle of a run looks like a perfect denial. Steps
+that open again what an earlier one closed give this proof by themselves. For the rest, when the last step is judged,
+the scenario's policies are lifted and the denied cells tried again, between the very same pods. The same goes for
+pods that were created under a policy and never had a chance to connect before.
+
+What stays silent is inconclusive. A pair whose pods are gone cannot be tried and keeps its verdict.
 """
 
 from __future__ import annotations
@@ -12,12 +16,12 @@ from dataclasses import dataclass, replace
 
 from probe.cluster.deployment import Deployment
 from probe.engine.agents import Agents
-from probe.engine.controls import Controls, run_baseline
+from probe.engine.controls import Controls, connect_again
 from probe.engine.evidence import Scribe
 from probe.engine.step import StepMeasurement
 from probe.model.cell import Cell, Verdict
 from probe.model.events import Event, StepDone
-from probe.model.record import StepRecord
+from probe.model.record import CellRecord, StepRecord
 from probe.model.scenario import Timeouts
 
 
@@ -28,28 +32,24 @@ class JudgedStep:
     measurement: StepMeasurement
     record: StepRecord
 
-    def unproven(self) -> list[Cell]:
-        """Cells that were denied without a positive control."""
+    def unclosed(self) -> list[Cell]:
+        """Denied cells whose very pods are still there and have not connected since."""
         return [
             track.planned.cell
-            for track, cell in zip(self.measurement.tracks, self.record.cells, strict=True)
-            if cell.verdict is Verdict.INCONCLUSIVE
-            and not cell.control
-            and track.confirmed is not None
-            and track.confirmed.outcome.is_denial
+            for track, record in zip(self.measurement.tracks, self.record.cells, strict=True)
+            if _is_denied(record) and self.measurement.reconnected(track.planned.cell) is False
         ]
 
-    def revise(self, scribe: Scribe) -> StepRecord | None:
-        """The record with the cells judged again that have a control now; None when nothing changes."""
-        proven = {cell for cell in self.unproven() if self.measurement.has_control(cell)}
-        if not proven:
-            return None
-        judged = self.measurement.records(scribe, proven)
+    def revise(self, scribe: Scribe, tried: Sequence[Cell]) -> StepRecord | None:
+        """The record with the ``tried`` cells judged again; None when that changes nothing."""
+        self.measurement.close(tried)
+        judged = self.measurement.records(scribe, frozenset(tried))
         cells = [
-            judged.get(track.planned.cell, cell)
-            for track, cell in zip(self.measurement.tracks, self.record.cells, strict=True)
+            judged.get(track.planned.cell, known)
+            for track, known in zip(self.measurement.tracks, self.record.cells, strict=True)
         ]
-        return replace(self.record, cells=cells)
+        changed = any(new.verdict is not old.verdict for new, old in zip(cells, self.record.cells, strict=True))
+        return replace(self.record, cells=cells) if changed else None
 
 
 async def run_closing_control(
@@ -60,17 +60,30 @@ async def run_closing_control(
     timeouts: Timeouts,
     scribe: Scribe,
     emit: Callable[[Event], None],
+    *,
+    restore: bool,
 ) -> None:
-    """Lift the policies and judge unproven denials again; emits a new ``StepDone`` for each step that it changes.
+    """Lift the policies, try again what was denied, and emit a new ``StepDone`` for each step that this changes.
 
-    Raises ClusterError when the policies cannot be deleted.
+    ``restore`` puts the policies back for whoever looks at the fleet afterwards. Raises ClusterError when policies
+    cannot be deleted or restored.
     """
-    unproven = [cell for step in steps for cell in step.unproven()]
-    if not unproven:
+    unclosed = [step.unclosed() for step in steps]
+    tried = list(dict.fromkeys(cell for cells in unclosed for cell in cells))
+    if not tried:
         return
-    await deployment.delete_policies()
-    await run_baseline(unproven, agents, controls, timeouts.attempt, timeouts.baseline)
-    for step in steps:
-        revised = step.revise(scribe)
+    lifted = await deployment.lift_policies()
+    await connect_again(tried, agents, controls, timeouts.attempt, timeouts.baseline)
+    if restore:
+        await deployment.restore_policies(lifted)
+    for step, cells in zip(steps, unclosed, strict=True):
+        revised = step.revise(scribe, cells) if cells else None
         if revised is not None:
             emit(StepDone(revised))
+
+
+def _is_denied(record: CellRecord) -> bool:
+    """Whether the verdict rests on a denial: proven so far, or wanting only its control."""
+    if not record.expected.denies or record.outcome is None or not record.outcome.is_denial:
+        return False
+    return record.verdict is Verdict.PASS or (record.verdict is Verdict.INCONCLUSIVE and not record.control)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -25,13 +25,14 @@ class Controls:
     """Remembers connections by cell and by the identity of both ends: a recreated pod starts anew."""
 
     agents: Agents
-    _connected: set[Pair] = field(default_factory=set)
+    _connected: dict[Pair, float] = field(default_factory=dict)
 
     def see(self, samples: Mapping[Cell, Sample]) -> None:
-        """Take in a round's attempts."""
+        """Take in a round's attempts, which have just come back."""
+        seen = time.monotonic()
         for cell, sample in samples.items():
             if sample.outcome is Outcome.CONNECTED:
-                self._connected.add(self.pair(cell))
+                self._connected[self.pair(cell)] = seen
 
     def has(self, cell: Cell) -> bool:
         """Whether the pair connected, as it is now."""
@@ -40,6 +41,10 @@ class Controls:
     def connected(self, pair: Pair) -> bool:
         """Whether this very pair connected, which may be gone by now."""
         return pair in self._connected
+
+    def connected_after(self, pair: Pair, moment: float) -> bool:
+        """Whether this very pair connected in a round that ended after ``moment`` (of the monotonic clock)."""
+        return self._connected.get(pair, -1.0) > moment
 
     def pair(self, cell: Cell) -> Pair:
         """Who the two ends of a cell are now."""
@@ -54,6 +59,28 @@ def pauses() -> Iterable[float]:
         pause = min(pause * 1.5, _LONGEST_PAUSE)
 
 
+async def connect_again(
+    cells: Sequence[Cell], agents: Agents, controls: Controls, attempt: float, timeout: float
+) -> dict[Cell, Sample]:
+    """Try every cell until it connects once from now on, for at most ``timeout`` seconds. Returns the last samples.
+
+    ``attempt`` is the timeout of one attempt in seconds.
+    """
+    pending: Sequence[Cell] = cells
+    last: dict[Cell, Sample] = {}
+    started = time.monotonic()
+    for pause in pauses():
+        samples = await agents.probe(pending, attempt)
+        controls.see(samples)
+        last |= samples
+        done = (Outcome.CONNECTED, *_HOPELESS)
+        pending = [cell for cell in pending if samples[cell].outcome not in done]
+        if not pending or time.monotonic() - started > timeout:
+            break
+        await asyncio.sleep(pause)
+    return last
+
+
 async def run_baseline(
     cells: Iterable[Cell], agents: Agents, controls: Controls, attempt: float, timeout: float
 ) -> BaselineRecord:
@@ -62,18 +89,9 @@ async def run_baseline(
     ``attempt`` is the timeout of one attempt in seconds. A pair that does not connect gets no control.
     """
     wanted = list(dict.fromkeys(cells))
-    pending, unsupported = wanted, 0
-    last: dict[Cell, Sample] = {}
     started = time.monotonic()
-    for pause in pauses():
-        samples = await agents.probe(pending, attempt)
-        controls.see(samples)
-        last |= samples
-        unsupported += sum(sample.outcome is Outcome.UNSUPPORTED for sample in samples.values())
-        pending = [cell for cell in pending if not controls.has(cell) and samples[cell].outcome not in _HOPELESS]
-        if not pending or time.monotonic() - started > timeout:
-            break
-        await asyncio.sleep(pause)
+    last = await connect_again(wanted, agents, controls, attempt, timeout)
+    unsupported = sum(sample.outcome is Outcome.UNSUPPORTED for sample in last.values())
     failed = [
         f"{cell}: {last[cell].outcome}" + (f" ({last[cell].error})" if last[cell].error else "")
         for cell in wanted

@@ -17,12 +17,14 @@ from probe.model.record import CellRecord, Receipt
 class Findings:
     """What was asked after the confirmation. ``arrived``: nonce -> source; ``troubles``: by cell, empty when fine.
 
-    ``starved`` is the event-loop lag in seconds above which an agent's own timing is not to be trusted.
+    ``starved`` is the event-loop lag in seconds above which an agent's own timing is not to be trusted. ``silent`` are
+    the cells that did not connect again when the policies were lifted at the end (empty before that).
     """
 
     arrived: Mapping[str, str]
     troubles: Mapping[Cell, str]
     starved: float
+    silent: frozenset[Cell] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ class Scribe:
             responder_trouble=findings.troubles.get(track.planned.cell, ""),
             prober_trouble=self._prober_trouble(track.planned.cell, sample, findings.starved),
             arrived=receipt.arrived if receipt else None,
+            reconnected=track.planned.cell not in findings.silent,
         )
         return judge(track.planned.expectation, evidence)
 

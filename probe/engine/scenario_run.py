@@ -103,7 +103,8 @@ class ScenarioRun:
             for index, planned in enumerate(plan.steps):
                 await agents.reopen_lost()
                 judged.append(await self._step(index, planned, deployment, agents, controls))
-            await run_closing_control(judged, deployment, agents, controls, timeouts, self._scribe(agents), self.emit)
+            scribe, keep = self._scribe(agents), self.options.keep
+            await run_closing_control(judged, deployment, agents, controls, timeouts, scribe, self.emit, restore=keep)
 
     @asynccontextmanager
     async def _deployment(self) -> AsyncIterator[Deployment]:

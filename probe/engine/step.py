@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from probe.engine.agents import Agents, Sample
@@ -41,6 +41,7 @@ class StepMeasurement:
     emit: Callable[[Event], None]
     tracks: list[Track] = field(init=False)
     confirm_seconds: float = 0.0
+    confirmed_at: float = 0.0
     findings: Findings | None = None
     _pairs: dict[Cell, Pair] = field(init=False)
 
@@ -51,6 +52,13 @@ class StepMeasurement:
     def has_control(self, cell: Cell) -> bool:
         """Whether the two pods of the cell, as they were in this step, connected at any time of the run."""
         return self.controls.connected(self._pairs[cell])
+
+    def reconnected(self, cell: Cell) -> bool | None:
+        """Whether the cell's very pods connected after this step was confirmed; None when they are gone."""
+        pair = self._pairs[cell]
+        if self.controls.connected_after(pair, self.confirmed_at):
+            return True
+        return False if self.controls.pair(cell) == pair else None
 
     @property
     def converge_seconds(self) -> float | None:
@@ -80,6 +88,12 @@ class StepMeasurement:
             if only is None or track.planned.cell in only
         }
 
+    def close(self, tried: Iterable[Cell]) -> None:
+        """Add to the findings which of the cells that were ``tried`` once more after the last step stayed silent."""
+        if self.findings is not None:
+            silent = frozenset(cell for cell in tried if self.reconnected(cell) is False)
+            self.findings = replace(self.findings, silent=silent)
+
     async def _converge(self, tracks: Sequence[Track], deadline: float) -> None:
         pending: Sequence[Track] = tracks
         for pause in pauses():
@@ -97,7 +111,8 @@ class StepMeasurement:
             if not starved:
                 break
             await self._round(starved, self.timeouts.confirm, "confirm", slower=_SLOWER**retry)
-        self.confirm_seconds = round(time.monotonic() - started, 4)
+        self.confirmed_at = time.monotonic()
+        self.confirm_seconds = round(self.confirmed_at - started, 4)
 
     @property
     def _starved(self) -> float:

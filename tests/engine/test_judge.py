@@ -16,6 +16,7 @@ BAD_EVIDENCE: tuple[dict[str, Any], ...] = (
     {"control": False},
     {"responder_trouble": "its agent is lost"},
     {"prober_trouble": "it was starved"},
+    {"reconnected": False},
 )
 
 
@@ -72,7 +73,7 @@ def test_an_allow_that_fails_is_blocked_only_if_the_pair_ever_connected(outcome:
     assert judge(Expectation.ALLOW, Evidence(outcome, control=False)).verdict is Verdict.INCONCLUSIVE
 
 
-@pytest.mark.parametrize("lack", BAD_EVIDENCE[1:])
+@pytest.mark.parametrize("lack", BAD_EVIDENCE[1:3])
 def test_an_allow_that_fails_while_an_end_is_unwell_is_inconclusive(lack: dict[str, Any]) -> None:
     assert judge(Expectation.ALLOW, Evidence(Outcome.TIMED_OUT, control=True, **lack)).verdict is Verdict.INCONCLUSIVE
 
@@ -108,10 +109,17 @@ def test_either_is_undefined_and_records_what_was_seen() -> None:
 def test_only_a_connection_or_a_fully_proven_denial_can_ever_pass() -> None:
     """Over the whole space of evidence: no other way leads to a pass."""
     troubles = ("", "unwell")
-    for expectation, outcome, established, control, responder, prober, arrived in itertools.product(
-        Expectation, (*Outcome, None), (True, False), (True, False), troubles, troubles, (True, False, None)
+    for expectation, outcome, established, control, responder, prober, arrived, reconnected in itertools.product(
+        Expectation,
+        (*Outcome, None),
+        (True, False),
+        (True, False),
+        troubles,
+        troubles,
+        (True, False, None),
+        (True, False),
     ):
-        evidence = Evidence(outcome, None, established, control, responder, prober, arrived)
+        evidence = Evidence(outcome, None, established, control, responder, prober, arrived, reconnected)
         if judge(expectation, evidence).verdict is not Verdict.PASS:
             continue
         assert outcome is not None
@@ -122,5 +130,6 @@ def test_only_a_connection_or_a_fully_proven_denial_can_ever_pass() -> None:
             assert not responder
             assert not prober
             assert not arrived
+            assert reconnected
         else:
             assert (expectation, outcome) == (Expectation.ALLOW, Outcome.CONNECTED)

@@ -137,3 +137,49 @@ async def test_a_prober_without_a_network_is_inconclusive(
     denied = cells(record, "closed")[DENIED]
     assert denied.verdict is Verdict.INCONCLUSIVE
     assert "no route" in denied.reason
+
+
+NOBODY = """
+apiVersion: cni-probe/v1
+kind: Scenario
+metadata: {name: nobody}
+spec:
+  fleet:
+    namespaces:
+      shop:
+        pods:
+          client:
+          server: {ports: [80/TCP, 53/UDP]}
+  probe: {from: shop/client, to: shop/server}
+  timeouts: {baseline: 2s, converge: 2s}
+  steps:
+    - name: closed
+      apply:
+        apiVersion: networking.k8s.io/v1
+        kind: NetworkPolicy
+        metadata: {name: selects-nobody, namespace: shop}
+        spec: {podSelector: {matchLabels: {app: nobody}}, policyTypes: [Ingress]}
+      expect: deny
+"""
+
+
+async def test_a_path_that_breaks_after_its_control_is_inconclusive(
+    run_it: Any, tmp_path: Path, cluster: Any, cells: Any
+) -> None:
+    """Both agents are healthy, their own addresses answer, and a policy is there: only the way between them is gone."""
+    path = tmp_path / "nobody.yaml"
+    path.write_text(NOBODY)
+    misdirect = (
+        "gateway=$(ip -4 route show default | cut -d' ' -f3);"
+        "ip neigh replace $gateway lladdr 02:00:00:00:00:99 dev eth0 nud permanent"
+    )
+
+    def cut(event: Any) -> None:
+        if isinstance(event, StepStarted):
+            cluster.in_network_of("shop/client", "sh", "-c", misdirect)
+
+    record = await run_it(path, hook=cut)
+    assert record.scenarios[0].baseline.connected == 2
+    assert {cell.verdict for cell in cells(record, "closed").values()} == {Verdict.INCONCLUSIVE}
+    assert "stayed silent when the policies were lifted" in cells(record, "closed")[DENIED].reason
+    assert record.exit_code == ExitCode.HARNESS

@@ -1,0 +1,40 @@
+"""``--keep`` leaves the fleet as the last step left it, and the printed command repeats a probe on it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.sandbox
+
+
+def probe(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "probe", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_the_fleet_stays_with_its_policies_until_clean_removes_it(cluster: Any, two_pods: Path, tmp_path: Path) -> None:
+    deny = "- {to: shop/server, verdict: deny}"
+    wrong = f"{deny}\n          - {{to: shop/server, port: 80/TCP, verdict: allow}}"
+    two_pods.write_text(two_pods.read_text().replace(deny, wrong))
+    out = tmp_path / "run.json"
+    there = ("--kubeconfig", str(cluster.kubeconfig))
+    done = probe("run", "-q", *there, "--keep", str(two_pods), "-o", f"json={out}")
+    assert done.returncode == 1, done.stderr
+    assert "run again with --keep" not in done.stdout
+    record = json.loads(out.read_text())
+    assert record["kept"]
+    namespace = record["scenarios"][0]["namespaces"]["shop"]
+    assert "closed" in cluster.kubectl("get", "networkpolicy", "-n", namespace)
+    blocked = next(cell for cell in record["scenarios"][0]["steps"][1]["cells"] if cell["verdict"] == "blocked")
+    repeated = subprocess.run(shlex.split(blocked["repeat"]), capture_output=True, text=True, timeout=60, check=False)
+    assert repeated.returncode == 1
+    assert repeated.stdout.startswith("timed-out")
+    assert probe("clean", *there, "--run", record["run"]).returncode == 0
+    assert namespace not in cluster.kubectl("get", "namespaces")

@@ -80,8 +80,17 @@ class Api:
         return await self._request("GET", path, query)
 
     async def create(self, path: str, body: Mapping[str, Any]) -> Json:
-        """POST an object to a collection. Raises ApiError (409 when it exists), ClusterError."""
-        return await self._request("POST", path, {"fieldManager": FIELD_MANAGER}, body)
+        """POST an object to a collection. Raises ApiError (409 when it exists), ClusterError.
+
+        Never abandoned: who is cancelled meanwhile waits for the answer, so that cleaning up finds what was made.
+        """
+        request = asyncio.create_task(self._request("POST", path, {"fieldManager": FIELD_MANAGER}, body))
+        try:
+            return await asyncio.shield(request)
+        except asyncio.CancelledError:
+            await asyncio.wait({request})
+            request.exception()  # seen: nobody else will ask for it
+            raise
 
     async def merge(self, path: str, body: Mapping[str, Any]) -> Json:
         """JSON merge patch (RFC 7396) of an object."""

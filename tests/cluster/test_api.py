@@ -71,6 +71,28 @@ async def test_a_server_that_asks_to_wait_longer_than_the_request_may_take_is_no
                 await api.get("/version")
 
 
+async def test_a_creation_is_never_abandoned_so_that_cleaning_up_finds_what_was_made(tmp_path: Path) -> None:
+    asked, answer = asyncio.Event(), asyncio.Event()
+    made: list[str] = []
+
+    async def slow(request: web.Request) -> web.StreamResponse:
+        asked.set()
+        await answer.wait()
+        made.append(request.path)
+        return web.json_response({}, status=201)
+
+    async with serving(tmp_path, slow) as api:
+        creation = asyncio.create_task(api.create("/api/v1/namespaces", {}))
+        await asked.wait()
+        creation.cancel()
+        await asyncio.sleep(0)
+        assert not creation.done()
+        answer.set()
+        with pytest.raises(asyncio.CancelledError):
+            await creation
+        assert made == ["/api/v1/namespaces"]
+
+
 async def test_a_watch_outlives_a_server_that_is_away_for_a_moment(tmp_path: Path) -> None:
     """Its first window ends, then the server is too busy, then it hangs up, then it is back."""
     versions: list[str] = []

@@ -75,7 +75,13 @@ class _Page:
         counts = count_cells(step.cells)
         word, colour = _word(step, counts)
         first, *rest = self._wrap(f"{word} {_timing(step, counts)}", "  ", "        ")
-        return [first.replace(word, self._paint(word, colour), 1), *rest]
+        lines = [first.replace(word, self._paint(word, colour), 1), *rest]
+        flapping = [cell for cell in step.cells if cell.flaps]
+        if flapping:
+            said = f"{plural(len(flapping), 'cell')} flapped before the result held: {label(flapping[0])}"
+            more = f" and {len(flapping) - 1} more (flaps in -o wide)" if len(flapping) > 1 else ""
+            lines += [self._paint(line, "yellow") for line in self._wrap(said + more, "  ! ", "    ")]
+        return lines
 
     def _findings(self, step: StepRecord) -> list[str]:
         found = findings(step.cells)

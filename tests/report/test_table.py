@@ -60,6 +60,11 @@ def test_the_end_is_the_answer_the_counts_and_the_exit_codes_meaning(green: RunR
     assert ending[3] == "  exit code 0: every cell that could be judged did what was expected"
 
 
+def test_a_cell_that_flapped_is_named_even_if_it_held_in_the_end(build: Any) -> None:
+    record = build.run(build.scenario(build.step([build.cell(flaps=2)])))
+    assert "! 1 cell flapped before the result held: production/backend" in render(record, PLAIN)
+
+
 def test_repeat_commands_of_a_run_that_kept_nothing_come_with_a_hint(build: Any) -> None:
     record = build.run(build.scenario(build.step([build.cell(expected="deny", outcome="connected")])))
     hint = "run again with --keep"

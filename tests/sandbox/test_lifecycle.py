@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -246,13 +247,22 @@ async def test_who_may_not_make_namespaces_gets_them_in_a_user_namespace() -> No
     assert Path(f"/proc/{state['pid']}/uid_map").read_text().split() == ["0", "0", "1"]
 
 
-async def test_a_normal_user_gets_one_too(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def nobodys_runtime() -> Iterator[Path]:
+    """A runtime directory of a normal user's own; not below pytest's, which only root may enter."""
+    with tempfile.TemporaryDirectory(prefix="cni-probe-test-") as folder:
+        if os.geteuid() == 0:
+            os.chown(folder, 65534, 65534)
+        yield Path(folder)
+
+
+async def test_a_normal_user_gets_one_too(nobodys_runtime: Path) -> None:
     """Not marked as a sandbox test: whether it can run depends on where Python and this package are installed."""
     if os.geteuid() != 0:
         pytest.skip("every other test shows it already")
-    monkeypatch.delenv("XDG_RUNTIME_DIR")
     # through a shell: what setpriv itself executes may still be found with root's rights
-    nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-c", 'exec "$@"', "sh")
+    ids = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+    nobody = (*ids, "env", f"XDG_RUNTIME_DIR={nobodys_runtime}", "sh", "-c", 'exec "$@"', "sh")
     if cli("status", prefix=nobody).returncode != 0:
         pytest.skip("Python or the package is in a directory that only root can read")
     name = f"nobody-{os.getpid()}"
@@ -261,6 +271,6 @@ async def test_a_normal_user_gets_one_too(monkeypatch: pytest.MonkeyPatch) -> No
         pytest.skip(done.stderr)
     assert done.returncode == 0, done.stderr
     try:
-        await with_pods(Path(f"/tmp/cni-probe-65534/{name}/kubeconfig"))
+        await with_pods(nobodys_runtime / "cni-probe" / name / "kubeconfig")
     finally:
         assert "is down" in cli("down", "--name", name, prefix=nobody).stdout

@@ -11,11 +11,12 @@ import sys
 import time
 import traceback
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from probe import __version__
 from probe.cli.sandbox import add_cluster_arguments, cluster_options
 from probe.model.errors import CniProbeError, UsageError
 from probe.model.events import Event, ProblemSeen, RunDone
@@ -33,23 +34,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--kubeconfig", metavar="FILE", help="default: $KUBECONFIG, ~/.kube/config, or the pod's account"
     )
     where.add_argument("--context", metavar="NAME", help="context of the kubeconfig")
-    where.add_argument("--request-timeout", type=float, default=30.0, metavar="SECONDS", help="for one API request")
+    where.add_argument(
+        "--request-timeout", type=float, default=30.0, metavar="SECONDS", help="for one API request (default: 30)"
+    )
     out = parser.add_argument_group("what comes out")
     out.add_argument(
         "-o", "--output", action="append", default=[], metavar="FORMAT[=FILE]",
         help="table (default), wide, json or junit; may be repeated",
     )  # fmt: skip
-    out.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
+    out.add_argument("-q", "--quiet", action="store_true", help="only problems on stderr")
     how = parser.add_argument_group("how")
-    how.add_argument("--image", metavar="NAME", help="image of the agents")
+    how.add_argument("--image", metavar="NAME", help=f"image of the agents (default: cni-probe-agent:{__version__})")
     how.add_argument("--image-pull-policy", choices=("Always", "IfNotPresent", "Never"), default="IfNotPresent")
-    how.add_argument("--rate", type=float, default=4000.0, metavar="N", help="probes started per second, in all")
-    how.add_argument("--in-flight", type=int, default=256, metavar="N", help="probes in flight per agent")
     how.add_argument(
-        "--converge", type=float, metavar="SECONDS", help="time for enforcement to settle, instead of the scenarios'"
+        "--rate", type=float, default=4000.0, metavar="N", help="probes started per second, in all (default: 4000)"
     )
     how.add_argument(
-        "--confirm", type=float, metavar="SECONDS", help="length of the confirming attempts, instead of the scenarios'"
+        "--in-flight", type=int, default=256, metavar="N", help="probes in flight per agent (default: 256)"
+    )
+    how.add_argument(
+        "--converge",
+        type=float,
+        metavar="SECONDS",
+        help="time for enforcement to settle, instead of the scenarios' (10)",
+    )
+    how.add_argument(
+        "--confirm",
+        type=float,
+        metavar="SECONDS",
+        help="length of the confirming attempts, instead of the scenarios' (1.5)",
     )
     how.add_argument("--keep", action="store_true", help="leave namespaces and pods in the cluster")
     how.add_argument(
@@ -121,7 +134,7 @@ async def _run(args: argparse.Namespace, scenarios: list[Scenario]) -> RunRecord
 
 
 async def _until_interrupted(work: Coroutine[Any, Any, None]) -> bool:
-    """Do ``work``; SIGINT and SIGTERM cancel it once (cleaning up goes on). Returns whether that happened."""
+    """Do ``work``; SIGINT, SIGTERM and SIGHUP cancel it once (cleaning up goes on). Returns whether that happened."""
     task = asyncio.create_task(work)
     interrupted = False
 
@@ -129,13 +142,18 @@ async def _until_interrupted(work: Coroutine[Any, Any, None]) -> bool:
         nonlocal interrupted
         if not interrupted:
             interrupted = True
-            print("cni-probe: interrupted; cleaning up ...", file=sys.stderr)
             task.cancel()
+            said = "interrupted; cleaning up ..."
         else:
-            print("cni-probe: still cleaning up; what SIGKILL leaves `cni-probe clean` removes", file=sys.stderr)
+            said = "still cleaning up; what SIGKILL leaves `cni-probe clean` removes"
+        with suppress(OSError):  # the terminal may be what has gone
+            print(f"cni-probe: {said}", file=sys.stderr)
 
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    stops = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup does
+        stops.append(signal.SIGHUP)
+    for number in stops:
         loop.add_signal_handler(number, interrupt)
     try:
         await task
@@ -143,7 +161,7 @@ async def _until_interrupted(work: Coroutine[Any, Any, None]) -> bool:
         if not interrupted:
             raise
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in stops:
             loop.remove_signal_handler(number)
     return interrupted
 

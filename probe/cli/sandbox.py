@@ -28,7 +28,9 @@ def add_cluster_arguments(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--no-enforcement", action="store_true", help="ignore NetworkPolicies: the negative control, all denials leak"
     )
-    parser.add_argument("--deny-with", choices=("drop", "reject"), default="drop", help="how denials look")
+    parser.add_argument(
+        "--deny-with", choices=("drop", "reject"), default="drop", help="how denials look (default: drop)"
+    )
 
 
 def cluster_options(args: argparse.Namespace, **more: Any) -> SandboxOptions:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from probe.cluster.api import Api
+from probe.model.cell import Family
 from probe.model.record import ClusterRecord
 
 
@@ -11,4 +12,6 @@ async def cluster_facts(api: Api) -> ClusterRecord:
     version = await api.get("/version")
     nodes = await api.get("/api/v1/nodes")
     names = sorted(node["metadata"]["name"] for node in nodes["items"])
-    return ClusterRecord(server=api.server, version=version.get("gitVersion", "unknown"), nodes=names)
+    ranges = {cidr for node in nodes["items"] for cidr in node.get("spec", {}).get("podCIDRs", [])}
+    families = [family for family in Family if any((":" in cidr) == (family is Family.IPV6) for cidr in ranges)]
+    return ClusterRecord(api.server, version.get("gitVersion", "unknown"), names, families)

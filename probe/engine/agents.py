@@ -16,7 +16,7 @@ from probe.cluster.channel import AgentChannel, DialResult, ListenerState, Targe
 from probe.cluster.deployment import RunningPod
 from probe.cluster.duplex import Duplex
 from probe.cluster.failures import raise_failures
-from probe.model.cell import Cell, Outcome, Path
+from probe.model.cell import Cell, Outcome, Path, Protocol
 from probe.model.errors import AgentLost, ClusterError
 
 _OPEN_SECONDS = 20.0
@@ -180,6 +180,8 @@ class Agents:
     def _sample(self, agent: Agent, cell: Cell, result: DialResult, nonce: str, lag: float) -> Sample:
         outcome, error = result.outcome, result.error
         expected = self.identity(cell.destination)
+        if outcome is Outcome.UNSUPPORTED and cell.protocol is Protocol.SCTP:
+            error = f"no SCTP sockets in the kernel of {agent.running.node} ({error})"
         if outcome is Outcome.CONNECTED and result.responder != expected:
             outcome, error = Outcome.WRONG_RESPONDER, f"{result.responder} answered instead of {expected}"
         return Sample(

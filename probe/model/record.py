@@ -140,7 +140,7 @@ class ScenarioRecord:
 
 @dataclass(slots=True)
 class ClusterRecord:
-    """Where the run took place."""
+    """Where the run took place. ``families``: of the nodes' pod CIDRs; empty where the cluster does not say."""
 
     server: str
     version: str

@@ -27,7 +27,7 @@ from probe.model.events import (
     StepDone,
     StepStarted,
 )
-from probe.model.record import StepRecord
+from probe.model.record import CellRecord, StepRecord
 from probe.report.findings import count_words
 from probe.report.fold import count_cells
 from probe.report.text import duration, one_line, plural, shortened
@@ -130,16 +130,22 @@ class _State:
 
     def _round(self, event: RoundDone) -> None:
         where = self._doing.rpartition(": ")[0] if event.step else ""
-        pending = f"{event.pending} of {plural(event.cells, 'cell')} pending"
-        self._doing = ": ".join(part for part in (where, f"{event.phase}, {pending}") if part)
+        pending = f"{event.phase}, {event.pending} of {plural(event.cells, 'cell')} pending"
+        # A round is told when it is over, so once nothing is pending what goes on is the confirmation.
+        now = pending if event.pending or event.phase != "converge" else f"confirming {plural(event.cells, 'cell')}"
+        self._doing = ": ".join(part for part in (where, now) if part)
 
     def _step_done(self, record: StepRecord) -> tuple[str, bool]:
-        counts = count_cells(record.cells)
-        self._verdicts[self._scenario, record.name] = counts  # a later control may judge the step once more
+        key = self._scenario, record.name  # seen before: a later control has judged the step once more
+        waiting = 0 if key in self._verdicts else sum(map(_waits_for_control, record.cells))
+        counts = count_cells(cell for cell in record.cells if not (waiting and _waits_for_control(cell)))
+        self._verdicts[key] = counts
         enforced = f" after {duration(record.converge_seconds)}" if record.converge_seconds is not None else ""
         cut = "" if record.completed else ", not completed"
         bad = not record.completed or any(_is_bad(verdict) for verdict in counts)
-        return f"{self._prefix()}{record.name}: {count_words(counts)}{enforced}{cut}", bad
+        said = [count_words(counts)] if counts else []
+        said += [f"{waiting} to be proven at the end"] if waiting else []
+        return f"{self._prefix()}{record.name}: {', '.join(said)}{enforced}{cut}", bad
 
     def _failures(self) -> str:
         bad: dict[Verdict, int] = {}
@@ -151,6 +157,12 @@ class _State:
 
     def _prefix(self) -> str:
         return f"{self._place}: " if self._place else ""
+
+
+def _waits_for_control(cell: CellRecord) -> bool:
+    """Whether only the closing control can tell: denied as expected, by a pair that had no chance to connect before."""
+    denied = cell.expected.denies and cell.outcome is not None and cell.outcome.is_denial
+    return denied and cell.verdict is Verdict.INCONCLUSIVE and not cell.control
 
 
 def _is_bad(verdict: Verdict) -> bool:

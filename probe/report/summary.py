@@ -12,6 +12,7 @@ from probe.report.problems import troubles
 from probe.report.render import RenderOptions
 from probe.report.text import Paint, duration, one_line, plural, safe, wrapped
 
+_NOTHING_ENFORCED = "every denial leaked: it looks as if this cluster enforces no NetworkPolicy at all"
 _KEEP_HINT = "the pods are gone: to repeat probes by hand, run again with --keep on a cluster that stays"
 _NOUNS = {
     Verdict.LEAK: ("leak", "leaks"),
@@ -71,11 +72,22 @@ def summary_lines(record: RunRecord, options: RenderOptions) -> list[str]:
     if record.run:  # a run that never got as far as a cluster has no id
         facts.append(f"run {safe(record.run)} on {safe(record.cluster.server)} ({safe(record.cluster.version)})")
     lines += wrapped("; ".join(facts), options.width, "  ", "  ")
+    if _enforces_nothing(record):
+        lines += wrapped(_NOTHING_ENFORCED, options.width, "  ", "  ")
+    if record.kept:
+        keep = f"kept as the last step left it; to remove it: cni-probe clean --run {safe(record.run)}"
+        lines += wrapped(keep, options.width, "  ", "  ")
     if not record.kept and any(cell.repeat and cell.verdict is not Verdict.PASS for cell in _cells(record)):
         lines += wrapped(_KEEP_HINT, options.width, "  ", "  ")
     lines += [f"  written: {safe(file)}" for file in options.files]
     lines += wrapped(f"exit code {record.exit_code}: {meaning(record.exit_code)}", options.width, "  ", "  ")
     return lines
+
+
+def _enforces_nothing(record: RunRecord) -> bool:
+    """Whether there were denials to enforce and each of them leaked."""
+    denials = [cell for cell in _cells(record) if cell.expected.denies and cell.verdict is not Verdict.UNSUPPORTED]
+    return bool(denials) and all(cell.verdict is Verdict.LEAK for cell in denials)
 
 
 def _cells(record: RunRecord) -> list[CellRecord]:

@@ -65,6 +65,14 @@ def test_a_cell_that_flapped_is_named_even_if_it_held_in_the_end(build: Any) -> 
     assert "! 1 cell flapped before the result held: production/backend" in render(record, PLAIN)
 
 
+def test_a_cluster_on_which_every_denial_leaks_is_told_what_it_looks_like(build: Any) -> None:
+    leak = build.cell(expected="deny", outcome="connected")
+    denied = build.cell(source="z/z", expected="deny", outcome="timed-out")
+    hint = "enforces no NetworkPolicy at all"
+    assert hint in " ".join(render(build.run(build.scenario(build.step([leak]))), PLAIN).split())
+    assert hint not in " ".join(render(build.run(build.scenario(build.step([leak, denied]))), PLAIN).split())
+
+
 def test_repeat_commands_of_a_run_that_kept_nothing_come_with_a_hint(build: Any) -> None:
     record = build.run(build.scenario(build.step([build.cell(expected="deny", outcome="connected")])))
     hint = "run again with --keep"

@@ -33,7 +33,7 @@ def running(cluster: Any, *words: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_run_cleans_up_and_says_what_it_measured(
     cluster: Any, two_pods: Path, tmp_path: Path, number: signal.Signals
 ) -> None:

@@ -6,11 +6,17 @@ run in which the real packets were left out would be a false pass of our own.
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import shutil
+import subprocess
 from collections.abc import Generator
 
 import pytest
 
+_OLDEST_KUBECTL = (1, 30)
+"""The first whose ``exec`` speaks WebSocket, which is all that the sandbox does."""
 _MUST_RUN = ("sandbox", "kubectl")
 
 
@@ -24,3 +30,17 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"skipped where it must run: {report.longrepr}"
     return report
+
+
+@pytest.fixture(scope="session")
+def kubectl_binary() -> str:
+    """A kubectl that is new enough; without one the test is skipped."""
+    binary = shutil.which("kubectl")
+    if binary is None:
+        pytest.skip("there is no kubectl on PATH")
+    version = subprocess.run([binary, "version", "--client", "-o", "json"], capture_output=True, timeout=60, check=True)
+    client = json.loads(version.stdout)["clientVersion"]
+    found = tuple(int(re.sub(r"\D.*", "", client[part])) for part in ("major", "minor"))
+    if found < _OLDEST_KUBECTL:
+        pytest.skip(f"kubectl {'.'.join(map(str, found))} is too old: 1.30 or newer is needed")
+    return binary

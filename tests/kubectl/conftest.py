@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -80,16 +79,13 @@ def _start(pod: Obj) -> None:
 
 
 @pytest.fixture
-async def kubectl(tmp_path: Path) -> AsyncIterator[Kubectl]:
-    binary = shutil.which("kubectl")
-    if binary is None:
-        pytest.skip("there is no kubectl on PATH")
+async def kubectl(tmp_path: Path, kubectl_binary: str) -> AsyncIterator[Kubectl]:
     async with api_server() as server:
         for name in ("node-1", "node-2"):
             server.store.create("nodes", node(name))
         kubelet = asyncio.create_task(run_kubelet(server.store))
         write_kubeconfig(tmp_path / "config", server.credentials, server=server.url, sandbox="test")
-        yield Kubectl(binary, tmp_path / "config", tmp_path, server)
+        yield Kubectl(kubectl_binary, tmp_path / "config", tmp_path, server)
         kubelet.cancel()
         with suppress(asyncio.CancelledError):
             await kubelet

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
@@ -21,13 +20,9 @@ NAMESPACE = "kubectl-test"
 
 
 @pytest.fixture(scope="module")
-def kubectl(sandbox: Sandbox) -> Kubectl:
-    program = shutil.which("kubectl")
-    if program is None:
-        pytest.skip("kubectl is not installed")
-
+def kubectl(sandbox: Sandbox, kubectl_binary: str) -> Kubectl:
     def run(*words: str, stdin: str | None = None, fails: bool | None = False) -> str:
-        command = [program, "--kubeconfig", str(sandbox.kubeconfig), *words]
+        command = [kubectl_binary, "--kubeconfig", str(sandbox.kubeconfig), *words]
         done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60, check=False)
         assert fails is None or (done.returncode != 0) == fails, (
             f"kubectl {' '.join(words)}: {done.stdout}{done.stderr}"

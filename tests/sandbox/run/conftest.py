@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 import subprocess
+import sys
+import urllib.error
+import urllib.request
+from base64 import b64decode
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pytest
 import pytest_asyncio
+import yaml
 
 from probe.cluster.connect import connect
 from probe.engine.options import RunOptions
@@ -26,7 +32,7 @@ RunIt: TypeAlias = Callable[..., Awaitable[RunRecord]]
 
 
 class Cluster:
-    """kubectl for tests that break things, and the logical namespaces of the run under test."""
+    """A hand on the cluster for tests that break things, and what is known of the run under test."""
 
     def __init__(self, kubeconfig: Path, agent_pid: Callable[[str], int]) -> None:
         self.kubeconfig = kubeconfig
@@ -35,12 +41,29 @@ class Cluster:
         self.addresses: dict[str, str] = {}
         self._agent_pid = agent_pid
 
-    def kubectl(self, *words: str, stdin: str | None = None) -> str:
-        """Run kubectl, return its stdout, fail the test when it fails."""
-        command = ["kubectl", "--kubeconfig", str(self.kubeconfig), *words]
-        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60, check=False)
-        assert done.returncode == 0, f"{' '.join(words)}: {done.stderr}"
-        return done.stdout
+    def request(self, method: str, path: str, body: object = None) -> dict[str, Any] | None:
+        """One request to the API, in the middle of a run's event; None when the object is not there."""
+        config = yaml.safe_load(self.kubeconfig.read_text())
+        cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
+        trust = ssl.create_default_context(cadata=b64decode(cluster["certificate-authority-data"]).decode())
+        headers = {"Authorization": f"Bearer {user['token']}", "Content-Type": "application/json"}
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(cluster["server"] + path, data, headers, method=method)
+        try:
+            with urllib.request.urlopen(request, context=trust, timeout=30) as response:
+                answer: dict[str, Any] = json.load(response)
+                return answer
+        except urllib.error.HTTPError as error:
+            with error:
+                if error.code == 404:
+                    return None
+                raise AssertionError(error.read()) from error
+
+    def delete(self, path: str) -> None:
+        """Delete an object and wait until it is gone."""
+        self.request("DELETE", path)
+        while self.request("GET", path) is not None:
+            pass  # the test's own timeout ends it
 
     def see(self, event: Event) -> None:
         """Learn from a run's events what its namespaces and pods are."""
@@ -55,42 +78,36 @@ class Cluster:
         """Send a signal to the agent of a pod of the run."""
         os.kill(self._agent_pid(self.uids[pod_id]), number)
 
-    def in_network_of(self, pod_id: str, *words: str) -> None:
-        """Run a command in the network namespace of a pod of the run."""
-        command = ["nsenter", "--target", str(self._agent_pid(self.uids[pod_id])), "--net", *words]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-        assert done.returncode == 0, f"{' '.join(words)}: {done.stderr}"
+    def in_network_of(self, pod_id: str, *words: str) -> bool:
+        """Run a command in the network namespace of a pod of the run; whether it succeeded."""
+        enter = ["nsenter", "--target", str(self._agent_pid(self.uids[pod_id])), "--net"]
+        if os.geteuid() != 0:
+            enter += ["--user", "--preserve-credentials"]
+        return subprocess.run([*enter, *words], capture_output=True, timeout=60, check=False).returncode == 0
 
     def connects(self, source: str, target: str, port: str) -> bool:
         """Whether one pod of the run reaches another right now, tried by hand."""
-        namespace, name = source.split("/")
-        dial = ["python3", "-m", "cni_probe_agent", "dial", self.addresses[target], port, "--timeout", "0.3"]
-        command = [
-            "kubectl",
-            "--kubeconfig",
-            str(self.kubeconfig),
-            "exec",
-            "-n",
-            self.namespaces[namespace],
-            name,
-            "--",
-        ]
-        return subprocess.run([*command, *dial], capture_output=True, timeout=60, check=False).returncode == 0
+        dial = ("-m", "cni_probe_agent", "dial", self.addresses[target], port, "--timeout", "0.3")
+        return self.in_network_of(source, sys.executable, *dial)
 
     def deny_all(self, namespace: str) -> None:
         """Deny all ingress in a namespace of the run, behind the run's back."""
         policy = {
-            "apiVersion": "networking.k8s.io/v1",
-            "kind": "NetworkPolicy",
-            "metadata": {"name": "behind-the-back", "namespace": self.namespaces[namespace]},
+            "metadata": {"name": "behind-the-back"},
             "spec": {"podSelector": {}, "policyTypes": ["Ingress"]},
         }
-        self.kubectl("apply", "-f", "-", stdin=json.dumps(policy))
+        self.request("POST", policies_path(self.namespaces[namespace]), policy)
 
     def leftovers(self) -> list[str]:
         """Namespaces that any run left."""
-        names = self.kubectl("get", "ns", "-l", "app.kubernetes.io/managed-by=cni-probe", "-o", "name")
-        return names.split()
+        found = self.request("GET", "/api/v1/namespaces?labelSelector=app.kubernetes.io/managed-by%3Dcni-probe")
+        assert found is not None
+        return [item["metadata"]["name"] for item in found["items"]]
+
+
+def policies_path(namespace: str) -> str:
+    """The NetworkPolicies of an actual namespace."""
+    return f"/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies"
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -30,12 +30,12 @@ def test_a_namespace_that_exists_already_is_refused_and_left_alone(
     cluster: Any, two_pods: Path, tmp_path: Path
 ) -> None:
     record_file = tmp_path / "run.json"
-    cluster.kubectl("create", "namespace", "shop")
+    cluster.request("POST", "/api/v1/namespaces", {"metadata": {"name": "shop"}})
     try:
         done = run_command(cluster, "run", "-q", "--exact-namespaces", "-o", f"json={record_file}", str(two_pods))
-        assert "shop" in cluster.kubectl("get", "namespace", "shop", "-o", "name")
+        assert cluster.request("GET", "/api/v1/namespaces/shop")
     finally:
-        cluster.kubectl("delete", "namespace", "shop")
+        cluster.delete("/api/v1/namespaces/shop")
     assert done.returncode == ExitCode.HARNESS
     assert "Traceback" not in done.stderr
     (problem,) = json.loads(record_file.read_text())["scenarios"][0]["problems"]

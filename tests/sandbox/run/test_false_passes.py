@@ -87,7 +87,7 @@ async def test_a_pod_deleted_behind_the_runs_back_is_inconclusive(
 ) -> None:
     def delete_server(event: Any) -> None:
         if isinstance(event, StepStarted) and event.name == "closed":
-            cluster.kubectl("delete", "pod", "-n", cluster.namespaces["shop"], "server", "--wait=true")
+            cluster.delete(f"/api/v1/namespaces/{cluster.namespaces['shop']}/pods/server")
 
     record = await run_it(two_pods, hook=delete_server)
     assert record.exit_code == ExitCode.HARNESS
@@ -114,8 +114,8 @@ async def test_a_responder_that_lost_its_address_is_inconclusive(
     def move(event: Any) -> None:
         if isinstance(event, StepStarted) and event.name == "closed":
             old = cluster.addresses["shop/server"]
-            cluster.in_network_of("shop/server", "ip", "address", "add", "10.244.99.99/32", "dev", "eth0")
-            cluster.in_network_of("shop/server", "ip", "address", "delete", f"{old}/32", "dev", "eth0")
+            assert cluster.in_network_of("shop/server", "ip", "address", "add", "10.244.99.99/32", "dev", "eth0")
+            assert cluster.in_network_of("shop/server", "ip", "address", "delete", f"{old}/32", "dev", "eth0")
 
     record = await run_it(two_pods, hook=move)
     assert record.exit_code == ExitCode.HARNESS
@@ -131,7 +131,7 @@ async def test_a_prober_without_a_network_is_inconclusive(
 
     def unplug(event: Any) -> None:
         if isinstance(event, StepStarted) and event.name == "closed":
-            cluster.in_network_of("shop/client", "ip", "link", "set", "eth0", "down")
+            assert cluster.in_network_of("shop/client", "ip", "link", "set", "eth0", "down")
 
     record = await run_it(two_pods, hook=unplug)
     denied = cells(record, "closed")[DENIED]
@@ -176,7 +176,7 @@ async def test_a_path_that_breaks_after_its_control_is_inconclusive(
 
     def cut(event: Any) -> None:
         if isinstance(event, StepStarted):
-            cluster.in_network_of("shop/client", "sh", "-c", misdirect)
+            assert cluster.in_network_of("shop/client", "sh", "-c", misdirect)
 
     record = await run_it(path, hook=cut)
     assert record.scenarios[0].baseline.connected == 2

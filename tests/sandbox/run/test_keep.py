@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.sandbox
+pytestmark = [pytest.mark.sandbox, pytest.mark.kubectl]
 
 
 def probe(*words: str) -> subprocess.CompletedProcess[str]:
@@ -19,7 +19,9 @@ def probe(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
-def test_the_fleet_stays_with_its_policies_until_clean_removes_it(cluster: Any, two_pods: Path, tmp_path: Path) -> None:
+def test_the_fleet_stays_with_its_policies_until_clean_removes_it(
+    cluster: Any, two_pods: Path, tmp_path: Path, kubectl_binary: str
+) -> None:
     deny = "- {to: shop/server, verdict: deny}"
     wrong = f"{deny}\n          - {{to: shop/server, port: 80/TCP, verdict: allow}}"
     two_pods.write_text(two_pods.read_text().replace(deny, wrong))
@@ -31,10 +33,13 @@ def test_the_fleet_stays_with_its_policies_until_clean_removes_it(cluster: Any, 
     record = json.loads(out.read_text())
     assert record["kept"]
     namespace = record["scenarios"][0]["namespaces"]["shop"]
-    assert "closed" in cluster.kubectl("get", "networkpolicy", "-n", namespace)
+    policies = f"/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies"
+    assert cluster.request("GET", f"{policies}/closed")
     blocked = next(cell for cell in record["scenarios"][0]["steps"][1]["cells"] if cell["verdict"] == "blocked")
-    repeated = subprocess.run(shlex.split(blocked["repeat"]), capture_output=True, text=True, timeout=60, check=False)
+    kubectl, *words = shlex.split(blocked["repeat"])
+    assert kubectl == "kubectl"
+    repeated = subprocess.run([kubectl_binary, *words], capture_output=True, text=True, timeout=60, check=False)
     assert repeated.returncode == 1
     assert repeated.stdout.startswith("timed-out")
     assert probe("clean", *there, "--run", record["run"]).returncode == 0
-    assert namespace not in cluster.kubectl("get", "namespaces")
+    assert cluster.request("GET", f"/api/v1/namespaces/{namespace}") is None

@@ -32,21 +32,22 @@ class UsageError(CniProbeError):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Location:
-    """A place in a file of the user's; line and column count from 1."""
+    """A place in a file of the user's; line and column count from 1. Line 0 is the file as a whole."""
 
     file: str
-    line: int
-    column: int
+    line: int = 0
+    column: int = 0
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
     """One mistake in an input file.
 
-    ``field`` is the path of the field (``spec.steps[1].expect.default``), ``hint`` what would be right.
+    ``field`` is the path of the field (``spec.steps[1].expect.default``; nothing for the file as a whole), ``hint``
+    what would be right.
     """
 
     location: Location
@@ -56,7 +57,8 @@ class Problem:
 
     def __str__(self) -> str:
         hint = f" ({self.hint})" if self.hint else ""
-        return f"{self.location}: {self.field}: {self.message}{hint}"
+        where = f"{self.location}: {self.field}" if self.field else str(self.location)
+        return f"{where}: {self.message}{hint}"
 
 
 class ScenarioError(UsageError):

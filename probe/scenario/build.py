@@ -36,9 +36,10 @@ def build(document: Document) -> Built:
     place = document.root
     name_place = place.child("metadata", "name")
     parsed = parse(document)
+    document = parsed.document
     if parsed.spec is None:
         return Built(None, name_place, None, parsed.problems)
-    builder = _Builder(document, parsed)
+    builder = _Builder(parsed)
     scenario = builder.scenario(parsed.spec)
     named = name_place.path in document.values and name_place.path not in parsed.damage
     problems = _distinct(builder.problems)
@@ -51,13 +52,13 @@ def _distinct(problems: list[Problem]) -> tuple[Problem, ...]:
 
 
 class _Builder:
-    def __init__(self, document: Document, parsed: Parsed) -> None:
-        self.document = document
+    def __init__(self, parsed: Parsed) -> None:
+        self.document = parsed.document
         self.damage = parsed.damage
         self.world = World(doubts=doubts_from(parsed.damage))
         self.problems = list(parsed.problems)
         self.steps = StepBuilder(self.world, ManifestReader(self.problems), self.problems)
-        self.place = document.root.child("spec")
+        self.place = self.document.root.child("spec")
 
     def scenario(self, spec: ScenarioSpec) -> Scenario:
         self._metadata(spec.metadata, self.document.root.child("metadata"))
@@ -147,11 +148,10 @@ class _Builder:
         if spec.expect is UNCHANGED:
             return self._unchanged(step, spec, place, before)
         at = place.child("expect")
-        before_these = len(self.problems)
-        default, rules = build_expectation(spec.expect, at, scene, self.problems)
-        step = replace(step, rules=rules, default=default or Expectation.EITHER)
-        if default is None and len(self.problems) == before_these and not self._damaged(at):
-            self._check_coverage(step, at)
+        rules = build_expectation(spec.expect, at, scene, self.problems)
+        step = replace(step, rules=rules, default=spec.expect.default or Expectation.EITHER)
+        if spec.expect.default is None and not self._damaged(at):
+            self._check_coverage(step, place)
         return step
 
     def _damaged(self, place: Place) -> bool:
@@ -163,23 +163,30 @@ class _Builder:
         if before is None:
             self.problems.append(at.problem("the first step has no step before it to repeat", "state expectations"))
             return step
-        if not step.actions and not self.world.doubts.objects:
+        if not step.actions and not self.world.doubts.objects and not self._damaged(place):
             self.problems.append(place.key_problem("the step neither changes nor expects anything new", "remove it"))
         return replace(step, default=before.default, rules=before.rules)
 
     def _check_coverage(self, step: Step, place: Place) -> None:
         """Without a default, every cell must be decided by a rule or a table."""
+        at = place.child("expect")
         if not step.rules:
-            self.problems.append(place.key_problem("nothing is expected", "add a default"))
+            self.problems.append(at.key_problem("nothing is expected", "add a default"))
             return
-        if self.world.doubts.names:
-            return
+        if any(self._damaged(scope.child("probe")) for scope in (self.place, place)):
+            return  # perhaps the cells that nobody speaks of are not meant to be tried
         pods = tuple(self.world.pods.values())
-        cells = plan_cells(step, pods, self.world.externals, list(Family))
-        open_cells = [item.cell for item in cells if item.decided_by is None and not item.cell.is_self]
+        doubts = self.world.doubts
+        open_cells = [
+            item.cell
+            for item in plan_cells(step, pods, self.world.externals, list(Family))
+            if item.decided_by is None
+            and not item.cell.is_self
+            and not doubts.about_any((item.cell.source, item.cell.destination))
+        ]
         if open_cells:
             message = f"nothing is expected of some cells, such as {open_cells[0]}"
-            self.problems.append(place.key_problem(message, "add a default"))
+            self.problems.append(at.key_problem(message, "add a default"))
 
     # --- probe -----------------------------------------------------------------------------------------------------
 
@@ -209,7 +216,10 @@ class _Builder:
             found += check_ports(list(kept(spec.ports or [])), place.child("ports"), endpoints)
             found += check_ports(protocols, place.child("protocols"), endpoints)
         self.problems += found
-        return None if found else spec
+        if not found:
+            return spec
+        self.damage |= {place.path}
+        return None
 
 
 def _selection(general: ProbeSpec | None, own: ProbeSpec | None) -> Selection:

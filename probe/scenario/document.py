@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from probe.model.errors import Location, Problem
@@ -35,6 +35,15 @@ class Document:
     def root(self) -> Place:
         """The document as a place."""
         return Place(self, ())
+
+    def with_alias(self, path: FieldPath, alias: FieldPath) -> Document:
+        """The document with what was written at ``path`` found at ``alias`` as well."""
+
+        def also(marks: Mapping[FieldPath, Mark]) -> dict[FieldPath, Mark]:
+            below = {at[len(path) :]: mark for at, mark in marks.items() if at[: len(path)] == path}
+            return {**marks, **{(*alias, *rest): mark for rest, mark in below.items()}}
+
+        return replace(self, keys=also(self.keys), values=also(self.values), literals=also(self.literals))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ A rule that matches no cell is a mistake: it would state something that nothing 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from probe.model.cell import Expectation
 from probe.model.errors import Location, Problem
@@ -49,6 +49,7 @@ class Scene:
         if (
             isinstance(endpoint, External)
             and families
+            and endpoint.addresses  # none: those that were written are wrong
             and not any(family_of(a) in families for a in endpoint.addresses)
         ):
             return False
@@ -62,16 +63,17 @@ class Scene:
         return bool(sources and destinations) and (self.selection.include_self or not alone)
 
 
-def build_expectation(
-    spec: ExpectSpec, place: Place, scene: Scene, problems: list[Problem]
-) -> tuple[Expectation | None, tuple[Rule, ...]]:
-    """Default (None: not stated) and rules, those of the table first."""
+def build_expectation(spec: ExpectSpec, place: Place, scene: Scene, problems: list[Problem]) -> tuple[Rule, ...]:
+    """The rules, those of the table first. One with a mistake speaks of all that it may have been meant to."""
     rules: list[Rule] = []
     if spec.table is not None:
+        before = len(problems)
         rules += _table_rules(spec.table, place.child("table"), scene, problems)
+        if len(problems) > before:
+            rules.append(make_rule((), (), (), Expectation.EITHER, place.child("table").location))
     for index, rule_spec in kept(spec.rules):
         rules.append(_rule(rule_spec, place.child("rules", index), scene, problems))
-    return spec.default, tuple(rules)
+    return tuple(rules)
 
 
 def _rule(spec: RuleSpec, place: Place, scene: Scene, problems: list[Problem]) -> Rule:
@@ -84,17 +86,25 @@ def _rule(spec: RuleSpec, place: Place, scene: Scene, problems: list[Problem]) -
         place.location,
     )
     world = scene.world
-    found = [
-        *check_names(sources, place.child("from"), world, scene.origins, destination=False),
-        *check_names(destinations, place.child("to"), world, scene.reachable, destination=True),
-    ]
-    doubtful = world.doubts.about_any(rule.sources) or world.doubts.about_any(rule.destinations)
-    if not found and not doubtful:
-        found += check_ports(ports, place.child("port"), scene.reachable.named(rule.destinations))
-        mistake = None if found else no_cell(rule, scene)
+    doubts = world.doubts
+    wrong_from = list(check_names(sources, place.child("from"), world, scene.origins, destination=False))
+    wrong_to = list(check_names(destinations, place.child("to"), world, scene.reachable, destination=True))
+    wrong_port: list[Problem] = []
+    if not wrong_to and not doubts.about_any(rule.destinations):
+        wrong_port = list(check_ports(ports, place.child("port"), scene.reachable.named(rule.destinations)))
+    problems += (*wrong_from, *wrong_to, *wrong_port)
+    if wrong_from or wrong_to or wrong_port:
+        return replace(
+            rule,
+            sources=() if wrong_from else rule.sources,
+            destinations=() if wrong_to else rule.destinations,
+            ports=() if wrong_port or wrong_to else rule.ports,
+        )
+    if not doubts.about_any(rule.sources) and not doubts.about_any(rule.destinations):
+        mistake = no_cell(rule, scene)
         if mistake:
-            found.append(place.problem(*mistake))
-    problems += found
+            problems.append(place.problem(*mistake))
+            return replace(rule, sources=(), destinations=(), ports=())
     return rule
 
 
@@ -181,9 +191,13 @@ class _TableChecker:
     def _wrong_ports(self) -> Iterator[Token]:
         for token in self.table.ports:
             for pattern in _port_patterns(token):
-                if not self.scene.world.doubts.names and not self.scene.selected_destinations((), (pattern,)):
+                if not self._served(pattern):
                     self._report(token, (f"nobody serves {pattern}", "begin with 80/TCP, UDP, a port's name, or *"))
                     yield token
+
+    def _served(self, pattern: str) -> bool:
+        """Whether anybody may serve a port; what is in doubt may."""
+        return bool(self.scene.world.doubts.names or self.scene.selected_destinations((), (pattern,)))
 
     def _check_entry(self, entry: Entry) -> None:
         rule, doubts = self.rule(entry), self.scene.world.doubts

@@ -36,7 +36,7 @@ def kept(items: Sequence[T]) -> Iterator[tuple[int, T]]:
 
 
 def _let_dropped_pass(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
-    return value if value is DROPPED else handler(value)
+    return value if isinstance(value, Dropped) else handler(value)
 
 
 Item: TypeAlias = Annotated[T, WrapValidator(_let_dropped_pass)]

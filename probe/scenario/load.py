@@ -37,11 +37,11 @@ def load_scenarios(paths: Sequence[str | Path]) -> list[Scenario]:
                 built += _load_file(file, problems, skip_manifests=path.is_dir())
         if path.is_dir() and not _has_scenario(path, built, problems):
             hint = "scenarios are *.yaml files of kind Scenario" if found else "it holds no *.yaml or *.yml file"
-            problems.append(Problem(Location(str(path), 1, 1), "path", "no scenario in this directory", hint))
+            problems.append(Problem(Location(str(path)), "", "no scenario in this directory", hint))
     problems += _duplicate_names(built)
     problems += (problem for each in built for problem in each.problems)
     if not paths:
-        problems.append(Problem(Location(".", 1, 1), "path", "no path was given"))
+        problems.append(Problem(Location("."), "", "no path was given"))
     if problems:
         raise ScenarioError(list(dict.fromkeys(problems)))
     return [each.scenario for each in built if each.scenario is not None]
@@ -57,7 +57,7 @@ def _files(path: Path, problems: list[Problem]) -> Iterator[Path]:
         names = [str(parent / name) for name in os.listdir(parent)] if parent.is_dir() else []
         near = suggest(str(path), names)
         hint = near if near.startswith("did") else ""
-        problems.append(Problem(Location(str(path), 1, 1), "path", "no such file or directory", hint))
+        problems.append(Problem(Location(str(path)), "", "no such file or directory", hint))
 
 
 def _is_candidate(file: Path, directory: Path) -> bool:

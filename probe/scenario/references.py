@@ -14,11 +14,15 @@ from probe.scenario.world import World
 
 def name_mistake(pattern: str, world: World, among: Directory, *, destination: bool) -> tuple[str, str] | None:
     """Message and hint when a pattern means nothing ``among`` what may stand at this end of a cell."""
-    if world.doubts.about(pattern) or among.match([pattern]):
+    if among.match([pattern]):
+        return None
+    outside = pattern.startswith(f"{EXTERNAL}/") or Directory(world.externals).match([pattern])
+    if not destination and is_glob(pattern) and outside:
+        return f'"{pattern}" means endpoints outside the cluster; only pods can be sources', ""
+    wrong_however = not is_glob(pattern) and ("/" not in pattern or (outside and not destination))
+    if world.doubts.about(pattern) and not wrong_however:
         return None
     if is_glob(pattern):
-        if not destination and Directory(world.externals).match([pattern]):
-            return f'"{pattern}" means endpoints outside the cluster; only pods can be sources', ""
         hint = "write namespace/pod" if "/" not in pattern else _near(pattern.partition("/")[0], world)
         return f'"{pattern}" matches no pod', hint
     return _literal_mistake(

@@ -2,23 +2,24 @@
 
 pydantic stops looking at a value's meaning once its structure is wrong. So that one mistyped key does not hide the
 other mistakes of a file, what is wrong is taken out and the rest is validated again; what was taken out is
-remembered as *damage*, so that later passes do not blame others for what is missing because of it.
+remembered as *damage*, so that later passes do not blame others for what is missing because of it. A required key
+that is only misspelt is read as what it means, so that what stands below it is checked too.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from probe.model.errors import Problem
-from probe.scenario.document import Document, FieldPath
-from probe.scenario.format import API_VERSION, DROPPED, KIND, ScenarioSpec
+from probe.scenario.document import Document, FieldPath, format_path
+from probe.scenario.format import API_VERSION, DROPPED, KIND, Dropped, ScenarioSpec
+from probe.scenario.known import home_of, keys_at, wanted_at
 from probe.scenario.suggest import near_miss, suggest
 
 _ROUNDS = 50  # each takes out at least one mistake; a file with more is reported as far as it was read
@@ -36,6 +37,8 @@ _STAND_INS: dict[str, Any] = {
     "steps": [],
     "namespaces": {},
     "external": {},
+    "addresses": [DROPPED],
+    "ports": [DROPPED],
 }
 
 _MISSING_HINTS = {
@@ -44,60 +47,85 @@ _MISSING_HINTS = {
     "apiVersion": f"write apiVersion: {API_VERSION}",
 }
 
-_WANTED = {
-    "string_type": "a string",
-    "int_type": "a whole number",
-    "float_type": "a number",
-    "bool_type": "true or false",
-    "list_type": "a list",
-    "dict_type": "a mapping",
-    "model_type": "a mapping",
-    "model_attributes_type": "a mapping",
-}
+_MISTYPED = ("string", "int", "float", "bool", "list", "dict", "model", "model_attributes")
 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A document's specification as far as it could be read (None: not at all), and what was taken out."""
+    """A document's specification as far as it could be read (None: not at all), and what was taken out.
+
+    ``document`` knows the places of misspelt keys by what they mean as well.
+    """
 
     spec: ScenarioSpec | None
     problems: tuple[Problem, ...]
     damage: frozenset[FieldPath]
+    document: Document
 
 
 def parse(document: Document) -> Parsed:
     """Validate a document's structure."""
-    data = copy.deepcopy(document.value)
-    problems: list[Problem] = []
-    damage: set[FieldPath] = set()
-    for _ in range(_ROUNDS):
-        try:
-            return Parsed(ScenarioSpec.model_validate(data), tuple(problems), frozenset(damage))
-        except ValidationError as error:
-            details = error.errors(include_url=False)
-            damage |= _misspelt(data, details)
-            for detail in details:
-                path = _path_of(data, detail)
-                if not _known(path, detail["type"], damage):
-                    problems.append(_problem(document, path, detail))
-                damage.add(path)
-                if not _repair(data, path, detail["type"]):
-                    return Parsed(None, tuple(problems), frozenset(damage))
-    return Parsed(None, tuple(problems), frozenset(damage))
+    parser = _Parser(document, copy.deepcopy(document.value))
+    spec = parser.parse()
+    return Parsed(spec, tuple(parser.problems), frozenset(parser.damage), parser.document)
 
 
-def _misspelt(data: Any, details: list[ErrorDetails]) -> set[FieldPath]:
-    """Keys that are only missing because they are misspelt: the unknown key is the one mistake."""
-    unknown = [_path_of(data, detail) for detail in details if detail["type"] == "extra_forbidden"]
-    missing = {_path_of(data, detail) for detail in details if detail["type"] == "missing"}
-    near = {(*path[:-1], near_miss(str(path[-1]), keys_at(path[:-1]))) for path in unknown}
-    return {path for path in missing if path in near}
+@dataclass(slots=True)
+class _Parser:
+    document: Document
+    data: Any
+    problems: list[Problem] = field(default_factory=list)
+    damage: set[FieldPath] = field(default_factory=set)
+    renamed: set[FieldPath] = field(default_factory=set)
+
+    def parse(self) -> ScenarioSpec | None:
+        for _ in range(_ROUNDS):
+            try:
+                return ScenarioSpec.model_validate(self.data)
+            except ValidationError as error:
+                # all paths before any repair: what is taken out can no longer be found in the data
+                found = [(_path_of(self.data, detail), detail) for detail in error.errors(include_url=False)]
+                if not self._repair_all(found):
+                    return None
+        return None
+
+    def _repair_all(self, found: list[tuple[FieldPath, ErrorDetails]]) -> bool:
+        meant = dict(_misspelt(found))
+        settled = {*meant, *meant.values()}
+        for path, detail in found:
+            if path in settled:
+                if path in meant:
+                    self.problems.append(_problem(self.document, path, detail))
+                    self._rename(path, meant[path])
+                continue
+            if not self._follows(path, detail["type"]):
+                self.problems.append(_problem(self.document, path, detail))
+            self.damage.add(path)
+            if not _repair(self.data, path, detail["type"]):
+                return False
+        return True
+
+    def _rename(self, path: FieldPath, meant: FieldPath) -> None:
+        parent = _value_at(self.data, path[:-1])
+        if isinstance(parent, dict):  # else it was taken out with a mistake above
+            parent[meant[-1]] = parent.pop(path[-1])
+            self.renamed.add(meant)
+            self.document = self.document.with_alias(path, meant)
+
+    def _follows(self, path: FieldPath, kind: str) -> bool:
+        """Whether a mistake only follows from what was taken out, stood in for, or perhaps wrongly guessed before."""
+        related = (path[: len(other)] == other or other[: len(path)] == path for other in self.damage)
+        return path in self.damage or path in self.renamed or (kind == "missing" and any(related))
 
 
-def _known(path: FieldPath, kind: str, damage: set[FieldPath]) -> bool:
-    """Whether a mistake only follows from what was taken out, or stood in for, before."""
-    related = (path[: len(other)] == other or other[: len(path)] == path for other in damage)
-    return path in damage or (kind == "missing" and any(related))
+def _misspelt(found: list[tuple[FieldPath, ErrorDetails]]) -> Iterator[tuple[FieldPath, FieldPath]]:
+    """Unknown keys with the missing ones that they must mean: together they are one mistake."""
+    missing = {path for path, detail in found if detail["type"] == "missing"}
+    for path, detail in found:
+        near = near_miss(str(path[-1]), keys_at(path[:-1])) if detail["type"] == "extra_forbidden" else None
+        if near and (*path[:-1], near) in missing:
+            missing.discard((*path[:-1], near))  # a second key like it is just unknown
+            yield path, (*path[:-1], near)
 
 
 def _path_of(data: Any, detail: ErrorDetails) -> FieldPath:
@@ -123,16 +151,22 @@ def _problem(document: Document, path: FieldPath, detail: ErrorDetails) -> Probl
         parent = document.root.child(*path[:-1])
         return parent.key_problem(f'missing key "{path[-1]}"', _MISSING_HINTS.get(str(path[-1]), ""))
     if kind == "extra_forbidden":
-        return place.key_problem(f'unknown key "{path[-1]}"', suggest(str(path[-1]), keys_at(path[:-1])))
+        return place.key_problem(f'unknown key "{path[-1]}"', _unknown_hint(path))
     if kind == "mistake":
         return place.problem(context["message"], context["hint"])
     if kind == "literal_error":
         return place.problem(f"must be {context['expected']}, not {_describe(detail['input'])}")
     if kind in ("string_too_short", "too_short"):
         return place.problem("must not be empty")
-    if kind in _WANTED:
-        return place.problem(f"must be {_WANTED[kind]}, not {_describe(detail['input'])}", _quote_hint(detail))
+    if kind.removesuffix("_type") in _MISTYPED:
+        return place.problem(f"must be {wanted_at(path)}, not {_describe(detail['input'])}", _quote_hint(detail))
     return place.problem(detail["msg"].replace("Input should", "must"))
+
+
+def _unknown_hint(path: FieldPath) -> str:
+    key, known = str(path[-1]), keys_at(path[:-1])
+    home = None if near_miss(key, known) else home_of(path)
+    return f"it belongs under {format_path(home)}" if home else suggest(key, known)
 
 
 def _describe(value: Any) -> str:
@@ -154,16 +188,25 @@ def _quote_hint(detail: ErrorDetails) -> str:
     return ""
 
 
+def _value_at(data: Any, path: FieldPath) -> Any:
+    """The value at a path, or DROPPED when it is there no more."""
+    for part in path:
+        if isinstance(data, dict):
+            data = data.get(str(part), DROPPED)
+        elif isinstance(data, list) and isinstance(part, int):
+            data = data[part]
+        else:
+            return DROPPED
+    return data
+
+
 def _repair(data: Any, path: FieldPath, kind: str) -> bool:
     """Take out what is wrong (or add what is missing); False when nothing would be left."""
     if not path:
         return False
-    parent = data
-    for part in path[:-1]:
-        parent = parent[part]
-        if parent is DROPPED:
-            return True
-    key = path[-1]
+    parent, key = _value_at(data, path[:-1]), path[-1]
+    if isinstance(parent, Dropped):
+        return True
     if kind == "missing":
         if key in _STAND_INS:
             parent[key] = copy.deepcopy(_STAND_INS[str(key)])
@@ -174,39 +217,3 @@ def _repair(data: Any, path: FieldPath, kind: str) -> bool:
     elif isinstance(parent, dict):
         parent.pop(key, None)
     return True
-
-
-# --- known keys, for did-you-mean ----------------------------------------------------------------------------------
-
-
-@cache
-def _schema() -> dict[str, Any]:
-    return ScenarioSpec.model_json_schema()
-
-
-def keys_at(path: FieldPath) -> set[str]:
-    """The keys that the format knows in the mapping at ``path``, from the JSON Schema."""
-    nodes = [_schema()]
-    for part in path:
-        nodes = [child for node in nodes for branch in _branches(node) for child in _children(branch, part)]
-    return {key for node in nodes for branch in _branches(node) for key in branch.get("properties", {})}
-
-
-def _branches(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    if "$ref" in node:
-        yield from _branches(_schema()["$defs"][node["$ref"].rsplit("/", 1)[-1]])
-    elif "anyOf" in node:
-        for branch in node["anyOf"]:
-            yield from _branches(branch)
-    else:
-        yield node
-
-
-def _children(node: dict[str, Any], part: str | int) -> Iterator[dict[str, Any]]:
-    if isinstance(part, int):
-        candidates = [node.get("items")]
-    elif part in node.get("properties", {}):
-        candidates = [node["properties"][part]]
-    else:
-        candidates = [node.get("additionalProperties")]
-    yield from (candidate for candidate in candidates if isinstance(candidate, dict))

@@ -6,7 +6,6 @@ steps ago is a mistake, found without a cluster.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -24,7 +23,9 @@ from probe.model.scenario import (
     Pod,
 )
 from probe.scenario.document import FieldPath
+from probe.scenario.format import FleetSpec, StepSpec
 from probe.scenario.plan import advance
+from probe.scenario.suggest import near_miss
 
 
 @dataclass(slots=True)
@@ -45,8 +46,8 @@ class Doubts:
         return bool(self.names) and (not patterns or any(map(self.about, patterns)))
 
 
-_HARMLESS = ("name", "description", "probe", "expect")
-"""Keys of a step that change nothing in the cluster."""
+_HARMLESS = ("name", "description", "label", "unlabel", "probe", "expect")
+"""Keys of a step that neither make nor remove anything in the cluster."""
 
 
 def doubts_from(damage: Iterable[FieldPath]) -> Doubts:
@@ -62,9 +63,9 @@ def doubts_from(damage: Iterable[FieldPath]) -> Doubts:
             case ("spec", "steps", _):
                 doubts.names.add("*")
                 doubts.objects = True
-            case ("spec", "steps", _, str(key), *_) if key not in _HARMLESS:
+            case ("spec", "steps", _, str(key), *_) if near_miss(key, StepSpec.model_fields) not in _HARMLESS:
                 doubts.objects = True
-                if key != "create" and difflib.get_close_matches(key, ["create"]):
+                if key != "create" and near_miss(key, ["create"]):
                     doubts.names.add("*")
     return doubts
 
@@ -73,12 +74,16 @@ def _fleet_doubts(rest: list[str | int]) -> set[str]:
     match rest:
         case ["namespaces", _, "labels", *_]:
             return set()
+        case ["namespaces", _, "pods", _, "labels" | "node", *_]:
+            return set()
         case ["namespaces", namespace, "pods", pod, *_]:
             return {f"{namespace}/{pod}", f"{namespace}/{pod}-*"}
         case ["namespaces", namespace, *_]:
             return {f"{namespace}/*"}
         case ["external", name, *_]:
             return {f"{EXTERNAL}/{name}"}
+        case [str(key), *_] if near_miss(key, FleetSpec.model_fields) == "external":
+            return {f"{EXTERNAL}/*"}
         case _:
             return {"*"}
 

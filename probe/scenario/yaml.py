@@ -36,9 +36,9 @@ def read_yaml(path: Path, name: str) -> Reading:
     try:
         data = path.read_bytes()
     except OSError as error:
-        return _failed(name, (1, 1), f"cannot be read: {error.strerror or error}")
+        return _failed(name, None, f"cannot be read: {error.strerror or error}")
     if len(data) > MAX_BYTES:
-        return _failed(name, (1, 1), f"is larger than {MAX_BYTES // 2**20} MiB")
+        return _failed(name, None, f"is larger than {MAX_BYTES // 2**20} MiB")
     try:
         return parse_yaml(data.decode("utf-8-sig"), name)
     except UnicodeDecodeError as error:
@@ -66,8 +66,10 @@ def parse_yaml(text: str, name: str) -> Reading:
     return Reading(tuple(documents), tuple(problems), complete)
 
 
-def _failed(name: str, mark: Mark, message: str, hint: str = "") -> Reading:
-    return Reading((), (Problem(Location(name, *mark), "document", message, hint),), complete=False)
+def _failed(name: str, mark: Mark | None, message: str, hint: str = "") -> Reading:
+    """Nothing was read; without a mark because of the file as a whole."""
+    location, what = (Location(name, *mark), "document") if mark else (Location(name), "")
+    return Reading((), (Problem(location, what, message, hint),), complete=False)
 
 
 def _mark_at(text: str, index: int) -> Mark:

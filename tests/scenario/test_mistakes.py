@@ -50,7 +50,7 @@ REPLACED = [
     ("    - name: open\n      expect: allow\n", "    - @@name: open\n", 'missing key "expect"', "expect: unchanged"),
     ("expect: allow", "expect: @@alow", '"alow" is not a known expectation', 'did you mean "allow"?'),
     ("expect: allow", "expect: {default: @@computed}", '"computed" is not available yet', "allow or deny"),
-    ("expect: allow", "expect: @@[allow]", "must be a mapping, not a list", ""),
+    ("expect: allow", "expect: @@[allow]", "either) or a mapping, not a list", ""),
     ("expect: allow", "@@expect: {}", "nothing is expected", "add a default"),
     ("expect: allow", "expect: @@unchanged", "no step before it", "state expectations"),
     ("    - name: open", "    - name: @@''", "must not be empty", ""),

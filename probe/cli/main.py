@@ -25,7 +25,21 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line. Returns the exit code (see ``ExitCode``)."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        try:
+            return _run(list(sys.argv[1:] if argv is None else argv))
+        finally:
+            _flush()  # here, where a failure can be told, not when the interpreter ends
+    except OSError:
+        error = _unwritable()
+        if error is None:
+            raise  # stdout is fine: this is somebody else's
+        if not isinstance(error, BrokenPipeError):
+            print(f"cni-probe: cannot write to stdout: {error.strerror or error}", file=sys.stderr)
+        return int(ExitCode.HARNESS)
+
+
+def _run(words: Sequence[str]) -> int:
     parser = _parser(words)
     args = parser.parse_args(words)
     if args.command is None:
@@ -36,16 +50,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ScenarioError as error:
         print(error, file=sys.stderr)
         count = len(error.problems)
-        print(f"{count} error{'s' if count != 1 else ''}; nothing was run", file=sys.stderr)
+        print(f"{count} error{'s' if count != 1 else ''}", file=sys.stderr)
         return error.exit_code
     except CniProbeError as error:
         print(f"cni-probe: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         return int(ExitCode.INTERRUPTED)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads: say nothing at exit either
-        return int(ExitCode.HARNESS)
+
+
+def _flush() -> None:
+    if sys.stdout is not None:  # as it is when the descriptor was closed at the start
+        sys.stdout.flush()
+
+
+def _unwritable() -> OSError | None:
+    """Why stdout cannot be written to, if so. Then it goes nowhere, so that nothing is said at exit either."""
+    try:
+        print(flush=True)  # what failed to be written may be in the buffer no more: only writing again tells
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return error
+    return None
 
 
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:

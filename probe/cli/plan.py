@@ -1,6 +1,7 @@
 """``cni-probe plan``: fleet, steps, cells and expectations, without a cluster.
 
-The truth tables are printed as ``expect.table`` reads them, so that they can be pasted into a scenario.
+The truth tables are printed as ``expect.table`` reads them, so that they can be pasted into a scenario; those that are
+too wide for the terminal have numbered columns, and are only for reading.
 """
 
 from __future__ import annotations

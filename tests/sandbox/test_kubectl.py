@@ -104,3 +104,19 @@ def test_a_deleted_pod_is_waited_for(kubectl: Kubectl) -> None:
     kubectl("wait", "--for=condition=Ready", "pod/brief", "-n", NAMESPACE, "--timeout=30s")
     kubectl("delete", "pod", "brief", "-n", NAMESPACE, "--wait=false")
     kubectl("wait", "--for=delete", "pod/brief", "-n", NAMESPACE, "--timeout=30s")
+
+
+def test_a_pod_written_by_hand_needs_nothing_but_the_agents_image(kubectl: Kubectl) -> None:
+    container = {"name": "agent", "image": "cni-probe-agent", "args": ["serve", "--port", "80/TCP"]}
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "by-hand", "namespace": NAMESPACE},
+        "spec": {"containers": [container]},
+    }
+    kubectl("apply", "-f", "-", stdin=json.dumps(pod))
+    kubectl("wait", "--for=condition=Ready", "pod/by-hand", "-n", NAMESPACE, "--timeout=30s")
+    address = kubectl("get", "pod", "by-hand", "-n", NAMESPACE, "-o", "jsonpath={.status.podIP}")
+    dial = ("python3", "-m", "cni_probe_agent", "dial", address, "80/TCP", "--timeout", "5")
+    while not kubectl("exec", "-n", NAMESPACE, "client", "--", *dial, fails=None).startswith("connected"):
+        pass  # without a readiness probe a pod is ready before it listens

@@ -26,6 +26,10 @@ NOT_EXECUTABLE, NOT_FOUND = 126, 127
 """Exit codes of a command that could not be executed, as shells and container runtimes have them."""
 
 
+_IMAGE_DIRECTORY = "/run/cni-probe"
+"""The agent image has it, for the control socket of an agent whose pod mounts no volume there."""
+
+
 def run_container(process: ContainerProcess, status: int, netns: int, output: int) -> NoReturn:
     """Become PID 1 of a container. ``output`` takes stdout and stderr."""
 
@@ -101,6 +105,7 @@ def _mount_all(mounts: Sequence[Mount]) -> None:
     sources = [os.open(mount.source, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) for mount in mounts]
     linux.make_read_only("/")
     linux.mount("tmpfs", "/run", "tmpfs", hidden, "mode=755,size=16m")
+    os.mkdir(_IMAGE_DIRECTORY)
     for mount, source in zip(mounts, sources, strict=True):
         try:
             os.makedirs(mount.target, exist_ok=True)

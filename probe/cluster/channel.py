@@ -173,8 +173,8 @@ class AgentChannel:
         ask = _Ask({"op": op, "id": id, **fields}, asyncio.get_running_loop().create_future())
         self._asks[id] = ask
         try:
-            await self._write(ask.frame)
             async with asyncio.timeout(_ASK_SECONDS):
+                await self._write(ask.frame)
                 return await ask.answer
         except TimeoutError:
             raise self._give_up(f"no answer to {op} in {_ASK_SECONDS:g} s") from None

@@ -71,20 +71,16 @@ class Deployment:
                 ) from None
             raise
 
-    async def create_pods(
-        self, pods: Sequence[Pod], timeout: float, on_running: Callable[[RunningPod], None] | None = None
-    ) -> tuple[RunningPod, ...]:
+    async def create_pods(self, pods: Sequence[Pod], timeout: float) -> tuple[RunningPod, ...]:
         """Create pods in parallel and wait until all run. Raises DeployError with the cause for each that does not."""
         placed = place(pods, self.nodes, self._symbols)
         results = await asyncio.gather(
-            *(self._create_pod(pod, placed[pod.id], timeout, on_running) for pod in pods), return_exceptions=True
+            *(self._create_pod(pod, placed[pod.id], timeout) for pod in pods), return_exceptions=True
         )
         raise_failures([pod.id for pod in pods], results, "pods did not start", DeployError)
         return tuple(result for result in results if isinstance(result, RunningPod))
 
-    async def _create_pod(
-        self, pod: Pod, node: Node, timeout: float, on_running: Callable[[RunningPod], None] | None
-    ) -> RunningPod:
+    async def _create_pod(self, pod: Pod, node: Node, timeout: float) -> RunningPod:
         namespace = self.namespaces[pod.namespace]
         body = objects.agent_pod(pod, namespace, node.hostname or None, self.image, self.owner)
         async with self._requests:
@@ -92,8 +88,6 @@ class Deployment:
         uid = created["metadata"]["uid"]
         running = await self._until_running(pod, namespace, uid, timeout)
         self.running[pod.id] = running
-        if on_running is not None:
-            on_running(running)
         return running
 
     async def _create_when_account_exists(self, path: str, body: Json) -> Json:

@@ -22,7 +22,6 @@ from probe.model.errors import AgentLost, ClusterError
 _OPEN_SECONDS = 20.0
 _PARALLEL_OPENINGS = 64
 _REOPEN_SECONDS = 5.0
-_ASK_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,10 +214,9 @@ class Agents:
             if agent is None or agent.lost:
                 return
             try:
-                async with asyncio.timeout(_ASK_SECONDS):
-                    seen = await agent.channel.receipts(nonces)
-            except (AgentLost, TimeoutError) as error:
-                agent.lost = str(error) or "no answer about receipts"
+                seen = await agent.channel.receipts(nonces)
+            except AgentLost as error:
+                agent.lost = str(error)
                 return
             found.update({nonce: receipt.source for nonce, receipt in seen.found.items()})
 
@@ -235,10 +233,9 @@ class Agents:
             if agent.lost:
                 return pod_id, Health(f"its agent is lost: {agent.lost}")
             try:
-                async with asyncio.timeout(_ASK_SECONDS):
-                    return pod_id, Health("", await agent.channel.check())
-            except (AgentLost, TimeoutError) as error:
-                agent.lost = str(error) or "no answer to a health check"
+                return pod_id, Health("", await agent.channel.check())
+            except AgentLost as error:
+                agent.lost = str(error)
                 return pod_id, Health(f"its agent is lost: {agent.lost}")
 
         return dict(await asyncio.gather(*(ask(pod_id) for pod_id in pod_ids)))

@@ -88,11 +88,6 @@ class AddressPlan:
         """All pods of the cluster."""
         return tuple(PODS[family] for family in self.families)
 
-    @property
-    def service_cidrs(self) -> tuple[Network, ...]:
-        """All ClusterIPs."""
-        return tuple(SERVICES[family] for family in self.families)
-
     def refusal(self, address: Address) -> str:
         """Why an endpoint outside the cluster cannot have this address; empty when it can."""
         if family_of(address) not in self.families:

@@ -54,6 +54,7 @@ class Scribe:
             family=cell.family,
             path=cell.path,
             address=cell.address,
+            via=cell.via,
             expected=track.planned.expectation,
             outcome=last.outcome if last else None,
             verdict=judgement.verdict,

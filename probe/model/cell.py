@@ -32,6 +32,30 @@ class Path(enum.StrEnum):
     NODE_PORT = "node-port"
     NODE_IP = "node-ip"
     EXTERNAL = "external"
+    DNS = "dns"
+
+    @property
+    def rewrites_source(self) -> bool:
+        """Whether nodes may rewrite the source address on this path, so that the API leaves open what a policy sees."""
+        return self in (Path.NODE_PORT, Path.NODE_IP)
+
+
+class Via(enum.StrEnum):
+    """Which of several ways of the same path; empty where a path has one."""
+
+    ONLY = ""
+    SAME_PORT = "same-port"  # cluster-ip: the service's port has the number of its targetPort
+    OTHER_PORT = "other-port"  # cluster-ip: it has another number
+    CLUSTER = "cluster"  # node-port: externalTrafficPolicy Cluster, through the destination's own node
+    OTHER_NODE = "other-node"  # node-port: externalTrafficPolicy Cluster, through a node without the destination
+    LOCAL = "local"  # node-port: externalTrafficPolicy Local, through the destination's own node
+
+
+WAYS: dict[Path, tuple[Via, ...]] = dict.fromkeys(Path, (Via.ONLY,)) | {
+    Path.CLUSTER_IP: (Via.SAME_PORT, Via.OTHER_PORT),
+    Path.NODE_PORT: (Via.CLUSTER, Via.OTHER_NODE, Via.LOCAL),
+}
+"""The ways of each path."""
 
 
 class Expectation(enum.StrEnum):
@@ -105,8 +129,9 @@ class ExitCode(enum.IntEnum):
 class Cell:
     """One thing to try: from a pod to a port of a pod or an external endpoint, over one family and path.
 
-    ``source`` and ``destination`` are logical: ``namespace/pod`` or ``external/name``. ``address`` is set only
-    where the destination is an address that the scenario states (an external endpoint's).
+    ``source`` and ``destination`` are logical: ``namespace/pod``, ``external/name`` or ``cluster/dns``. ``port`` is the
+    destination's own (behind a service: the target port, which is what a policy sees). ``address`` is set only where
+    the destination is an address that the scenario states (an external endpoint's).
     """
 
     source: str
@@ -116,14 +141,20 @@ class Cell:
     family: Family = Family.IPV4
     path: Path = Path.POD_IP
     address: str | None = None
+    via: Via = Via.ONLY
 
     @property
     def is_self(self) -> bool:
         """Whether a pod talks to itself, which no policy may deny (by its own address)."""
         return self.source == self.destination
 
+    @property
+    def way(self) -> str:
+        """How scenarios call the path and its variant: ``pod-ip``, ``cluster-ip/other-port``."""
+        return f"{self.path}/{self.via}" if self.via else str(self.path)
+
     def __str__(self) -> str:
-        via = "" if self.path in (Path.POD_IP, Path.EXTERNAL) else f" via {self.path}"
+        via = "" if self.path in (Path.POD_IP, Path.EXTERNAL, Path.DNS) else f" via {self.way}"
         family = " IPv6" if self.family is Family.IPV6 else ""
         address = f" ({self.address})" if self.address else ""
         return f"{self.source} -> {self.destination}{address} {self.port}/{self.protocol}{family}{via}"

@@ -6,9 +6,10 @@ RFC 3339 in UTC, durations are seconds.
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass, field
 
-from probe.model.cell import Expectation, Family, Outcome, Path, Protocol, Verdict
+from probe.model.cell import Expectation, Family, Outcome, Path, Protocol, Verdict, Via
 
 RECORD_API_VERSION = "cni-probe/v1"
 RECORD_KIND = "RunRecord"
@@ -40,6 +41,15 @@ class Receipt:
     source: str | None = None
 
 
+class Topology(enum.StrEnum):
+    """Where the ends of a cell are, relative to each other."""
+
+    SAME_NODE = "same-node"
+    CROSS_NODE = "cross-node"
+    OUTSIDE = "outside"  # one end is no pod of the fleet
+    UNKNOWN = ""
+
+
 @dataclass(slots=True)
 class CellRecord:
     """A cell of a step with its verdict and the evidence for it.
@@ -47,7 +57,8 @@ class CellRecord:
     ``matched_after`` is seconds from the acknowledged change to the first attempt that matched the expectation,
     ``flaps`` how often a match was lost again before the final confirmation. ``control`` says that the same pair
     connected earlier in the run. ``repeat`` is a copy-paste command that tries the cell again; ``reason`` one
-    readable sentence, always set when the verdict is not ``pass``.
+    readable sentence, always set when the verdict is not ``pass``. ``dialled`` is the ``address:port`` that the prober
+    was told to dial, which behind a service is not the destination's own.
     """
 
     source: str
@@ -75,6 +86,9 @@ class CellRecord:
     receipt: Receipt | None = None
     history: list[Attempt] = field(default_factory=list)
     repeat: str = ""
+    via: Via = Via.ONLY
+    topology: Topology = Topology.UNKNOWN
+    dialled: str | None = None
 
 
 @dataclass(slots=True)
@@ -123,7 +137,7 @@ class BaselineRecord:
 
 @dataclass(slots=True)
 class ScenarioRecord:
-    """A scenario's run."""
+    """A scenario's run. ``untested`` says in words what this cluster could not test (no second node, one family)."""
 
     name: str
     file: str
@@ -136,16 +150,34 @@ class ScenarioRecord:
     steps: list[StepRecord]
     problems: list[str] = field(default_factory=list)
     completed: bool = True
+    untested: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class NodeRecord:
+    """A node as NodeStatus.nodeInfo describes it; ``used``: pods of the run may be placed on it."""
+
+    name: str
+    kubelet: str = ""
+    kernel: str = ""
+    os_image: str = ""
+    runtime: str = ""
+    used: bool = True
 
 
 @dataclass(slots=True)
 class ClusterRecord:
-    """Where the run took place. ``families``: of the nodes' pod CIDRs; empty where the cluster does not say."""
+    """Where the run took place. ``families``: of the nodes' pod CIDRs; empty where the cluster does not say.
+
+    ``network_plugins`` are hints from well-known DaemonSets (``calico v3.29.1``); ``node_facts`` has one line a node.
+    """
 
     server: str
     version: str
     nodes: list[str]
     families: list[Family] = field(default_factory=list)
+    network_plugins: list[str] = field(default_factory=list)
+    node_facts: list[NodeRecord] = field(default_factory=list)
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ rules. Namespaces are logical; a run maps them to namespaces of its own.
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -18,6 +19,9 @@ Manifest: TypeAlias = Mapping[str, Any]
 
 EXTERNAL = "external"
 """The reserved namespace of external endpoints in references: ``external/vault``."""
+
+CLUSTER_DNS = "cluster/dns"
+"""How rules and cells call the cluster's DNS service (path ``dns``): what a pod's ``resolv.conf`` names."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -37,7 +41,8 @@ class Pod:
     """A pod of the fleet. ``group`` is the name in the file; replicas of one group are ``group-0``, ``group-1``...
 
     ``node`` is a symbol: pods with the same symbol share a node, different symbols get different nodes as far as
-    the cluster has them. Without one the pod is spread.
+    the cluster has them. Without one the fleet's placement decides. ``host_network``: PodSpec.hostNetwork, so its
+    address is its node's (path ``node-ip``); needs the run option of that name.
     """
 
     namespace: str
@@ -46,6 +51,7 @@ class Pod:
     labels: Mapping[str, str]
     ports: tuple[Port, ...]
     node: str | None = None
+    host_network: bool = False
 
     @property
     def id(self) -> str:
@@ -76,12 +82,29 @@ class External:
         return f"{EXTERNAL}/{self.name}"
 
 
+class Spread(enum.StrEnum):
+    """Where pods without a node symbol go."""
+
+    SPREAD = "spread"  # round robin over the nodes, so that there are same-node and cross-node pairs
+    SAME = "same"  # all on one node
+    DIFFERENT = "different"  # each on a node of its own; a cluster with fewer nodes is an error
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """How a fleet is placed. ``group`` names a group of nodes that the run's configuration defines (None: all)."""
+
+    spread: Spread = Spread.SPREAD
+    group: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Fleet:
     """What is deployed before the first step."""
 
     namespaces: tuple[Namespace, ...]
     externals: tuple[External, ...] = ()
+    placement: Placement = Placement()
 
     @property
     def pods(self) -> tuple[Pod, ...]:
@@ -172,7 +195,8 @@ class Rule:
 
     ``sources`` and ``destinations`` are shell-style globs over ids (``production/*``, ``external/vault``) and match a
     pod's group as well as its name. ``ports`` are ``80/TCP``, ``80``, ``UDP``, a port's name, or a glob of these.
-    Empty means any. ``exact`` is set when both ends are written out without a glob: only then the rule also
+    ``paths`` are ways (``Cell.way``: ``cluster-ip/other-port``) or globs of them; a path alone (``cluster-ip``) means
+    all its ways. Empty means any. ``exact`` is set when both ends are written out without a glob: only then the rule also
     speaks of a pod's traffic to itself.
     """
 
@@ -182,11 +206,16 @@ class Rule:
     verdict: Expectation
     location: Location | None = None
     exact: bool = False
+    paths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which cells are tried (``probe:``): globs as in rules, empty means all. ``families`` empty means all."""
+    """Which cells are tried (``probe:``): globs as in rules, empty means all. ``families`` empty means all.
+
+    ``paths`` are ways or globs of them, as in rules. Empty means what needs nothing but the fleet: ``pod-ip`` (or
+    ``node-ip`` where the destination is on the host's network) and ``external``; the others are asked for by name.
+    """
 
     sources: tuple[str, ...] = ()
     destinations: tuple[str, ...] = ()
@@ -194,6 +223,7 @@ class Selection:
     protocols: tuple[Protocol, ...] = ()
     families: tuple[Family, ...] = ()
     include_self: bool = True
+    paths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

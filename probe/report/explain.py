@@ -13,7 +13,14 @@ from probe.report.text import duration, plural, safe
 def cell_of(record: CellRecord) -> Cell:
     """The cell without what was measured of it."""
     return Cell(
-        record.source, record.destination, record.port, record.protocol, record.family, record.path, record.address
+        source=record.source,
+        destination=record.destination,
+        port=record.port,
+        protocol=record.protocol,
+        family=record.family,
+        path=record.path,
+        address=record.address,
+        via=record.via,
     )
 
 

@@ -195,8 +195,8 @@ class Rule:
 
     ``sources`` and ``destinations`` are shell-style globs over ids (``production/*``, ``external/vault``) and match a
     pod's group as well as its name. ``ports`` are ``80/TCP``, ``80``, ``UDP``, a port's name, or a glob of these.
-    ``paths`` are ways (``Cell.way``: ``cluster-ip/other-port``) or globs of them; a path alone (``cluster-ip``) means
-    all its ways. Empty means any. ``exact`` is set when both ends are written out without a glob: only then the rule also
+    ``paths`` are ways (``Cell.way``: ``cluster-ip/other-port``) or globs of them; a path alone means all of its ways.
+    Empty means any. ``exact`` is set when both ends are written out without a glob: only then the rule also
     speaks of a pod's traffic to itself.
     """
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from probe.cluster import objects
 from probe.cluster.api import Api, ApiError, Json
 from probe.cluster.failures import raise_failures
-from probe.cluster.nodes import Node, place
+from probe.cluster.nodes import Node
 from probe.cluster.objects import AgentImage, Owner
+from probe.cluster.placement import Placer
 from probe.cluster.pods import PodWatch, hopeless_cause, is_running, pending_cause
 from probe.cluster.resources import object_path, policy_path
 from probe.model.cell import Family
@@ -46,12 +47,11 @@ class Deployment:
     api: Api
     owner: Owner
     namespaces: Mapping[str, str]
-    nodes: Sequence[Node]
+    placer: Placer
     image: AgentImage
     watch: PodWatch
     map_manifest: Callable[[Manifest, Mapping[str, str]], Json]
     running: dict[str, RunningPod] = field(default_factory=dict)
-    _symbols: dict[str, Node] = field(default_factory=dict)
     _requests: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_PARALLEL_REQUESTS))
 
     async def create_namespaces(self, namespaces: Sequence[Namespace]) -> None:
@@ -73,7 +73,7 @@ class Deployment:
 
     async def create_pods(self, pods: Sequence[Pod], timeout: float) -> tuple[RunningPod, ...]:
         """Create pods in parallel and wait until all run. Raises DeployError with the cause for each that does not."""
-        placed = place(pods, self.nodes, self._symbols)
+        placed = self.placer.place(pods)
         results = await asyncio.gather(
             *(self._create_pod(pod, placed[pod.id], timeout) for pod in pods), return_exceptions=True
         )

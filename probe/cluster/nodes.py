@@ -1,52 +1,44 @@
-"""Nodes: which can take pods, and which pod goes where.
-
-Placement is explicit, so that a scenario has same-node and cross-node pairs and two runs have the same ones.
-"""
+"""Nodes: which can take pods, and where each is to be reached. Which pod goes where is ``placement``'s matter."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from probe.cluster.api import Api, Json
+from probe.model.cell import Family
 from probe.model.errors import ClusterError
-from probe.model.scenario import Pod
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A node that can take pods. ``hostname`` is its ``kubernetes.io/hostname`` label."""
+    """A node that can take pods. ``hostname`` is its ``kubernetes.io/hostname`` label.
+
+    ``addresses`` are its own by family (NodeStatus.addresses of type InternalIP): where node ports are reached.
+    """
 
     name: str
     hostname: str
+    addresses: Mapping[Family, str] = field(default_factory=dict, compare=False)
+    labels: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 async def usable_nodes(api: Api) -> tuple[Node, ...]:
     """Linux nodes that are ready and take a pod without tolerations, by name. Raises ClusterError if none."""
     nodes = (await api.get("/api/v1/nodes"))["items"]
-    usable = [
-        Node(node["metadata"]["name"], _labels(node).get("kubernetes.io/hostname", ""))
-        for node in nodes
-        if _is_ready(node) and _is_schedulable(node) and _is_linux(node)
-    ]
+    usable = [_node(node) for node in nodes if _is_ready(node) and _is_schedulable(node) and _is_linux(node)]
     if not usable:
         raise ClusterError(f"none of the cluster's {len(nodes)} nodes is ready, schedulable and runs Linux")
     return tuple(sorted(usable, key=lambda node: node.name))
 
 
-def place(pods: Iterable[Pod], nodes: Sequence[Node], taken: dict[str, Node] | None = None) -> dict[str, Node]:
-    """Choose a node for each pod id: symbols first come, first served and apart; the others round robin.
-
-    ``taken`` maps symbols to nodes and is extended, so that pods created later join the pods of their symbol.
-    """
-    symbols: dict[str, Node] = {} if taken is None else taken
-    placed: dict[str, Node] = {}
-    for index, pod in enumerate(pods):
-        if pod.node is None:
-            placed[pod.id] = nodes[index % len(nodes)]
-        else:
-            placed[pod.id] = symbols.setdefault(pod.node, nodes[len(symbols) % len(nodes)])
-    return placed
+def _node(node: Json) -> Node:
+    labels = _labels(node)
+    addresses: dict[Family, str] = {}
+    for entry in node.get("status", {}).get("addresses", []):
+        if entry.get("type") == "InternalIP":
+            addresses.setdefault(Family.IPV6 if ":" in entry["address"] else Family.IPV4, entry["address"])
+    return Node(node["metadata"]["name"], labels.get("kubernetes.io/hostname", ""), addresses, labels)
 
 
 def _is_ready(node: Json) -> bool:

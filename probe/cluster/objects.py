@@ -6,6 +6,7 @@ Agent pods satisfy the PodSecurity standard ``restricted``
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -47,12 +48,17 @@ class Owner:
     @property
     def labels(self) -> dict[str, str]:
         """Labels of every object of this scenario's run."""
-        return MANAGED_BY | {RUN_LABEL: self.run, SCENARIO_LABEL: self.scenario[:63].rstrip("-_.")}
+        return MANAGED_BY | {RUN_LABEL: self.run, SCENARIO_LABEL: _label_value(self.scenario)}
 
     @property
     def selector(self) -> str:
         """Label selector of everything that the run made."""
         return f"{RUN_LABEL}={self.run}"
+
+
+def _label_value(text: str) -> str:
+    """``text`` as far as it can stand in a label's value (63 characters of letters, digits, ``-_.``)."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", text)[:63].rstrip("-_.")
 
 
 def namespace(name: str, logical: str, labels: Mapping[str, str], owner: Owner) -> Json:
@@ -68,7 +74,7 @@ def namespace(name: str, logical: str, labels: Mapping[str, str], owner: Owner) 
 
 def agent_pod(pod: Pod, namespace_name: str, node: str | None, image: AgentImage, owner: Owner) -> Json:
     """A Pod with one agent that serves the pod's ports. ``node`` pins it by ``kubernetes.io/hostname``."""
-    labels = dict(pod.labels) | owner.labels | {POD_LABEL: f"{pod.namespace}.{pod.name}"[:63].rstrip("-_.")}
+    labels = dict(pod.labels) | owner.labels | {POD_LABEL: _label_value(f"{pod.namespace}.{pod.name}")}
     spec: Json = {
         "containers": [_agent_container(pod, image)],
         "automountServiceAccountToken": False,

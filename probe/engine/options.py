@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from probe.cluster.objects import AgentImage
+from probe.cluster.placement import NodeGroups
 from probe.engine.agents import Pace
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
@@ -21,7 +23,10 @@ class RunOptions:
     """Options of a run.
 
     ``keep`` leaves the fleets in the cluster; ``exact_namespaces`` uses the scenario's namespace names as they are;
-    ``kubectl`` is how repeat commands begin (``kubectl --context ...``).
+    ``kubectl`` is how repeat commands begin (``kubectl --context ...``). ``sample_nodes``: of a large cluster only so
+    many nodes, chosen with ``seed``, one fleet for each pair of them. ``node_groups``: what scenarios' placements may
+    name. ``externals``: addresses of agents outside of the cluster by endpoint name, in place of the scenarios'.
+    ``allow_host_network``: scenarios may have pods on the host's network.
     """
 
     run: str = field(default_factory=new_run_id)
@@ -30,3 +35,8 @@ class RunOptions:
     keep: bool = False
     exact_namespaces: bool = False
     kubectl: str = "kubectl"
+    sample_nodes: int | None = None
+    seed: int = 0
+    node_groups: NodeGroups = field(default_factory=dict)
+    externals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    allow_host_network: bool = False

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from probe.cluster.api import Api
 from probe.cluster.cleanup import owned_namespaces, remove
 from probe.cluster.facts import cluster_facts
+from probe.cluster.nodes import Node, usable_nodes
+from probe.cluster.placement import nodes_for, sample_pairs
 from probe.engine.liveness import WITNESS_NAMESPACE
 from probe.engine.options import RunOptions
 from probe.engine.scenario_run import ScenarioRun
 from probe.model.errors import CniProbeError, UsageError
-from probe.model.events import CleanedUp, Event, ProblemSeen, RunStarted
+from probe.model.events import CleanedUp, Event, Noticed, ProblemSeen, RunStarted
 from probe.model.scenario import CreateNamespace, Scenario
 
 _MAX_NAME = 63
@@ -27,18 +30,47 @@ async def run_scenarios(
 
     Raises UsageError before anything is created when names do not fit; ClusterError when the cluster can't be asked.
     """
-    names = [map_namespaces(scenario, index, len(scenarios), options) for index, scenario in enumerate(scenarios)]
-    facts, pace = await cluster_facts(api), options.pace
     started = datetime.now(UTC).isoformat()
-    emit(RunStarted(options.run, started, facts, len(scenarios), pace.rate, pace.in_flight, options.keep))
+    nodes = await usable_nodes(api)
+    fleets = tuple(plan_fleets(scenarios, nodes, options))
+    names = [map_namespaces(fleet.scenario, index, len(fleets), options) for index, fleet in enumerate(fleets)]
+    used = {node.name for fleet in fleets for node in fleet.nodes}
+    facts, pace = await cluster_facts(api, used), options.pace
+    emit(RunStarted(options.run, started, facts, len(fleets), pace.rate, pace.in_flight, options.keep))
+    if options.sample_nodes is not None:
+        emit(Noticed(f"{len(used)} of {len(nodes)} usable nodes, by --seed {options.seed}: {', '.join(sorted(used))}"))
     try:
-        for scenario, namespaces in zip(scenarios, names, strict=True):
+        for fleet, namespaces in zip(fleets, names, strict=True):
             try:
-                await ScenarioRun(api, scenario, namespaces, options, emit).run()
+                await ScenarioRun(api, fleet.scenario, namespaces, fleet.nodes, options, emit).run()
             finally:
                 await _clean_up(api, options, emit, wait=options.exact_namespaces)
     finally:
         await _clean_up(api, options, emit, wait=True)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFleet:
+    """A scenario and the nodes that one fleet of it is placed on."""
+
+    scenario: Scenario
+    nodes: tuple[Node, ...]
+
+
+def plan_fleets(scenarios: Sequence[Scenario], nodes: Sequence[Node], options: RunOptions) -> Iterator[PlannedFleet]:
+    """One fleet a scenario, or one for each pair of sampled nodes. Raises UsageError, ClusterError for node groups.
+
+    A scenario that runs on several pairs has their names in its own, so that results can be told apart.
+    """
+    for scenario in scenarios:
+        placement = scenario.fleet.placement
+        candidates = nodes_for(placement, nodes, options.node_groups)
+        if options.sample_nodes is None:
+            yield PlannedFleet(scenario, candidates)
+            continue
+        for pair in sample_pairs(candidates, options.sample_nodes, options.seed):
+            name = f"{scenario.name}@{'+'.join(node.name for node in pair)}"
+            yield PlannedFleet(replace(scenario, name=name), pair)
 
 
 async def _clean_up(api: Api, options: RunOptions, emit: Callable[[Event], None], *, wait: bool) -> None:

@@ -16,8 +16,9 @@ from probe.cluster.api import Api
 from probe.cluster.deployment import Deployment, RunningPod, offers_externals
 from probe.cluster.duplex import Duplex
 from probe.cluster.exec import exec_stream
-from probe.cluster.nodes import usable_nodes
+from probe.cluster.nodes import Node
 from probe.cluster.objects import CONTAINER, RELAY, Owner
+from probe.cluster.placement import Placer, untested_topology
 from probe.cluster.pods import PodWatch
 from probe.engine.agents import Agents, now
 from probe.engine.closing import JudgedStep, run_closing_control
@@ -59,11 +60,15 @@ from probe.scenario.plan import family_of, make_plan
 
 @dataclass(frozen=True, slots=True)
 class ScenarioRun:
-    """A scenario that is about to run. ``namespaces``: logical to actual, those of later steps included."""
+    """A scenario that is about to run. ``namespaces``: logical to actual, those of later steps included.
+
+    ``nodes`` are those that its pods may be placed on (at least one).
+    """
 
     api: Api
     scenario: Scenario
     namespaces: Mapping[str, str]
+    nodes: Sequence[Node]
     options: RunOptions
     emit: Callable[[Event], None]
 
@@ -109,9 +114,9 @@ class ScenarioRun:
     @asynccontextmanager
     async def _deployment(self) -> AsyncIterator[Deployment]:
         owner = Owner(self.options.run, self.scenario.name)
-        nodes = await usable_nodes(self.api)
+        placer = Placer(self.nodes, self.scenario.fleet.placement.spread)
         async with PodWatch.follow(self.api, owner.selector) as watch:
-            yield Deployment(self.api, owner, self.namespaces, nodes, self.options.image, watch, map_manifest)
+            yield Deployment(self.api, owner, self.namespaces, placer, self.options.image, watch, map_manifest)
 
     @asynccontextmanager
     async def _agents(self, deployment: Deployment) -> AsyncIterator[Agents]:
@@ -137,7 +142,9 @@ class ScenarioRun:
         await deployment.create_namespaces(self._first_namespaces())
         await self._start(self._first_pods(), deployment, agents)
         await self._start_externals(deployment, agents)
-        self.emit(FleetReady(round(time.monotonic() - started, 3)))
+        homes = [deployment.running[pod.id].node for pod in self.scenario.fleet.pods]
+        untested = untested_topology(homes, self.scenario.fleet.placement, len(self.nodes))
+        self.emit(FleetReady(round(time.monotonic() - started, 3), tuple(untested)))
 
     async def _start(self, pods: tuple[Pod, ...], deployment: Deployment, agents: Agents) -> None:
         running = await deployment.create_pods(pods, self.scenario.timeouts.ready)

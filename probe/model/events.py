@@ -47,9 +47,10 @@ class PodReady:
 
 @dataclass(frozen=True, slots=True)
 class FleetReady:
-    """All pods of the fleet answer."""
+    """All pods of the fleet answer. ``untested`` says what cannot be tested with the fleet as it is placed."""
 
     seconds: float
+    untested: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,13 @@ class ProblemSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class Noticed:
+    """Something that a reader of the results should know, and that makes none of them doubtful."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class ScenarioDone:
     """The scenario is over; its namespaces may still be terminating."""
 
@@ -130,6 +138,7 @@ Event: TypeAlias = (
     | StepStarted
     | StepDone
     | ProblemSeen
+    | Noticed
     | ScenarioDone
     | CleanedUp
     | RunDone

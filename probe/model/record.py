@@ -184,7 +184,8 @@ class ClusterRecord:
 class RunRecord:
     """A whole run. ``counts`` maps each verdict that occurred to its number of cells.
 
-    ``kept`` says that the run's pods were left in the cluster, so that ``CellRecord.repeat`` can be used.
+    ``kept`` says that the run's pods were left in the cluster, so that ``CellRecord.repeat`` can be used. ``notes`` are
+    what a reader should know and what makes no result doubtful.
     """
 
     run: str
@@ -199,5 +200,6 @@ class RunRecord:
     interrupted: bool = False
     kept: bool = False
     problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     api_version: str = RECORD_API_VERSION
     kind: str = RECORD_KIND

@@ -17,6 +17,7 @@ from probe.model.events import (
     BaselineDone,
     Event,
     FleetReady,
+    Noticed,
     PodReady,
     ProblemSeen,
     RunDone,
@@ -43,6 +44,7 @@ class Recorder:
         self._done: RunDone | None = None
         self._scenarios: list[_ScenarioFold] = []
         self._problems: list[str] = []
+        self._notes: list[str] = []
 
     def see(self, event: Event) -> None:
         """Take one event in. Events that measure nothing (rounds, cleaning up) pass by."""
@@ -51,6 +53,8 @@ class Recorder:
                 self._started = event
             case RunDone():
                 self._done = event
+            case Noticed(message):
+                self._notes.append(message)
             case ScenarioStarted():
                 self._scenarios.append(_ScenarioFold(event))
             case ProblemSeen(message) if not self._scenarios or self._scenarios[-1].over:
@@ -77,6 +81,7 @@ class Recorder:
             interrupted=self._done.interrupted if self._done else True,
             kept=self._started.kept if self._started else False,
             problems=self._problems + self._missing_scenarios(),
+            notes=list(self._notes),
         )
         problems = any(True for _ in troubles(record))
         record.exit_code = int(exit_code(record.counts, interrupted=record.interrupted, problems=problems))
@@ -121,8 +126,8 @@ class _ScenarioFold:
         match event:
             case PodReady(pod):
                 record.pods.append(pod)
-            case FleetReady(seconds):
-                record.deploy_seconds = seconds
+            case FleetReady(seconds, untested):
+                record.deploy_seconds, record.untested = seconds, list(untested)
             case BaselineDone(baseline):
                 record.baseline = baseline
             case StepStarted():

@@ -17,6 +17,7 @@ from probe.model.events import (
     CleanedUp,
     Event,
     FleetReady,
+    Noticed,
     PodReady,
     ProblemSeen,
     RoundDone,
@@ -93,6 +94,8 @@ class _State:
                     self._doing = f"pods {self._ready}/{self._pods} ready"
             case ProblemSeen(message):
                 return f"{self._prefix()}problem: {message}", True
+            case Noticed(message):
+                return f"note: {message}", True
             case StepDone(record):
                 return self._step_done(record)
             case CleanedUp(remaining):

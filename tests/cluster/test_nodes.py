@@ -1,4 +1,4 @@
-"""Placement: same-node and cross-node pairs are chosen, not left to chance."""
+"""Which nodes are used: those where an agent can run."""
 
 from __future__ import annotations
 
@@ -7,39 +7,9 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from probe.cluster.nodes import Node, place, usable_nodes
+from probe.cluster.nodes import Node, usable_nodes
 from probe.model.errors import ClusterError
-from probe.model.scenario import Pod
 from tests.cluster.support import serving
-
-NODES = (Node("node-1", "node-1"), Node("node-2", "node-2"))
-
-
-def pod(name: str, node: str | None = None) -> Pod:
-    return Pod("shop", name, name, {}, (), node)
-
-
-def test_pods_without_a_symbol_are_spread_in_turn() -> None:
-    placed = place([pod("a"), pod("b"), pod("c")], NODES)
-    assert [placed[f"shop/{name}"].name for name in "abc"] == ["node-1", "node-2", "node-1"]
-
-
-def test_the_same_symbol_shares_a_node_and_another_symbol_gets_another_node() -> None:
-    placed = place([pod("a", "left"), pod("b", "right"), pod("c", "left")], NODES)
-    assert placed["shop/a"] == placed["shop/c"]
-    assert placed["shop/a"] != placed["shop/b"]
-
-
-def test_pods_created_later_join_the_pods_of_their_symbol() -> None:
-    taken: dict[str, Node] = {}
-    first = place([pod("a", "left"), pod("b", "right")], NODES, taken)
-    later = place([pod("c", "right")], NODES, taken)
-    assert later["shop/c"] == first["shop/b"]
-
-
-def test_a_cluster_of_one_node_takes_everything() -> None:
-    placed = place([pod("a", "left"), pod("b", "right")], NODES[:1])
-    assert {node.name for node in placed.values()} == {"node-1"}
 
 
 def node(name: str, labels: dict[str, str] | None = None, ready: str = "True", **spec: object) -> dict[str, object]:

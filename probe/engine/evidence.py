@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from probe.engine.agents import Agents, Sample
+from probe.engine.agents import Agent, Agents, Sample
 from probe.engine.judge import Evidence, Judgement, judge
 from probe.engine.track import Track
 from probe.model.cell import Cell, Outcome, Path, Verdict
-from probe.model.record import CellRecord, Receipt
+from probe.model.record import CellRecord, Receipt, Topology
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,16 @@ class Findings:
     troubles: Mapping[Cell, str]
     starved: float
     silent: frozenset[Cell] = frozenset()
+
+
+def topology_of(cell: Cell, source: Agent | None, destination: Agent | None) -> Topology:
+    """Where the two ends are, relative to each other; unknown once a pod is gone."""
+    if cell.path in (Path.EXTERNAL, Path.DNS):
+        return Topology.OUTSIDE
+    if source is None or destination is None:
+        return Topology.UNKNOWN
+    same = source.running.node == destination.running.node
+    return Topology.SAME_NODE if same else Topology.CROSS_NODE
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,7 @@ class Scribe:
             path=cell.path,
             address=cell.address,
             via=cell.via,
+            topology=topology_of(cell, source, destination),
             expected=track.planned.expectation,
             outcome=last.outcome if last else None,
             verdict=judgement.verdict,

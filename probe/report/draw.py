@@ -41,7 +41,7 @@ def draw(
     Columns may be cut into as many as ``bands`` parts, one under the other.
     """
     rows, heads = [safe(row) for row in rows], [safe(head) for head in heads]
-    drawn = _whole([[row] for row in rows], [re.split("[/ ]", head) for head in heads], grids, width, paint)
+    drawn = _whole([[row] for row in rows], [re.split("[/ ]|(?=@)", head) for head in heads], grids, width, paint)
     if drawn:
         return drawn
     numbers = _numbers(rows, heads)

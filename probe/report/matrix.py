@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from probe.model.cell import Family, Path, Protocol, Verdict
 from probe.model.record import CellRecord
+from probe.report.explain import cell_of
 from probe.report.symbols import fold_lanes, fold_many
 
 Lane: TypeAlias = tuple[int, Protocol]
@@ -92,7 +93,7 @@ def namespace_of(id_: str) -> str:
 
 def _title(cell: CellRecord) -> str:
     direct = cell.path in (Path.POD_IP, Path.EXTERNAL)
-    return cell.family.value if direct else f"{cell.family} via {cell.path}"
+    return cell.family.value if direct else f"{cell.family} via {cell_of(cell).way}"
 
 
 def _several_addresses(cells: Sequence[CellRecord]) -> set[tuple[str, Family]]:

@@ -6,8 +6,9 @@ A fleet of a hundred pods has ten thousand places; what matters of them is where
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from probe.report.draw import Grid, draw
 from probe.report.matrix import Matrix, by_namespace, namespace_of, needs_explanation
@@ -15,6 +16,7 @@ from probe.report.symbols import expected_symbol, legend, observed_symbol
 from probe.report.text import Paint, wrapped
 
 _BANDS = 3
+_NO_MARKS: Mapping[str, str] = MappingProxyType({})
 _TOO_LARGE = "{} x {} is too large to draw in this width: the cells are in -o wide and -o json"
 
 
@@ -47,29 +49,34 @@ class _Way:
         ]
 
 
-def picture(matrix: Matrix, width: int, paint: Paint) -> list[str]:
-    """The lines that show a matrix within ``width`` columns."""
+def picture(matrix: Matrix, width: int, paint: Paint, marks: Mapping[str, str] = _NO_MARKS) -> list[str]:
+    """The lines that show a matrix within ``width`` columns; ``marks`` are appended to the names of pods."""
     cells = [cell for lanes in matrix.places.values() for cell in lanes.values()]
     deviates = any(map(needs_explanation, cells))
-    for way in _whole(matrix, deviates):
+    for way in _whole(matrix, deviates, marks):
         if drawn := way.draw(width, paint):
             return [*drawn, *_ports(matrix, width)]
     lines = _folded(matrix, deviates).draw(width, paint) if _namespaces(matrix) < len(matrix.rows) else None
     parts = [lines] if lines else []
-    if deviates and (lines := _deviating(matrix).draw(width, paint)):
+    if deviates and (lines := _deviating(matrix, marks).draw(width, paint)):
         parts.append([*lines, *_ports(matrix, width)])
     if not parts:
         return wrapped(_TOO_LARGE.format(len(matrix.rows), len(matrix.columns)), width)
     return [line for number, part in enumerate(parts) for line in ([""] if number else []) + part]
 
 
-def _whole(matrix: Matrix, deviates: bool) -> Iterator[_Way]:
+def _whole(matrix: Matrix, deviates: bool, marks: Mapping[str, str]) -> Iterator[_Way]:
     """All rows and columns; where it deviates with the expected ones beside them, or, when wide, without."""
     observed = matrix.picture(observed_symbol)
+    rows, columns = _marked(matrix.rows, marks), _marked(matrix.columns, marks)
     if deviates:
-        yield _Way(matrix.rows, matrix.columns, observed, "observed", matrix.picture(expected_symbol))
+        yield _Way(rows, columns, observed, "observed", matrix.picture(expected_symbol))
     title = "observed (letters: other than expected)" if deviates else "observed = expected"
-    yield _Way(matrix.rows, matrix.columns, observed, title, bands=_BANDS)
+    yield _Way(rows, columns, observed, title, bands=_BANDS)
+
+
+def _marked(names: Iterable[str], marks: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(f"{name}{marks.get(name, '')}" for name in names)
 
 
 def _folded(matrix: Matrix, deviates: bool) -> _Way:
@@ -78,12 +85,12 @@ def _folded(matrix: Matrix, deviates: bool) -> _Way:
     return _Way(rows, columns, observed, "observed" if deviates else "observed = expected", note=note)
 
 
-def _deviating(matrix: Matrix) -> _Way:
+def _deviating(matrix: Matrix, marks: Mapping[str, str]) -> _Way:
     part = matrix.deviations()
     size = f"{len(part.rows)} of {len(matrix.rows)} sources, {len(part.columns)} of {len(matrix.columns)} destinations"
     return _Way(
-        part.rows,
-        part.columns,
+        _marked(part.rows, marks),
+        _marked(part.columns, marks),
         part.picture(observed_symbol),
         "observed",
         part.picture(expected_symbol),

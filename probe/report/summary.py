@@ -68,6 +68,8 @@ def summary_lines(record: RunRecord, options: RenderOptions) -> list[str]:
     lines = [paint(line, colour) for line in wrapped(headline(record), options.width, hanging="  ")]
     for trouble in troubles(record):
         lines += [paint(line, "yellow") for line in wrapped(f"! {one_line(str(trouble))}", options.width, "  ", "    ")]
+    for note in record.notes:
+        lines += wrapped(f"note: {one_line(note)}", options.width, "  ", "    ")
     facts = [count_words(record.counts), duration(record.seconds)]
     if record.run:  # a run that never got as far as a cluster has no id
         facts.append(f"run {safe(record.run)} on {safe(record.cluster.server)} ({safe(record.cluster.version)})")

@@ -20,6 +20,7 @@ from probe.report.problems import scenario_troubles
 from probe.report.render import RenderOptions
 from probe.report.summary import summary_lines
 from probe.report.text import Paint, command, duration, one_line, plural, safe, wrapped
+from probe.report.topology import key, marks_of, node_numbers, topology_words
 
 MAX_FINDINGS = 20
 MAX_PAIRS = 8
@@ -53,11 +54,14 @@ class _Page:
         for trouble in scenario_troubles(scenario):
             where = f"{trouble.step}: " if trouble.step else ""
             lines += [self._paint(line, "yellow") for line in self._wrap(f"! {where}{trouble.message}")]
+        for missing in scenario.untested:
+            lines += [self._paint(line, "yellow") for line in self._wrap(f"not tested: {missing}")]
+        marks = marks_of(scenario)
         for number, step in enumerate(scenario.steps, 1):
-            lines += ["", *self.step(step, f"step {number} of {len(scenario.steps)}")]
+            lines += ["", *self.step(step, f"step {number} of {len(scenario.steps)}", marks)]
         return [*lines, ""]
 
-    def step(self, step: StepRecord, place: str) -> list[str]:
+    def step(self, step: StepRecord, place: str, marks: Mapping[str, str]) -> list[str]:
         """Heading, changes, the verdict in words, matrices, findings."""
         lines = [self._paint(line, "bold") for line in self._wrap(f"{place}: {step.name}")]
         lines += self._wrap(step.description, "  ")
@@ -67,7 +71,7 @@ class _Page:
         found = matrices(step.cells)
         for matrix in found:
             title = " and ".join(matrix.titles) if len(found) > 1 or matrix.titles != ("IPv4",) else ""
-            drawn = [f"  {line}".rstrip() for line in picture(matrix, self._width - 2, self._paint)]
+            drawn = [f"  {line}".rstrip() for line in picture(matrix, self._width - 2, self._paint, marks)]
             lines += ["", *self._wrap(title, "  "), *drawn]
         return lines + self._findings(step)
 
@@ -116,10 +120,10 @@ class _Page:
 
 def _fleet(scenario: ScenarioRecord) -> str:
     externals = sum(pod.id.startswith(f"{EXTERNAL}/") for pod in scenario.pods)
-    nodes = len({pod.node for pod in scenario.pods if pod.node})
+    nodes = node_numbers(scenario)
     text = plural(len(scenario.pods) - externals, "pod")
     if nodes:
-        text += f" on {plural(nodes, 'node')}"
+        text += f" on {plural(len(nodes), 'node')}" + (f" ({key(nodes)})" if len(nodes) > 1 else "")
     if externals:
         text += f" and {plural(externals, 'external endpoint')}"
     if scenario.deploy_seconds:
@@ -128,6 +132,12 @@ def _fleet(scenario: ScenarioRecord) -> str:
         text += f"; baseline: {baseline.connected} of {plural(baseline.cells, 'cell')} connected"
         text += f" in {duration(baseline.seconds)}"
     return text
+
+
+def _cells(step: StepRecord) -> str:
+    """``15 cells``, and how many of them cross from node to node."""
+    words = topology_words(step.cells)
+    return plural(len(step.cells), "cell") + (f" ({words})" if words else "")
 
 
 def _word(step: StepRecord, counts: Mapping[Verdict, int]) -> tuple[str, str]:
@@ -141,7 +151,7 @@ def _word(step: StepRecord, counts: Mapping[Verdict, int]) -> tuple[str, str]:
 
 def _timing(step: StepRecord, counts: Mapping[Verdict, int]) -> str:
     """The step's cells, how long the cluster took, for how long the result held, and which cell was last."""
-    cells = f"{plural(len(step.cells), 'cell')}" if set(counts) == {Verdict.PASS} else f"{count_words(counts)};"
+    cells = f"{_cells(step)}" if set(counts) == {Verdict.PASS} else f"{count_words(counts)};"
     if not step.completed:
         return f"{cells} not completed after {duration(step.seconds)}"
     if any(verdict.is_mismatch or verdict is Verdict.INCONCLUSIVE for verdict in counts):

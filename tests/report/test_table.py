@@ -10,7 +10,7 @@ import pytest
 
 from probe.model.cell import Family, Verdict
 from probe.model.events import ProblemSeen, RunDone
-from probe.model.record import CellRecord, RunRecord
+from probe.model.record import CellRecord, RunRecord, Topology
 from probe.report.fold import Recorder
 from probe.report.render import RenderOptions
 from probe.report.table import render
@@ -26,7 +26,7 @@ def rows(text: str) -> dict[str, list[str]]:
         if line.startswith("  ") and words and words[0].isdigit():
             words = words[1:]
         if len(words) > 1 and "/" in words[0] and all(re.fullmatch(r"[.XDRLBMW!?_~-]+", word) for word in words[1:]):
-            found.setdefault(words[0], []).extend(words[1:])
+            found.setdefault(words[0].partition("@")[0], []).extend(words[1:])
     return found
 
 
@@ -50,6 +50,35 @@ def test_a_step_that_passes_shows_one_matrix_of_what_was_seen(green: RunRecord) 
     assert ". connected  X no answer" in second
     assert "+ apply networkpolicy/production/frontend-policy" in second
     assert "PASS 27 cells as expected 120 ms after the change, held for 1.5 s; slowest" in second
+
+
+def test_pods_are_marked_with_their_nodes_so_that_each_cell_tells_whether_it_crosses(build: Any) -> None:
+    cells = [
+        build.cell("x/a", "x/b", topology=Topology.SAME_NODE),
+        build.cell("x/a", "y/c", topology=Topology.CROSS_NODE),
+        build.cell("x/b", "y/c", topology=Topology.CROSS_NODE),
+    ]
+    pods = [build.pod("x/a", 0), build.pod("x/b", 2), build.pod("y/c", 1)]  # even numbers share a node
+    text = render(build.run(build.scenario(build.step(cells), pods=pods)), PLAIN)
+    assert "3 pods on 2 nodes (@1 node-1, @2 node-2)" in text
+    assert re.search(r"from \\ to +@1 +@2\n", text)
+    assert re.search(r"x/a@1 +\. +\.\n", text)
+    assert "PASS 3 cells (1 same-node, 2 cross-node)" in text
+
+
+def test_one_node_is_not_marked_and_what_it_cannot_show_is_said(build: Any) -> None:
+    pods = [build.pod("x/a", 0), build.pod("x/b", 2)]
+    missing = ["traffic between nodes, since all pods are on node-1 (the cluster has one usable node)"]
+    scenario = build.scenario(build.step([build.cell("x/a", "x/b", topology=Topology.SAME_NODE)]), pods=pods)
+    text = " ".join(render(build.run(replace(scenario, untested=missing)), PLAIN).split())
+    assert "@" not in text
+    assert "not tested: traffic between nodes, since all pods are on node-1" in text
+    assert "PASS 1 cell (all same-node)" in text
+
+
+def test_notes_stand_at_the_end_and_change_nothing(build: Any) -> None:
+    record = build.run(build.scenario(build.step([build.cell()])))
+    assert "note: 3 of 120 usable nodes" in render(replace(record, notes=["3 of 120 usable nodes"]), PLAIN)
 
 
 def test_the_end_is_the_answer_the_counts_and_the_exit_codes_meaning(green: RunRecord) -> None:

@@ -6,7 +6,7 @@ import os
 import sys
 from typing import Final
 
-from . import byhand, relay, serve
+from . import byhand, dns, relay, serve
 from .listeners import PortSpec, parse_port
 
 SOCKET_PATH: Final = "/run/cni-probe/agent.sock"
@@ -15,10 +15,15 @@ USAGE: Final = """usage: python3 -m cni_probe_agent COMMAND
   serve [--port PORT/PROTOCOL]...             be the agent: listen, dial, until SIGTERM
   relay                                       join stdin and stdout to the agent's control socket
   ready                                       exit 0 when the agent answers
-  dial ADDRESS PORT/PROTOCOL [--timeout S]    try one target, print the outcome, exit 0 when it connected
+  dial ADDRESS PORT/PROTOCOL [--timeout S] [--query NAME]
+                                              try one target, print the outcome, exit 0 when it connected;
+                                              with --query ask it for a name, as a nameserver
 
 environment: CNI_PROBE_SOCKET (default /run/cni-probe/agent.sock), CNI_PROBE_POD_UID
 """
+
+
+_DIAL_OPTIONS: Final = "dial takes only --timeout SECONDS, more than 0, and --query NAME"
 
 
 class _Usage(Exception):
@@ -37,7 +42,8 @@ def main(argv: list[str]) -> int:
             case ["ready"]:
                 return byhand.ready(path)
             case ["dial", address, port, *options]:
-                return byhand.dial(address, parse_port(port), _timeout(options))
+                timeout, query = _dial_options(options)
+                return byhand.dial(address, parse_port(port), timeout, query)
             case ["-h" | "--help" | "help", *_]:
                 print(USAGE, end="")
                 return 0
@@ -55,14 +61,20 @@ def _ports(options: list[str]) -> list[PortSpec]:
     return [parse_port(value) for value in values]
 
 
-def _timeout(options: list[str]) -> float:
-    match options:
-        case []:
-            return 1.5
-        case ["--timeout", seconds] if 0 < float(seconds) <= 3600:
-            return float(seconds)
-        case _:
-            raise _Usage("dial takes only --timeout SECONDS, more than 0")
+def _dial_options(options: list[str]) -> tuple[float, str]:
+    """The timeout in seconds and the name to ask for (empty: none)."""
+    timeout, query = 1.5, ""
+    for flag, value in zip(options[::2], options[1::2], strict=False):
+        match flag:
+            case "--timeout" if 0 < float(value) <= 3600:
+                timeout = float(value)
+            case "--query" if dns.valid_name(value):
+                query = value
+            case _:
+                raise _Usage(_DIAL_OPTIONS)
+    if len(options) % 2:
+        raise _Usage(_DIAL_OPTIONS)
+    return timeout, query
 
 
 if __name__ == "__main__":

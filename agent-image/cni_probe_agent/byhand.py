@@ -34,8 +34,11 @@ def ready(path: str) -> int:
     return 0
 
 
-def dial(host: str, port: PortSpec, timeout: float) -> int:
-    """Try one target (an address, or a name, which is resolved first) and print what came of it; 0: connected."""
+def dial(host: str, port: PortSpec, timeout: float, query: str = "") -> int:
+    """Try one target (an address, or a name, which is resolved first) and print what came of it; 0: connected.
+
+    With ``query`` it is a nameserver, and is asked for that name.
+    """
     address = _resolve(host)
     if address is None:
         print(f"{outcome.UNRESOLVED} {host}: no address found")
@@ -43,7 +46,7 @@ def dial(host: str, port: PortSpec, timeout: float) -> int:
     results: list[Result] = []
 
     async def once() -> None:
-        target = Target(address, port.port, port.protocol)
+        target = Target(address, port.port, port.protocol, query)
         results.append(await Dialer().dial(target, f"hand.{os.urandom(8).hex()}", timeout))
 
     Reactor().run(once())
@@ -65,6 +68,6 @@ def _line(address: str, port: PortSpec, result: Result) -> str:
     parts = [result.outcome, f"{address} {port.port}/{port.protocol}", f"in {result.seconds * 1000:.1f} ms"]
     if result.error:
         parts.append(f"({result.error})")
-    if result.responder:
+    if result.responder and result.observed:
         parts.append(f"responder {result.responder}, which saw {result.observed}")
     return " ".join(parts)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
-from . import __version__, wire
+from . import __version__, dns, wire
 from .batch import MAX_TARGETS, Batch
 from .dialer import Dialer, Target
 from .listeners import Listeners, features
@@ -85,6 +85,7 @@ class Control:
                 "lost": session.lost,
                 "listeners": [state.as_json() for state in self._listeners.states],
                 "features": features(),
+                "resolver": dns.read_resolver().as_json(),
             }
         )
         return session
@@ -186,16 +187,19 @@ def _targets(frame: dict[str, Any]) -> list[Target]:
         _refuse("targets", "a list")
     if len(rows) > MAX_TARGETS_PER_FRAME:
         raise BadFrame(f"targets: at most {MAX_TARGETS_PER_FRAME} a frame: send them in parts, with first and total")
-    targets = []
-    for row in rows:
-        match row:
-            case [str(address), int(port), "TCP" | "UDP" | "SCTP" as protocol] if (
-                1 <= port <= 65535 and port is not True
-            ):
-                targets.append(Target(address, port, protocol))
-            case _:
-                _refuse("targets", "rows of address, port (1 to 65535) and TCP, UDP or SCTP")
-    return targets
+    return [_target(row) for row in rows]
+
+
+def _target(row: Any) -> Target:
+    match row:
+        case [str(address), int(port), "TCP" | "UDP" | "SCTP" as protocol] if 1 <= port <= 65535 and port is not True:
+            return Target(address, port, protocol)
+        case [str(address), int(port), "TCP" | "UDP" as protocol, str(query)] if (
+            1 <= port <= 65535 and port is not True and dns.valid_name(query)
+        ):
+            return Target(address, port, protocol, query)
+        case _:
+            raise BadFrame("targets: must be rows of address, port (1 to 65535), TCP, UDP or SCTP, and for DNS a name")
 
 
 def _refuse(key: str, wanted: str) -> NoReturn:

@@ -1,13 +1,16 @@
-"""One dial: connect or send, ask, wait for the answer, and say by errno what came of it."""
+"""One dial: connect or send, ask, wait for the answer, and say by errno what came of it.
+
+What is asked, and what answer is the right one, is an ``Exchange``: with another agent, or with a nameserver.
+"""
 
 from __future__ import annotations
 
 import errno
 import socket
 import time
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
-from . import outcome, sockets, wire
+from . import dns, outcome, sockets, wire
 from .reactor import now, readable, writable
 
 _SENDS_PER_TIMEOUT: Final = 3
@@ -18,11 +21,15 @@ AFTER_CONNECT: Final = "after connect"
 
 
 class Target(NamedTuple):
-    """What to dial. ``address`` is a literal: the agent resolves no names, so that DNS is never taken for policy."""
+    """What to dial. ``address`` is a literal: the agent resolves no names, so that DNS is never taken for policy.
+
+    With ``query`` it is a nameserver, which is asked for that name instead of for an agent's reply.
+    """
 
     address: str
     port: int
     protocol: str
+    query: str = ""
 
 
 class Result(NamedTuple):
@@ -30,8 +37,8 @@ class Result(NamedTuple):
 
     ``error`` is an errno's name or a short text; ``ECONNRESET after connect`` and the like mean that the handshake
     had been completed, so packets did pass. ``started`` is unix time, ``seconds`` from there to the outcome,
-    ``observed`` the source that the responder saw, ``local`` the one used here, ``sends`` how often the request
-    left.
+    ``responder`` is who answered: a pod's UID, or the ``ip:port`` of a nameserver; ``observed`` the source that it saw,
+    ``local`` the one used here, ``sends`` how often the request left.
     """
 
     outcome: str
@@ -47,10 +54,79 @@ class Result(NamedTuple):
 class _Ended(Exception):
     """Carries a dial's outcome out of wherever it was decided."""
 
-    def __init__(self, kind: str, error: str | None = None, reply: wire.Reply | None = None) -> None:
+    def __init__(
+        self, kind: str, error: str | None = None, responder: str | None = None, observed: str | None = None
+    ) -> None:
         self.kind = kind
         self.error = error
-        self.reply = reply
+        self.responder = responder
+        self.observed = observed
+
+
+class Exchange(Protocol):
+    """What is asked and how answers are understood. ``limit`` bounds an answer, in bytes."""
+
+    request: bytes
+    limit: int
+
+    def whole(self, data: bytes) -> bool:
+        """Whether what has come over a stream is all of the answer."""
+
+    def judge(self, data: bytes) -> _Ended:
+        """What an answer says."""
+
+
+class _WithAgent:
+    """Asks an agent: a line each way."""
+
+    __slots__ = ("_nonce", "request")
+
+    limit = wire.MAX_REPLY
+
+    def __init__(self, nonce: str) -> None:
+        self._nonce = nonce
+        self.request = wire.request(nonce)
+
+    def whole(self, data: bytes) -> bool:
+        return b"\n" in data
+
+    def judge(self, data: bytes) -> _Ended:
+        reply = wire.parse_reply(data)
+        if reply is None:
+            return _Ended(outcome.WRONG_RESPONDER, "not a reply of an agent")
+        kind, error = outcome.CONNECTED, None
+        if reply.nonce != self._nonce:
+            kind, error = outcome.WRONG_RESPONDER, "a reply to another request"
+        return _Ended(kind, error, reply.responder, reply.observed)
+
+
+class _WithNameserver:
+    """Asks a nameserver: a message each way, over TCP with its length before it.
+
+    Whatever comes back, somebody is there: only a good answer connects, and nothing else looks like a denial.
+    """
+
+    __slots__ = ("_framed", "_query", "_responder", "request")
+
+    limit = 2 + dns.MAX_MESSAGE
+
+    def __init__(self, target: Target) -> None:
+        self._query = dns.Query(target.query, ipv6=":" in target.address)
+        self._framed = target.protocol != sockets.UDP
+        self._responder = wire.endpoint(target.address, target.port)
+        message = self._query.message
+        self.request = len(message).to_bytes(2, "big") + message if self._framed else message
+
+    def whole(self, data: bytes) -> bool:
+        return len(data) >= 2 and len(data) >= 2 + int.from_bytes(data[:2], "big")
+
+    def judge(self, data: bytes) -> _Ended:
+        if self._framed and not self.whole(data):
+            return _Ended(outcome.UNRESOLVED, "half an answer", self._responder)
+        message = data[2 : 2 + int.from_bytes(data[:2], "big")] if self._framed else data
+        trouble = self._query.trouble(message)
+        kind = outcome.UNRESOLVED if trouble else outcome.CONNECTED
+        return _Ended(kind, trouble or None, self._responder)
 
 
 class Dialer:
@@ -63,7 +139,8 @@ class Dialer:
         """Dial with ``timeout`` seconds, counted from now. Never raises for what the network or the kernel does."""
         started = time.time()
         begin = now()
-        attempt = _Attempt(nonce, begin, timeout)
+        exchange = _WithNameserver(target) if target.query else _WithAgent(nonce)
+        attempt = _Attempt(exchange, begin, timeout)
         sock: socket.socket | None = None
         try:
             sock = self._socket(target)
@@ -80,8 +157,7 @@ class Dialer:
             if sock is not None:
                 sock.close()
         seconds = round(now() - begin, 6)
-        responder, observed = (end.reply.responder, end.reply.observed) if end.reply else (None, None)
-        return Result(end.kind, end.error, started, seconds, responder, observed, local, attempt.sends)
+        return Result(end.kind, end.error, started, seconds, end.responder, end.observed, local, attempt.sends)
 
     def _socket(self, target: Target) -> socket.socket:
         """A socket bound to a fresh source port; ends the dial when that cannot be had."""
@@ -104,18 +180,17 @@ class Dialer:
 class _Attempt:
     """The state of one dial. Its methods end by raising _Ended."""
 
-    __slots__ = ("begin", "deadline", "nonce", "request", "sends", "timeout")
+    __slots__ = ("begin", "deadline", "exchange", "sends", "timeout")
 
-    def __init__(self, nonce: str, begin: float, timeout: float) -> None:
-        self.nonce = nonce
-        self.request = wire.request(nonce)
+    def __init__(self, exchange: Exchange, begin: float, timeout: float) -> None:
+        self.exchange = exchange
         self.begin = begin
         self.timeout = timeout
         self.deadline = begin + timeout
         self.sends = 0
 
     async def stream(self, sock: socket.socket, target: Target) -> None:
-        """TCP or SCTP: connect, ask, read the reply."""
+        """TCP or SCTP: connect, ask, read the answer."""
         code = sock.connect_ex((target.address, target.port))
         if code == errno.EINPROGRESS:
             try:
@@ -126,29 +201,29 @@ class _Attempt:
         if code:
             raise _Ended(outcome.of_network(code), outcome.name(code))
         try:
-            sock.send(self.request)
+            sock.send(self.exchange.request)
             self.sends = 1
-            line = await self._read_line(sock)
+            answer = await self._read(sock)
         except TimeoutError:
             raise _Ended(outcome.TIMED_OUT, f"no reply {AFTER_CONNECT}") from None
         except OSError as error:
             code = error.errno or 0
             raise _Ended(outcome.of_network(code), f"{outcome.name(code)} {AFTER_CONNECT}") from None
-        raise self._judge(line)
+        raise self.exchange.judge(answer)
 
-    async def _read_line(self, sock: socket.socket) -> bytes:
-        """Read up to a newline; more than a reply may have is cut off, and judged as no reply of ours."""
+    async def _read(self, sock: socket.socket) -> bytes:
+        """Read a whole answer; more than it may have is cut off, and judged as none of ours."""
         data = b""
         while True:
             try:
-                chunk = sock.recv(wire.MAX_REPLY)
+                chunk = sock.recv(self.exchange.limit)
             except BlockingIOError:
                 await readable(sock, self.deadline)
                 continue
             data += chunk
             if not data:
                 raise _Ended(outcome.RESET, f"EOF {AFTER_CONNECT}")
-            if not chunk or b"\n" in data or len(data) > wire.MAX_REPLY:
+            if not chunk or self.exchange.whole(data) or len(data) > self.exchange.limit:
                 return data
 
     async def datagram(self, sock: socket.socket, target: Target) -> None:
@@ -164,9 +239,9 @@ class _Attempt:
                 failed = self._send(sock) or failed
                 # The last turn ends at the deadline itself, not where rounding puts it.
                 until = self.deadline if turn == _SENDS_PER_TIMEOUT else self.begin + turn * interval
-                datagram = await _receive(sock, until)
+                datagram = await _receive(sock, self.exchange.limit, until)
                 if datagram is not None:
-                    raise self._judge(datagram)
+                    raise self.exchange.judge(datagram)
         except OSError as error:
             code = error.errno or 0
             raise _Ended(outcome.of_network(code), outcome.name(code)) from None
@@ -177,7 +252,7 @@ class _Attempt:
     def _send(self, sock: socket.socket) -> int:
         """Send the request; the errno when it did not leave but may the next time."""
         try:
-            sock.send(self.request)
+            sock.send(self.exchange.request)
         except OSError as error:
             if error.errno not in _SEND_LATER:
                 raise
@@ -185,20 +260,12 @@ class _Attempt:
         self.sends += 1
         return 0
 
-    def _judge(self, line: bytes) -> _Ended:
-        reply = wire.parse_reply(line)
-        if reply is None:
-            return _Ended(outcome.WRONG_RESPONDER, "not a reply of an agent")
-        if reply.nonce != self.nonce:
-            return _Ended(outcome.WRONG_RESPONDER, "a reply to another request", reply)
-        return _Ended(outcome.CONNECTED, None, reply)
 
-
-async def _receive(sock: socket.socket, deadline: float) -> bytes | None:
+async def _receive(sock: socket.socket, limit: int, deadline: float) -> bytes | None:
     """The next datagram, or None at the deadline. OSError when an ICMP error came back."""
     while True:
         try:
-            return sock.recv(wire.MAX_REPLY)
+            return sock.recv(limit)
         except BlockingIOError:
             pass
         try:

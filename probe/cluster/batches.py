@@ -79,8 +79,7 @@ class Batch:
         part = self._targets[first : first + _CHUNK]
         self._sent += len(part)
         self._asked = max(self._asked, self._sent)
-        rows: list[list[Any]] = [[target.address, target.port, target.protocol] for target in part]
-        return {**self._settings, "first": first, "targets": rows}
+        return {**self._settings, "first": first, "targets": [target.row for target in part]}
 
     def rewind(self) -> None:
         """Send again, on a new stream, what may have been lost with the old one; the agent skips what it knows."""

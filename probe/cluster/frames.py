@@ -18,11 +18,21 @@ Frame = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What to dial. ``address`` is an IPv4 or IPv6 literal: agents resolve no names."""
+    """What to dial. ``address`` is an IPv4 or IPv6 literal: agents resolve no names.
+
+    With ``query`` it is a nameserver, and is asked for that name.
+    """
 
     address: str
     port: int
     protocol: Protocol
+    query: str = ""
+
+    @property
+    def row(self) -> list[Any]:
+        """As a ``dial`` frame has it."""
+        row: list[Any] = [self.address, self.port, self.protocol]
+        return [*row, self.query] if self.query else row
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +41,8 @@ class DialResult:
 
     ``error`` is an errno's name or a short text; one that ends in ``after connect`` says that the handshake had been
     completed, so that packets did pass. ``started`` is unix time on the agent's clock, ``seconds`` the time from there
-    to the outcome, ``responder`` the pod UID in the reply, ``observed`` the source that it saw, ``local`` the one
-    used, ``sends`` how often the request left (UDP repeats it).
+    to the outcome, ``responder`` the pod UID in the reply (of a nameserver: its ``address:port``), ``observed`` the
+    source that it saw, ``local`` the one used, ``sends`` how often the request left (UDP repeats it).
     """
 
     outcome: Outcome
@@ -46,8 +56,12 @@ class DialResult:
 
     @property
     def established(self) -> bool:
-        """Whether packets went both ways: a reply came, or at least the handshake was completed."""
-        return self.outcome is Outcome.CONNECTED or (self.error or "").endswith("after connect")
+        """Whether packets went both ways: an answer of any kind came, or at least the handshake was completed."""
+        return (
+            self.outcome is Outcome.CONNECTED
+            or self.responder is not None
+            or (self.error or "").endswith("after connect")
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +75,14 @@ class ListenerState:
 
 
 @dataclass(frozen=True, slots=True)
+class Resolver:
+    """Where a pod looks up names: what its ``/etc/resolv.conf`` said when the agent was asked."""
+
+    nameservers: tuple[str, ...] = ()
+    search: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Hello:
     """Who an agent is. ``instance`` is random per process; ``lost`` counts frames it had to drop for this session."""
 
@@ -71,6 +93,7 @@ class Hello:
     features: frozenset[str]
     resumed: bool
     lost: int
+    resolver: Resolver = Resolver()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +159,14 @@ def parse_hello(frame: Frame) -> Hello:
             features=frozenset(map(str, frame["features"])),
             resumed=bool(frame["resumed"]),
             lost=int(frame["lost"]),
+            resolver=_parse_resolver(frame.get("resolver") or {}),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise malformed("hello", error) from error
+
+
+def _parse_resolver(entry: Mapping[str, Any]) -> Resolver:
+    return Resolver(tuple(map(str, entry.get("nameservers", ()))), tuple(map(str, entry.get("search", ()))))
 
 
 def parse_listeners(frame: Frame) -> tuple[ListenerState, ...]:

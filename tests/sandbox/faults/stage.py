@@ -1,0 +1,268 @@
+"""The stage on which faults are played: one embedded cluster behind a wire, and real runs against it.
+
+A row of the matrix is a fault with what must come of it. ``perform`` plays it and holds it against three rules that no
+fault may break: the exit code is the documented one, no namespace is left in the cluster, and no denial passes
+that the API server was never asked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import signal
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from probe.cluster.connect import connect
+from probe.engine.options import RunOptions
+from probe.engine.run import run_scenarios
+from probe.model.cell import ExitCode, Verdict
+from probe.model.errors import CniProbeError
+from probe.model.events import Event, ProblemSeen, RunDone
+from probe.model.record import CellRecord, RunRecord, StepRecord
+from probe.report.fold import Recorder
+from probe.scenario.load import load_scenarios
+from tests.sandbox.faults.wire import Request, Wire
+from tests.sandbox.run.conftest import Cluster
+
+Hook: TypeAlias = Callable[[Event], None]
+_SERIAL = itertools.count(1)
+
+SCENARIO = """
+apiVersion: cni-probe/v1
+kind: Scenario
+metadata: {name: faults}
+spec:
+  fleet:
+    namespaces:
+      shop:
+        pods:
+          client: {ports: [81/TCP], node: a}
+          other: {ports: [82/TCP], node: b}
+          server: {labels: {app: server}, ports: [80/TCP, 53/UDP], node: b}
+  timeouts: {ready: READY, baseline: 3s, attempt: 300ms, converge: 3s, confirm: 600ms}
+  steps:
+    - name: open
+      expect: {default: allow}
+    - name: closed
+      apply:
+        - apiVersion: networking.k8s.io/v1
+          kind: NetworkPolicy
+          metadata: {name: closed, namespace: shop}
+          spec: {podSelector: {matchLabels: {app: server}}, policyTypes: [Ingress]}
+      expect:
+        default: allow
+        rules:
+          - {to: shop/server, verdict: deny}
+          - {from: shop/server, to: shop/server, verdict: allow}
+    - name: open again
+      delete: [networkpolicy/shop/closed]
+      expect: {default: allow}
+    - name: closed again
+      apply:
+        - apiVersion: networking.k8s.io/v1
+          kind: NetworkPolicy
+          metadata: {name: closed, namespace: shop}
+          spec: {podSelector: {matchLabels: {app: server}}, policyTypes: [Ingress]}
+      expect:
+        default: allow
+        rules:
+          - {to: shop/server, verdict: deny}
+          - {from: shop/server, to: shop/server, verdict: allow}
+"""
+"""Every step is needed: what is lost in one must be there again in a later one, and the last denials are closed by
+the control at the end."""
+
+
+@dataclass
+class Stage:
+    """A cluster, a wire to it, and a directory for files."""
+
+    cluster: Cluster
+    wire: Wire
+    directory: Path
+    runs: list[str] = field(default_factory=list)
+
+    @classmethod
+    @asynccontextmanager
+    async def on(cls, cluster: Cluster, directory: Path) -> AsyncIterator[Stage]:
+        directory.mkdir(exist_ok=True)
+        async with Wire.to(cluster.kubeconfig, directory) as wire:
+            yield cls(cluster, wire, directory)
+
+    def scenario(self, ready: str = "30s") -> Path:
+        """The scenario's file. ``ready``: how long its pods may take to start."""
+        path = self.directory / f"faults-{next(_SERIAL)}.yaml"
+        path.write_text(SCENARIO.replace("READY", ready))
+        return path
+
+    async def run(self, hook: Hook = lambda event: None, *, ready: str = "30s", **options: Any) -> Seen:
+        """A run in this process, over the wire; ``hook`` sees every event before the engine goes on."""
+        chosen = RunOptions(**options)
+        self.runs.append(chosen.run)
+        recorder = Recorder()
+
+        def emit(event: Event) -> None:
+            recorder.see(event)
+            self.cluster.see(event)
+            hook(event)
+
+        try:
+            async with connect(str(self.wire.kubeconfig), request_timeout=10.0) as api:
+                await run_scenarios(api, load_scenarios([self.scenario(ready)]), chosen, emit)
+        except CniProbeError as error:  # as the command does
+            emit(ProblemSeen(str(error)))
+        emit(RunDone("2026-01-01T00:00:00Z", 0.0, False))
+        return Seen.of(recorder.record())
+
+    async def command(self, *words: str, kubeconfig: Path | None = None) -> Seen:
+        """``cni-probe`` in a process of its own, by default over the wire."""
+        process = await self.process(*words, kubeconfig=kubeconfig)
+        out, _ = await process.communicate()
+        assert process.returncode is not None
+        text = out.decode()
+        assert "Traceback" not in text, text
+        return Seen(process.returncode, text)
+
+    async def process(self, *words: str, kubeconfig: Path | None = None) -> asyncio.subprocess.Process:
+        """A command that is under way; stdout and stderr are one stream."""
+        where = ("--kubeconfig", str(kubeconfig or self.wire.kubeconfig))
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "probe", *words, *where, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        )
+
+    async def killed_run(self) -> None:
+        """A run that SIGKILL ends in the middle of its step ``closed``."""
+        process = await self.process("run", str(self.scenario()))
+        assert process.stdout is not None
+        async for line in process.stdout:
+            if b"closed" in line:
+                break
+        else:
+            raise AssertionError("the run ended before it could be killed")
+        process.kill()
+        await process.wait()
+        process._transport.close()  # type: ignore[attr-defined] # nobody reads the pipe to its end
+
+    def kill_agent(self, pod_id: str) -> None:
+        self.cluster.signal_agent(pod_id, signal.SIGKILL)
+
+    def pod_path(self, pod_id: str) -> str:
+        """The API's path of a pod of the run."""
+        namespace, name = pod_id.split("/")
+        return f"/api/v1/namespaces/{self.cluster.namespaces[namespace]}/pods/{name}"
+
+    def exec_of(self, pod_id: str) -> Callable[[Request], bool]:
+        """Whether a request is for an exec in a pod of the run."""
+        path = f"{self.pod_path(pod_id)}/exec?"
+        return lambda request: request.path.startswith(path)
+
+
+def at(kind: type, do: Callable[[], object], **fields: object) -> Hook:
+    """A hook that does something at the first event of a kind with these fields."""
+    done = False
+
+    def hook(event: Event) -> None:
+        nonlocal done
+        if not done and isinstance(event, kind) and all(getattr(event, key) == fields[key] for key in fields):
+            done = True
+            do()
+
+    return hook
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What came of a run: its exit code and text, and its record where it has one."""
+
+    exit_code: int
+    text: str
+    record: RunRecord | None = None
+
+    @classmethod
+    def of(cls, record: RunRecord) -> Seen:
+        parts = [f"{step.name}: {_verdicts(step)}" for step in _steps(record)]
+        parts += [problem for scenario in record.scenarios for problem in scenario.problems] + record.problems
+        return cls(record.exit_code, "; ".join(parts), record)
+
+    def cells(self, step: str) -> dict[str, CellRecord]:
+        """Cells of a step by ``from -> to port/protocol``."""
+        assert self.record is not None
+        (found,) = (each for each in _steps(self.record) if each.name == step)
+        return {f"{c.source} -> {c.destination} {c.port}/{c.protocol}": c for c in found.cells}
+
+    def verdicts(self, step: str) -> set[str]:
+        return {str(cell.verdict) for cell in self.cells(step).values()}
+
+    def steps(self) -> list[str]:
+        assert self.record is not None
+        return [step.name for step in _steps(self.record) if step.cells]
+
+
+def _steps(record: RunRecord) -> list[StepRecord]:
+    return [step for scenario in record.scenarios for step in scenario.steps]
+
+
+def _verdicts(step: StepRecord) -> str:
+    counts = Counter(str(cell.verdict) for cell in step.cells)
+    said = ", ".join(f"{count} {verdict}" for verdict, count in counts.items()) or "not judged"
+    reasons = {cell.reason for cell in step.cells if cell.verdict is Verdict.INCONCLUSIVE}
+    return said + (f" ({sorted(reasons)[0]})" if reasons else "")
+
+
+Play: TypeAlias = Callable[[Stage], Awaitable[Seen]]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A fault: how it is played, the exit code that it must have, and a text that must be seen."""
+
+    fault: str
+    play: Play
+    exit_code: ExitCode
+    says: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """What a fault came to. ``wrong`` says what is not as it must be; nothing when all is."""
+
+    fault: str
+    seen: str
+    exit_code: int
+    leftovers: int
+    wrong: Sequence[str]
+
+
+async def perform(row: Row, stage: Stage) -> Line:
+    """Play a fault and hold what comes of it against the rules."""
+    seen = await row.play(stage)
+    leftovers = stage.cluster.leftovers()
+    wrong = []
+    if seen.exit_code != row.exit_code:
+        wrong.append(f"exit code {seen.exit_code}, must be {int(row.exit_code)}")
+    if row.says not in seen.text:
+        wrong.append(f"it does not say {row.says!r}")
+    if leftovers:
+        wrong.append(f"left behind: {leftovers}")
+    wrong += _unproven(stage, seen)
+    return Line(row.fault, seen.text, seen.exit_code, len(leftovers), wrong)
+
+
+def _unproven(stage: Stage, seen: Seen) -> list[str]:
+    """Denials that pass although the API server was not asked for the policy as often as steps are judged."""
+    if seen.record is None:
+        return []
+    asked = sum("/networkpolicies/closed" in each.path and each.method == "PATCH" for each in stage.wire.passed)
+    judged = sum(any(_is_proven_denial(cell) for cell in step.cells) for step in _steps(seen.record))
+    return [f"denials pass in {judged} steps, of {asked} policies"] if judged > asked else []
+
+
+def _is_proven_denial(cell: CellRecord) -> bool:
+    return cell.expected.denies and cell.verdict is Verdict.PASS
+

@@ -19,6 +19,7 @@ from probe.sandbox.api.kinds import KINDS
 from probe.sandbox.api.request import Target, flag, number
 from probe.sandbox.api.resources import Resource
 from probe.sandbox.api.rules.metadata import generate_name
+from probe.sandbox.api.rules.nodeports import allocate_node_ports
 from probe.sandbox.api.rules.services import allocate
 from probe.sandbox.api.rules.strategies import strategy, validate
 from probe.sandbox.controllers.namespaces import PERMANENT
@@ -205,6 +206,8 @@ def _store(ctx: Context, resource: Resource, current: Obj, new: Obj, write: Writ
     if resource.generation:
         old = current["metadata"].get("generation", 1)
         new["metadata"]["generation"] = old + (new.get("spec") != current.get("spec"))
+    if resource.plural == "services" and (errors := allocate_node_ports(ctx.store, new)):
+        raise invalid_object(resource, current["metadata"]["name"], errors)
     if "namespace" in current["metadata"]:
         write.warnings += admit(ctx.store, resource, new, current)
     if write.dry_run:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from probe.sandbox.enforce.read import Obj, read_pod, read_policy, read_services
+from probe.model.cell import Family
+from probe.sandbox.enforce.read import Obj, read_node, read_pod, read_policy, read_services
 from probe.sandbox.enforce.view import ClusterView, Pod, Policy, Service
 
-RESOURCES = ("namespaces", "pods", "networkpolicies", "services", "endpointslices")
+RESOURCES = ("nodes", "namespaces", "pods", "networkpolicies", "services", "endpointslices")
 """Resources of the store, in an order in which an object's surroundings come first."""
 
 Key = tuple[str, str]
@@ -17,6 +18,7 @@ class Observed:
     """Objects in, view out. Nothing here remembers what an object was before."""
 
     def __init__(self) -> None:
+        self._nodes: dict[str, dict[Family, str]] = {}
         self._namespaces: dict[str, dict[str, str]] = {}
         self._pods: dict[Key, Pod] = {}
         self._policies: dict[Key, Policy] = {}
@@ -28,6 +30,8 @@ class Observed:
         """An object exists, or has changed. Raises SandboxError when it cannot be read."""
         key = _key(obj)
         match resource:
+            case "nodes":
+                self._nodes[key[1]] = read_node(obj)
             case "namespaces":
                 self._namespaces[key[1]] = obj["metadata"].get("labels") or {}
             case "pods":
@@ -42,6 +46,8 @@ class Observed:
         """An object is gone."""
         key = _key(obj)
         match resource:
+            case "nodes":
+                self._nodes.pop(key[1], None)
             case "namespaces":
                 self._namespaces.pop(key[1], None)
             case "pods":
@@ -62,6 +68,7 @@ class Observed:
             namespaces=dict(self._namespaces),
             policies=tuple(self._policies[key] for key in sorted(self._policies)),
             services=self._translations,
+            nodes=dict(self._nodes),
         )
 
 

@@ -17,6 +17,7 @@ from probe.sandbox.enforce.selectors import EVERYTHING, Selector
 from probe.sandbox.enforce.view import (
     Backend,
     BlockPeer,
+    NodePort,
     Pod,
     PodPeer,
     Policy,
@@ -79,6 +80,13 @@ def read_pod(obj: Obj) -> Pod:
         terminating="deletionTimestamp" in meta,
         created=meta.get("creationTimestamp") or "",
     )
+
+
+@_named
+def read_node(obj: Obj) -> dict[Family, str]:
+    """A node's own addresses."""
+    listed = (obj.get("status") or {}).get("addresses") or ()
+    return addresses_of(entry["address"] for entry in listed if entry["type"] == "InternalIP")
 
 
 @_named
@@ -150,11 +158,24 @@ def _service(obj: Obj) -> Service:
             protocol=Protocol(port.get("protocol") or "TCP"),
             port=int(port["port"]),
             backends=_backends(obj["slices"], family, port.get("name") or ""),
+            local=spec.get("internalTrafficPolicy") == "Local",
         )
         for family, address in addresses.items()
         for port in spec.get("ports") or ()
     )
-    return Service(meta["namespace"], meta["name"], addresses, ports)
+    node_ports = tuple(
+        NodePort(
+            family=family,
+            protocol=Protocol(port.get("protocol") or "TCP"),
+            port=int(port["nodePort"]),
+            backends=_backends(obj["slices"], family, port.get("name") or ""),
+            local=spec.get("externalTrafficPolicy") == "Local",
+        )
+        for family in addresses
+        for port in spec.get("ports") or ()
+        if port.get("nodePort")
+    )
+    return Service(meta["namespace"], meta["name"], addresses, ports, node_ports)
 
 
 def _backends(slices: Iterable[Obj], family: Family, port_name: str) -> tuple[Backend, ...]:
@@ -162,7 +183,7 @@ def _backends(slices: Iterable[Obj], family: Family, port_name: str) -> tuple[Ba
     return tuple(
         sorted(
             {
-                Backend(str(ip_address(endpoint["addresses"][0])), int(port["port"]))
+                Backend(str(ip_address(endpoint["addresses"][0])), int(port["port"]), endpoint.get("nodeName") or "")
                 for piece in slices
                 if piece.get("addressType") == family
                 for port in piece.get("ports") or ()

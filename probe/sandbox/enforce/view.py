@@ -93,21 +93,36 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Backend:
-    """An address and a port that answer."""
+    """An address and a port that answer. ``node``: where it lives, as far as that is known."""
 
     address: str
     port: int
+    node: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ServicePort:
-    """A port of a service on one of its addresses, and its ready backends of that family."""
+    """A port of a service on one of its addresses, and its ready backends of that family. ``local``: clients get
+    backends of their own node only (internalTrafficPolicy)."""
 
     address: str
     family: Family
     protocol: Protocol
     port: int
     backends: tuple[Backend, ...]
+    local: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NodePort:
+    """A port of a service on every node's address of one family. ``local``: a node has its own backends only, and
+    leaves the source as it is (externalTrafficPolicy)."""
+
+    family: Family
+    protocol: Protocol
+    port: int
+    backends: tuple[Backend, ...]
+    local: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +133,19 @@ class Service:
     name: str
     addresses: Mapping[Family, str]
     ports: tuple[ServicePort, ...]
+    node_ports: tuple[NodePort, ...] = ()
 
 
 @dataclass(frozen=True)
 class ClusterView:
-    """Everything that decides what the nodes' kernels do. ``namespaces``: name to labels."""
+    """Everything that decides what the nodes' kernels do. ``namespaces``: name to labels; ``nodes``: name to the node's
+    own addresses."""
 
     pods: tuple[Pod, ...] = ()
     namespaces: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     policies: tuple[Policy, ...] = ()
     services: tuple[Service, ...] = ()
+    nodes: Mapping[str, Mapping[Family, str]] = field(default_factory=dict)
 
     @cached_property
     def policed(self) -> tuple[Pod, ...]:

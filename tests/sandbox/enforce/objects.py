@@ -49,17 +49,23 @@ def port(number: int | str | None = None, protocol: str | None = None, end: int 
     return {key: value for key, value in entry.items() if value is not None}
 
 
-def service(name: str, addresses: Sequence[str], ports: Sequence[Obj], namespace: str = "x") -> Obj:
-    """A Service with cluster addresses."""
+def service(name: str, addresses: Sequence[str], ports: Sequence[Obj], namespace: str = "x", **spec: str) -> Obj:
+    """A Service with cluster addresses, and more of a spec."""
     return {
         "kind": "Service",
         "metadata": {"namespace": namespace, "name": name},
-        "spec": {"clusterIP": addresses[0], "clusterIPs": list(addresses), "ports": list(ports)},
+        "spec": {"clusterIP": addresses[0], "clusterIPs": list(addresses), "ports": list(ports), **spec},
     }
 
 
-def endpoints(service: str, ready: Mapping[str, bool], ports: Sequence[Obj], namespace: str = "x") -> Obj:
-    """An EndpointSlice: address to readiness, all of one family."""
+def endpoints(
+    service: str,
+    ready: Mapping[str, bool],
+    ports: Sequence[Obj],
+    namespace: str = "x",
+    nodes: Mapping[str, str] | None = None,
+) -> Obj:
+    """An EndpointSlice: address to readiness, all of one family; ``nodes``: address to the node it is on."""
     family = "IPv6" if any(":" in address for address in ready) else "IPv4"
     return {
         "kind": "EndpointSlice",
@@ -70,7 +76,12 @@ def endpoints(service: str, ready: Mapping[str, bool], ports: Sequence[Obj], nam
         },
         "addressType": family,
         "endpoints": [
-            {"addresses": [address], "conditions": {"ready": is_ready}} for address, is_ready in ready.items()
+            {
+                "addresses": [address],
+                "conditions": {"ready": is_ready},
+                **({"nodeName": nodes[address]} if nodes else {}),
+            }
+            for address, is_ready in ready.items()
         ],
         "ports": list(ports),
     }

@@ -8,9 +8,9 @@ import pytest
 
 from probe.model.cell import Family, Protocol
 from probe.model.errors import SandboxError
-from probe.sandbox.enforce.read import read_pod, read_policy, read_services
+from probe.sandbox.enforce.read import read_node, read_pod, read_policy, read_services
 from probe.sandbox.enforce.selectors import EVERYTHING, Selector
-from probe.sandbox.enforce.view import Backend, BlockPeer, ClusterView, Pod, PodPeer, PortMatch, Rule
+from probe.sandbox.enforce.view import Backend, BlockPeer, ClusterView, NodePort, Pod, PodPeer, PortMatch, Rule
 from tests.sandbox.enforce.objects import Obj, block, endpoints, labelled, policy, port, service
 
 
@@ -165,3 +165,23 @@ def test_headless_services_and_those_without_address_are_left_out() -> None:
     headless, pending = service("headless", ["None"], []), service("pending", [""], [])
     external = {"kind": "Service", "metadata": {"namespace": "x", "name": "e"}, "spec": {"type": "ExternalName"}}
     assert read_services([headless, pending, external], []) == ()
+
+
+def test_node_ports_are_of_every_family_and_know_where_their_pods_are() -> None:
+    ports = [{"name": "web", "port": 80, "nodePort": 30080}]
+    nodes = {"10.0.0.1": "node-1", "10.0.0.2": "node-2"}
+    slices = [endpoints("web", dict.fromkeys(nodes, True), [{"name": "web", "port": 8080}], nodes=nodes)]
+    addresses = ["10.96.0.1", "fd00:96::1"]
+    (found,) = read_services([service("web", addresses, ports, externalTrafficPolicy="Local")], slices)
+    backends = Backend("10.0.0.1", 8080, "node-1"), Backend("10.0.0.2", 8080, "node-2")
+    assert found.node_ports == (
+        NodePort(Family.IPV4, Protocol.TCP, 30080, backends, local=True),
+        NodePort(Family.IPV6, Protocol.TCP, 30080, (), local=True),
+    )
+    assert [port.local for port in found.ports] == [False, False]
+
+
+def test_a_node_has_its_internal_addresses() -> None:
+    kinds = {"172.18.0.2": "InternalIP", "fd00::2": "InternalIP", "node-1": "Hostname", "192.0.2.1": "ExternalIP"}
+    listed = [{"type": kind, "address": address} for address, kind in kinds.items()]
+    assert read_node({"status": {"addresses": listed}}) == {Family.IPV4: "172.18.0.2", Family.IPV6: "fd00::2"}

@@ -153,6 +153,7 @@ class World:
             namespaces=self.namespaces,
             policies=tuple(map(read_policy, self.policies)),
             services=read_services(self.services, self.slices),
+            nodes={name: self.hosts[name].addresses for name in self.network.nodes},
         )
 
     async def enforce(self, *policies: dict[str, Any]) -> None:

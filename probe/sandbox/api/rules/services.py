@@ -1,4 +1,4 @@
-"""Services: defaults, validation, and their cluster addresses."""
+"""Services: defaults, validation, and their cluster addresses. Their node ports are in ``nodeports``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,14 @@ from typing import Any, Final
 from probe.model.cell import Family, Protocol
 from probe.model.syntax import dns_label_error, port_name_error, port_number_error
 from probe.sandbox.api.errors import FieldError, duplicate, invalid, required, unsupported
+from probe.sandbox.api.rules.nodeports import (
+    TRAFFIC_POLICIES,
+    allocate_node_ports,
+    default_traffic_policy,
+    drop_unused,
+    keep_node_ports,
+    validate_node_ports,
+)
 from probe.sandbox.net.plan import SERVICES
 from probe.sandbox.store import Obj, Store
 
@@ -26,6 +34,7 @@ def default_service(service: Obj) -> None:
     spec.setdefault("sessionAffinity", "None")
     if spec["type"] != "ExternalName":
         spec.setdefault("internalTrafficPolicy", "Cluster")
+    default_traffic_policy(spec)
     for port in spec.get("ports", ()):
         port.setdefault("protocol", "TCP")
         if "port" in port and port.get("targetPort") in (None, 0, ""):
@@ -54,6 +63,9 @@ def validate_service(service: Obj) -> Iterator[FieldError]:
         seen.add(key)
     if spec["sessionAffinity"] not in ("None", "ClientIP"):
         yield unsupported("spec.sessionAffinity", spec["sessionAffinity"], ("ClientIP", "None"))
+    if (internal := spec.get("internalTrafficPolicy", "Cluster")) not in TRAFFIC_POLICIES:
+        yield unsupported("spec.internalTrafficPolicy", internal, TRAFFIC_POLICIES)
+    yield from validate_node_ports(spec)
 
 
 def _port(port: dict[str, Any], path: str, *, named: bool) -> Iterator[FieldError]:
@@ -89,16 +101,23 @@ def keep_addresses(new: Obj, old: Obj) -> None:
     for field in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
         if field in old["spec"] and not new["spec"].get(field):
             new["spec"][field] = old["spec"][field]
+    keep_node_ports(new["spec"], old["spec"])
+    drop_unused(new["spec"], old["spec"])
 
 
 def allocate(store: Store, service: Obj, families: Sequence[Family]) -> list[FieldError]:
-    """Give a new service its families and cluster addresses, in place; returns why that is impossible."""
-    spec = service["spec"]
-    if spec["type"] == "ExternalName":
+    """Give a new service its families, cluster addresses and node ports, in place; returns why that is impossible."""
+    if service["spec"]["type"] == "ExternalName":
         return []
-    errors = _choose_families(spec, families)
-    if errors:
-        return errors
+    return (
+        _choose_families(service["spec"], families)
+        or _allocate_addresses(store, service)
+        or allocate_node_ports(store, service)
+    )
+
+
+def _allocate_addresses(store: Store, service: Obj) -> list[FieldError]:
+    spec = service["spec"]
     asked = spec.get("clusterIPs") or ([spec["clusterIP"]] if spec.get("clusterIP") else [])
     if asked[:1] == [HEADLESS]:
         spec["clusterIP"], spec["clusterIPs"] = HEADLESS, [HEADLESS]

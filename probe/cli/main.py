@@ -14,6 +14,7 @@ from probe.model.errors import CniProbeError, ScenarioError
 
 COMMANDS = {
     "run": "run scenarios on a cluster and compare what happens with what should",
+    "report": "draw the reports of a run again, from its journal or its record",
     "validate": "check scenario files, and do nothing else",
     "plan": "show fleet, steps, cells and expectations without a cluster",
     "schema": "print the JSON Schema of scenario files or of run records",

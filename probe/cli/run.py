@@ -11,12 +11,14 @@ import sys
 import time
 import traceback
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from probe import __version__
+from probe.cli.fleet_arguments import add_fleet_arguments, external_addresses, sample_seed
 from probe.cli.sandbox import add_cluster_arguments, cluster_options
 from probe.model.errors import CniProbeError, UsageError
 from probe.model.events import Event, ProblemSeen, RunDone
@@ -42,6 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", action="append", default=[], metavar="FORMAT[=FILE]",
         help="table (default), wide, json or junit; may be repeated",
     )  # fmt: skip
+    out.add_argument(
+        "--journal", type=Path, metavar="FILE", help="append every event as it happens; `report FILE` reads it"
+    )
     out.add_argument("-q", "--quiet", action="store_true", help="only problems on stderr")
     how = parser.add_argument_group("how")
     how.add_argument("--image", metavar="NAME", help=f"image of the agents (default: cni-probe-agent:{__version__})")
@@ -68,7 +73,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--exact-namespaces", action="store_true", help="use the scenario's namespace names, which must not exist yet"
     )
-    add_cluster_arguments(parser.add_argument_group("the embedded cluster (with --sandbox)"))
+    add_fleet_arguments(how)
+    add_cluster_arguments(
+        parser.add_argument_group("the embedded cluster (with --sandbox)"),
+        "number of nodes (default: 2); without --sandbox: only so many nodes of the cluster, chosen at random, "
+        "and one fleet for each pair of them",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -77,6 +87,7 @@ def run(args: argparse.Namespace) -> int:
     from probe.scenario.load import load_scenarios
 
     _check(args)
+    external_addresses(args.external)  # mistakes are told before anything is begun
     scenarios = [_with_timeouts(scenario, args) for scenario in load_scenarios(args.paths)]
     outputs = Outputs.parse(args.output)
     outputs.check()
@@ -99,8 +110,13 @@ def _with_timeouts(scenario: Scenario, args: argparse.Namespace) -> Scenario:
 def _check(args: argparse.Namespace) -> None:
     if args.sandbox and (args.kubeconfig or args.context):
         raise UsageError("--sandbox brings its own cluster: leave out --kubeconfig and --context")
-    if not args.sandbox and cluster_options(args) != SandboxOptions():
-        raise UsageError("--nodes, --ipv6, --dual-stack, --no-enforcement and --deny-with go with --sandbox")
+    sampled = args.nodes if not args.sandbox else None
+    if not args.sandbox and replace(cluster_options(args), nodes=SandboxOptions().nodes) != SandboxOptions():
+        raise UsageError("--ipv6, --dual-stack, --no-enforcement and --deny-with go with --sandbox")
+    if sampled is not None and sampled < 1:
+        raise UsageError(f"--nodes must be at least 1, not {sampled}")
+    if sampled is not None and args.exact_namespaces:
+        raise UsageError("--nodes runs a scenario several times, which --exact-namespaces has no names for")
     if args.sandbox and args.keep:
         raise UsageError("--keep needs a cluster that stays: use `cni-probe sandbox up` and its kubeconfig")
     for name in ("rate", "in_flight", "request_timeout", "converge", "confirm"):
@@ -112,14 +128,22 @@ def _check(args: argparse.Namespace) -> None:
 async def _run(args: argparse.Namespace, scenarios: list[Scenario]) -> RunRecord:
     """Run until done or interrupted; an interrupted run still has its record."""
     from probe.report.fold import Recorder
+    from probe.report.journal import Journal
     from probe.report.progress import Progress
 
     recorder = Recorder()
-    with Progress(sys.stderr, quiet=args.quiet) as progress:
+    with ExitStack() as stack:
+        progress = stack.enter_context(Progress(sys.stderr, quiet=args.quiet))
+        journal = stack.enter_context(Journal(args.journal)) if args.journal else None
 
         def emit(event: Event) -> None:
             recorder.see(event)
             progress.see(event)
+            if journal is not None:
+                try:
+                    journal.see(event)
+                except CniProbeError as error:  # once: then it is closed
+                    emit(ProblemSeen(str(error)))
 
         started = time.monotonic()
         interrupted = await _until_interrupted(_measure(args, scenarios, emit))
@@ -183,6 +207,10 @@ async def _measure(args: argparse.Namespace, scenarios: list[Scenario], emit: Ca
                 pace=pace,
                 keep=args.keep,
                 exact_namespaces=args.exact_namespaces,
+                sample_nodes=None if args.sandbox else args.nodes,
+                seed=sample_seed(args),
+                externals=external_addresses(args.external),
+                allow_host_network=args.allow_host_network,
                 kubectl=_kubectl(kubeconfig, args.context),
             )
             async with connect(kubeconfig, args.context, request_timeout=args.request_timeout) as api:

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from probe.sandbox.state import SandboxState
 
 
-def add_cluster_arguments(parser: argparse._ActionsContainer) -> None:
+def add_cluster_arguments(
+    parser: argparse._ActionsContainer, nodes_help: str = f"number of nodes (default: {SandboxOptions().nodes})"
+) -> None:
     """What an embedded cluster is like; `cluster_options` reads them."""
-    parser.add_argument("--nodes", type=int, default=2, metavar="N", help="number of nodes (default: 2)")
+    parser.add_argument("--nodes", type=int, metavar="N", help=nodes_help)
     families = parser.add_mutually_exclusive_group()
     families.add_argument("--ipv6", action="store_true", help="pods, nodes and services have IPv6 addresses only")
     families.add_argument("--dual-stack", action="store_true", help="IPv4 and IPv6")
@@ -38,8 +40,9 @@ def cluster_options(args: argparse.Namespace, **more: Any) -> SandboxOptions:
     families: tuple[Family, ...] = (Family.IPV6,) if args.ipv6 else (Family.IPV4,)
     if args.dual_stack:
         families = (Family.IPV4, Family.IPV6)
+    nodes = SandboxOptions().nodes if args.nodes is None else args.nodes
     return SandboxOptions(
-        nodes=args.nodes, families=families, enforce=not args.no_enforcement, deny_with=args.deny_with, **more
+        nodes=nodes, families=families, enforce=not args.no_enforcement, deny_with=args.deny_with, **more
     )
 
 

@@ -18,7 +18,7 @@ from probe.engine.evidence import Findings, Scribe
 from probe.engine.liveness import check_responders
 from probe.engine.track import Track
 from probe.model.cell import Cell, Path
-from probe.model.events import Event, RoundDone
+from probe.model.events import Event, RoundDone, SeenAttempt
 from probe.model.plan import PlannedStep
 from probe.model.record import CellRecord
 from probe.model.scenario import Timeouts
@@ -127,10 +127,13 @@ class StepMeasurement:
             )
         samples = await agents.probe([track.planned.cell for track in tracks], timeout)
         self.controls.see(samples)
-        for track in tracks:
-            track.see(samples[track.planned.cell], phase)
+        seen = tuple(
+            SeenAttempt(track.planned.cell, track.planned.expectation, attempt)
+            for track in tracks
+            if (attempt := track.see(samples[track.planned.cell], phase)) is not None
+        )
         waiting = sum(track.pending for track in self.tracks)
-        self.emit(RoundDone(self.planned.step.name, phase, len(tracks), waiting))
+        self.emit(RoundDone(self.planned.step.name, phase, len(tracks), waiting, seen))
 
     async def _findings(self) -> Findings:
         """Ask about every cell that saw no answer: was its responder alive, and did the request arrive?"""

@@ -41,21 +41,24 @@ class Track:
         """Whether the cell cannot be tried here at all."""
         return self.last is not None and self.last.outcome is Outcome.UNSUPPORTED
 
-    def see(self, sample: Sample, phase: str) -> None:
-        """Take in one attempt."""
+    def see(self, sample: Sample, phase: str) -> Attempt | None:
+        """Take in one attempt; returns it if it is news, that is, if it goes into the history."""
         matched = matches(self.planned.expectation, sample.outcome, sample.established)
         if self.matching and not matched:
             self.flaps += 1
         if matched and self.matched_after is None:
             self.matched_after = max(0.0, _instant(sample) - self.origin)
         changed = self.last is None or self.last.outcome is not sample.outcome
+        attempt = None
         if changed or phase == "confirm":
             at = round(sample.at - self.origin, 4) if sample.at else 0.0
-            self.history.append(Attempt(phase, at, sample.outcome, round(sample.seconds, 6), sample.error))
+            attempt = Attempt(phase, at, sample.outcome, round(sample.seconds, 6), sample.error)
+            self.history.append(attempt)
         self.attempts += 1
         self.matching = matched
         self.last = sample
         self.confirmed = sample if phase == "confirm" else None
+        return attempt
 
 
 def _instant(sample: Sample) -> float:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from probe.model.record import BaselineRecord, ClusterRecord, PodRecord, StepRecord
+from probe.model.cell import Cell, Expectation
+from probe.model.record import Attempt, BaselineRecord, ClusterRecord, PodRecord, StepRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +55,23 @@ class FleetReady:
 
 
 @dataclass(frozen=True, slots=True)
+class SeenAttempt:
+    """An attempt that is news: the first of a cell, one with another outcome than before, or a confirmation."""
+
+    cell: Cell
+    expected: Expectation
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
 class RoundDone:
-    """One round of probes came back. ``step`` is empty in the baseline; ``pending`` cells do not match yet."""
+    """One round of probes came back; ``pending`` cells do not match yet. ``seen`` goes into the cells' history."""
 
     step: str
     phase: str
     cells: int
     pending: int
+    seen: tuple[SeenAttempt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ marked as not completed, and its exit code is never 0.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from probe import __version__
-from probe.model.cell import Verdict
+from probe.model.cell import Cell, Expectation, Verdict
 from probe.model.events import (
     BaselineDone,
     Event,
@@ -20,6 +20,7 @@ from probe.model.events import (
     Noticed,
     PodReady,
     ProblemSeen,
+    RoundDone,
     RunDone,
     RunStarted,
     ScenarioDone,
@@ -28,18 +29,21 @@ from probe.model.events import (
     StepStarted,
 )
 from probe.model.exit_code import exit_code
-from probe.model.record import CellRecord, ClusterRecord, RunRecord, ScenarioRecord, StepRecord
+from probe.model.record import Attempt, CellRecord, ClusterRecord, RunRecord, ScenarioRecord, StepRecord
 from probe.report.problems import troubles
 
 
 class Recorder:
     """Sees every event of a run and gives the record of what has been measured so far.
 
-    ``now`` is the clock that dates a record which is asked for before the run is over.
+    ``now`` is the clock that dates a record which is asked for before the run is over; ``tool`` is who measured.
     """
 
-    def __init__(self, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self, *, now: Callable[[], datetime] = lambda: datetime.now(UTC), tool: str = f"cni-probe {__version__}"
+    ) -> None:
         self._now = now
+        self._tool = tool
         self._started: RunStarted | None = None
         self._done: RunDone | None = None
         self._scenarios: list[_ScenarioFold] = []
@@ -47,7 +51,7 @@ class Recorder:
         self._notes: list[str] = []
 
     def see(self, event: Event) -> None:
-        """Take one event in. Events that measure nothing (rounds, cleaning up) pass by."""
+        """Take one event in. Events that measure nothing (cleaning up) pass by."""
         match event:
             case RunStarted():
                 self._started = event
@@ -70,7 +74,7 @@ class Recorder:
         finished, seconds = self._end()
         record = RunRecord(
             run=self._started.run if self._started else "",
-            tool=f"cni-probe {__version__}",
+            tool=self._tool,
             started=self._started.started if self._started else finished,
             finished=finished,
             seconds=seconds,
@@ -108,6 +112,7 @@ class _ScenarioFold:
         self.over = False
         self._announced = started.steps
         self._open_step: StepStarted | None = None
+        self._rounds: list[RoundDone] = []
         self._record = ScenarioRecord(
             name=started.name,
             file=started.file,
@@ -131,9 +136,11 @@ class _ScenarioFold:
             case BaselineDone(baseline):
                 record.baseline = baseline
             case StepStarted():
-                self._open_step = event
+                self._open_step, self._rounds = event, []
+            case RoundDone() if self._open_step:
+                self._rounds.append(event)
             case StepDone(step):
-                self._open_step = None
+                self._open_step, self._rounds = None, []
                 self._add(step)
             case ProblemSeen(message):
                 record.problems.append(message)
@@ -152,15 +159,19 @@ class _ScenarioFold:
         """A record of its own lists, so that events seen later do not change one already handed out."""
         steps, problems = list(self._record.steps), list(self._record.problems)
         if self._open_step:
-            steps.append(_cut_short(self._open_step))
+            steps.append(_cut_short(self._open_step, self._rounds))
         elif self._record.completed and len(steps) != self._announced:
             problems.append(f"only {len(steps)} of {self._announced} steps were run")
         completed = self._record.completed and len(steps) == self._announced and all(step.completed for step in steps)
         return replace(self._record, pods=list(self._record.pods), steps=steps, problems=problems, completed=completed)
 
 
-def _cut_short(started: StepStarted) -> StepRecord:
-    """The record of a step that began and was never judged."""
+def _cut_short(started: StepStarted, rounds: Sequence[RoundDone]) -> StepRecord:
+    """The record of a step that began and was never judged: what was seen until then, and no verdict."""
+    histories: dict[tuple[Cell, Expectation], list[Attempt]] = {}
+    for each in rounds:
+        for seen in each.seen:
+            histories.setdefault((seen.cell, seen.expected), []).append(seen.attempt)
     return StepRecord(
         name=started.name,
         description="",
@@ -170,9 +181,28 @@ def _cut_short(started: StepStarted) -> StepRecord:
         converge_seconds=None,
         confirm_seconds=0.0,
         seconds=0.0,
-        cells=[],
+        cells=[_unjudged(cell, expected, history) for (cell, expected), history in histories.items()],
         problems=[f"stopped before its {started.cells} cells were judged"],
         completed=False,
+    )
+
+
+def _unjudged(cell: Cell, expected: Expectation, history: list[Attempt]) -> CellRecord:
+    return CellRecord(
+        source=cell.source,
+        destination=cell.destination,
+        port=cell.port,
+        protocol=cell.protocol,
+        family=cell.family,
+        path=cell.path,
+        address=cell.address,
+        via=cell.via,
+        expected=expected,
+        outcome=history[-1].outcome,
+        verdict=Verdict.INCONCLUSIVE,
+        reason=f"the run ended before it was judged; last seen: {history[-1].outcome}",
+        attempts=len(history),
+        history=history,
     )
 
 

@@ -25,7 +25,7 @@ _FIRST = ("apiVersion", "kind")
 
 
 # Tuples, because pydantic hands a configuration down to plain dataclasses but takes none for one at the top.
-_CONFIG = ConfigDict(
+CONFIG = ConfigDict(
     alias_generator=to_camel,
     extra="forbid",
     json_schema_serialization_defaults_required=True,
@@ -35,12 +35,12 @@ _CONFIG = ConfigDict(
 
 @cache
 def _adapter() -> TypeAdapter[tuple[RunRecord]]:
-    return TypeAdapter(tuple[RunRecord], config=_CONFIG)
+    return TypeAdapter(tuple[RunRecord], config=CONFIG)
 
 
 @cache
 def _cell_adapter() -> TypeAdapter[tuple[CellRecord]]:
-    return TypeAdapter(tuple[CellRecord], config=_CONFIG)
+    return TypeAdapter(tuple[CellRecord], config=CONFIG)
 
 
 def record_to_json(record: RunRecord) -> dict[str, Any]:

@@ -1,0 +1,88 @@
+"""``cni-probe report``: the reports of a run, from its journal or its record."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from probe.cli import main
+from probe.model.cell import ExitCode
+from probe.model.events import Event, RunDone, RunStarted
+from probe.model.record import ClusterRecord, RunRecord
+from probe.report.journal import Journal
+from probe.report.render import RenderOptions
+from probe.report.run_record import render
+
+CLUSTER = ClusterRecord("https://127.0.0.1:6443", "v1.34.0", ["node-1"])
+
+
+def journal(path: Path, run: str, *, ended: bool = True) -> None:
+    started = RunStarted(run, "2026-11-20T10:00:00+00:00", CLUSTER, 0)
+    events: list[Event] = [started, *([RunDone("2026-11-20T10:00:12+00:00", 12.0, False)] if ended else [])]
+    with Journal(path) as writer:
+        for event in events:
+            writer.see(event)
+
+
+def test_a_journal_becomes_any_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    journal(tmp_path / "j", "aaaaaa")
+    assert main(["report", str(tmp_path / "j"), "-o", f"json={tmp_path / 'run.json'}"]) == ExitCode.PASSED
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert (record["run"], record["seconds"], record["interrupted"]) == ("aaaaaa", 12.0, False)
+    assert "run aaaaaa on https://127.0.0.1:6443" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_record_becomes_any_report_and_its_exit_code_on_demand(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = RunRecord(
+        "aaaaaa", "cni-probe 0.1.0", "2026-11-20T10:00:00Z", "2026-11-20T10:00:12Z", 12.0, CLUSTER, [], {}, 3
+    )
+    (tmp_path / "run.json").write_text(render(record, RenderOptions()))
+    assert main(["report", str(tmp_path / "run.json")]) == ExitCode.PASSED
+    assert main(["report", str(tmp_path / "run.json"), "--exit-code"]) == ExitCode.HARNESS
+    assert "exit code 3" in capsys.readouterr().out
+
+
+def test_a_journal_without_an_end_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    journal(tmp_path / "j", "aaaaaa", ended=False)
+    assert main(["report", str(tmp_path / "j"), "--exit-code"]) == ExitCode.INTERRUPTED
+    assert "the journal ends in mid-run" in " ".join(capsys.readouterr().out.split())
+
+
+def test_of_several_runs_the_last_is_taken_or_the_one_that_is_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    journal(tmp_path / "j", "aaaaaa")
+    journal(tmp_path / "j", "bbbbbb")
+    main(["report", str(tmp_path / "j")])
+    said = capsys.readouterr()
+    assert "run bbbbbb on" in said.out
+    assert "--run chooses another: aaaaaa" in said.err
+    main(["report", str(tmp_path / "j"), "--run", "aaaaaa"])
+    assert "run aaaaaa on" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "cannot read"),
+        ("hello", "neither a journal nor a run record"),
+        ('{"kind": "Scenario"}', "not a run record: expected cni-probe/v1 RunRecord"),
+    ],
+)
+def test_a_file_of_another_kind_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str | None, message: str
+) -> None:
+    if content is not None:
+        (tmp_path / "f").write_text(content)
+    assert main(["report", str(tmp_path / "f")]) == ExitCode.USAGE
+    assert message in capsys.readouterr().err
+
+
+def test_a_run_that_is_not_in_the_journal_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    journal(tmp_path / "j", "aaaaaa")
+    assert main(["report", str(tmp_path / "j"), "--run", "cccccc"]) == ExitCode.USAGE
+    assert "has no run cccccc; it has: aaaaaa" in capsys.readouterr().err

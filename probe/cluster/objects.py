@@ -6,6 +6,7 @@ Agent pods satisfy the PodSecurity standard ``restricted``
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -61,6 +62,13 @@ def _label_value(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]", "_", text)[:63].rstrip("-_.")
 
 
+def pod_label(pod: Pod) -> str:
+    """The value of ``cni-probe.dev/pod``, by which a Service finds this pod, its successors, and no other."""
+    whole = f"{pod.namespace}.{pod.name}"
+    value = _label_value(whole)
+    return value if value == whole else f"{value[:54].rstrip('-_.')}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
+
+
 def namespace(name: str, logical: str, labels: Mapping[str, str], owner: Owner) -> Json:
     """A Namespace, with enforcement of PodSecurity ``restricted`` unless the scenario says otherwise."""
     own = owner.labels | {NAMESPACE_LABEL: logical}
@@ -74,7 +82,7 @@ def namespace(name: str, logical: str, labels: Mapping[str, str], owner: Owner) 
 
 def agent_pod(pod: Pod, namespace_name: str, node: str | None, image: AgentImage, owner: Owner) -> Json:
     """A Pod with one agent that serves the pod's ports. ``node`` pins it by ``kubernetes.io/hostname``."""
-    labels = dict(pod.labels) | owner.labels | {POD_LABEL: _label_value(f"{pod.namespace}.{pod.name}")}
+    labels = dict(pod.labels) | owner.labels | {POD_LABEL: pod_label(pod)}
     spec: Json = {
         "containers": [_agent_container(pod, image)],
         "automountServiceAccountToken": False,

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from probe.model.cell import Expectation, Family
 from probe.model.errors import Problem
-from probe.model.scenario import CreateNamespace, CreatePod, Fleet, Scenario, Selection, Step, Timeouts
+from probe.model.scenario import (
+    CreateNamespace,
+    CreatePod,
+    Fleet,
+    Placement,
+    Pod,
+    Scenario,
+    Selection,
+    Spread,
+    Step,
+    Timeouts,
+)
 from probe.model.syntax import dns_label_error, label_key_error, label_value_error
 from probe.scenario.document import Document, Place
 from probe.scenario.expect import Scene, build_expectation
-from probe.scenario.fleet import build_externals, build_namespaces
+from probe.scenario.fleet import build_externals, build_namespaces, build_placement
 from probe.scenario.format import UNCHANGED, Metadata, ProbeSpec, ScenarioSpec, Spec, StepSpec, TimeoutsSpec, kept
+from probe.scenario.hostports import host_port_clashes
 from probe.scenario.manifests import ManifestReader
-from probe.scenario.matching import Directory, Endpoint
-from probe.scenario.plan import plan_cells
-from probe.scenario.references import check_names, check_ports
+from probe.scenario.matching import Directory
+from probe.scenario.plan import left_open, plan_cells, reachable_from
+from probe.scenario.references import check_names, check_paths, check_ports
 from probe.scenario.steps import StepBuilder
 from probe.scenario.structure import Parsed, parse
 from probe.scenario.world import World, doubts_from
@@ -59,6 +72,7 @@ class _Builder:
         self.problems = list(parsed.problems)
         self.steps = StepBuilder(self.world, ManifestReader(self.problems), self.problems)
         self.place = self.document.root.child("spec")
+        self.placement = Placement()
 
     def scenario(self, spec: ScenarioSpec) -> Scenario:
         self._metadata(spec.metadata, self.document.root.child("metadata"))
@@ -66,11 +80,13 @@ class _Builder:
         at = self.place.child("fleet")
         namespaces = build_namespaces(spec.spec.fleet.namespaces, at.child("namespaces"), self.problems)
         self.world.externals = build_externals(spec.spec.fleet.external, at.child("external"), self.problems)
-        fleet = Fleet(tuple(namespaces), self.world.externals)
+        self.placement = build_placement(spec.spec.fleet.placement, at.child("placement"), self.problems)
+        fleet = Fleet(tuple(namespaces), self.world.externals, self.placement)
         for namespace in namespaces:
             self.world.do(CreateNamespace(namespace), "")
         for pod in fleet.pods:
             self.world.do(CreatePod(pod), "")
+        self._check_host_ports(fleet.pods, (), at)
         if not fleet.pods and not self.world.doubts.names:
             self.problems.append(at.key_problem("the fleet has no pod"))
         steps = self._steps(spec.spec)
@@ -83,6 +99,15 @@ class _Builder:
             description=spec.spec.description.strip(),
             timeouts=self._timeouts(spec.spec.timeouts),
         )
+
+    def _check_host_ports(self, new: Sequence[Pod], present: Iterable[Pod], place: Place) -> None:
+        """``place``: what the namespaces of the new pods stand in."""
+        doubtful = self._damaged(self.place.child("fleet", "placement"))
+        spread = Spread.DIFFERENT if doubtful else self.placement.spread
+        for pod, message, hint in host_port_clashes(new, present, spread):
+            at = place.child("namespaces", pod.namespace, "pods", pod.group)
+            if not self._damaged(at.child("node")):
+                self.problems.append(at.key_problem(message, hint))
 
     def _metadata(self, metadata: Metadata, place: Place) -> None:
         error = dns_label_error(metadata.name)
@@ -130,9 +155,15 @@ class _Builder:
         return tuple(steps)
 
     def _step(self, spec: StepSpec, probe: ProbeSpec | None, place: Place, before: Step | None) -> Step:
+        present = tuple(self.world.pods.values())
         actions = self.steps.actions(spec, place)
-        selection = _selection(probe, self._sound(spec.probe, place.child("probe"), self.world))
-        scene = Scene.of(self.world, selection)
+        created = [action.pod for action in actions if isinstance(action, CreatePod)]
+        self._check_host_ports(created, present, place.child("create"))
+        own = self._sound(spec.probe, place.child("probe"), self.world, _selection(probe, spec.probe))
+        selection = _selection(probe, own)
+        if self._probe_damaged(place):
+            selection = replace(selection, paths=("*",))  # what it asked for is in doubt
+        scene = Scene.of(self.world, selection, self.damage)
         if not scene.has_cells() and not self.world.doubts.names:
             self.problems.append(
                 place.key_problem("the step tries nothing", "no pod, no port, or probe leaves all out")
@@ -158,6 +189,9 @@ class _Builder:
         """Whether something at or below a place was taken out."""
         return any(path[: len(place.path)] == place.path for path in self.damage)
 
+    def _probe_damaged(self, step: Place) -> bool:
+        return any(self._damaged(scope.child("probe")) for scope in (self.place, step))
+
     def _unchanged(self, step: Step, spec: StepSpec, place: Place, before: Step | None) -> Step:
         at = place.child("expect")
         if before is None:
@@ -173,15 +207,16 @@ class _Builder:
         if not step.rules:
             self.problems.append(at.key_problem("nothing is expected", "add a default"))
             return
-        if any(self._damaged(scope.child("probe")) for scope in (self.place, place)):
+        if self._probe_damaged(place):
             return  # perhaps the cells that nobody speaks of are not meant to be tried
         pods = tuple(self.world.pods.values())
-        doubts = self.world.doubts
+        doubts, on_host = self.world.doubts, {pod.id for pod in pods if pod.host_network}
         open_cells = [
             item.cell
             for item in plan_cells(step, pods, self.world.externals, list(Family))
             if item.decided_by is None
             and not item.cell.is_self
+            and not left_open(item.cell, on_host)
             and not doubts.about_any((item.cell.source, item.cell.destination))
         ]
         if open_cells:
@@ -199,14 +234,20 @@ class _Builder:
         for namespace in later:
             ever.namespaces.setdefault(namespace.name, {})
             ever.pods.update({pod.id: pod for pod in namespace.pods})
-        return self._sound(spec.probe, self.place.child("probe"), ever)
+        probes = [spec.probe, *(step.probe for _, step in kept(spec.steps))]
+        asked = {path for probe in probes if probe is not None for path in _selection(None, probe).paths}
+        return self._sound(spec.probe, self.place.child("probe"), ever, Selection(paths=tuple(asked)))
 
-    def _sound(self, spec: ProbeSpec | None, place: Place, world: World) -> ProbeSpec | None:
-        """The ``probe`` unless it has mistakes, which are reported here and would only bring others with them."""
+    def _sound(self, spec: ProbeSpec | None, place: Place, world: World, selection: Selection) -> ProbeSpec | None:
+        """The ``probe`` unless it has mistakes, which are reported here and would only bring others with them.
+
+        ``selection``: what it becomes with the others that it goes over or that go over it.
+        """
         if spec is None:
             return None
-        endpoints: list[Endpoint] = [*world.pods.values(), *world.externals]
-        origins, reachable = Directory(world.pods.values()), Directory(endpoints)
+        pods = tuple(world.pods.values())
+        origins, reachable = Directory(pods), reachable_from(pods, world.externals, selection)
+        endpoints = tuple(reachable.endpoints.values())
         found: list[Problem] = []
         for key, patterns, among in (("from", spec.from_, origins), ("to", spec.to, reachable)):
             named = list(kept(patterns or []))
@@ -215,6 +256,7 @@ class _Builder:
             protocols = [(index, str(protocol)) for index, protocol in kept(spec.protocols or [])]
             found += check_ports(list(kept(spec.ports or [])), place.child("ports"), endpoints)
             found += check_ports(protocols, place.child("protocols"), endpoints)
+            found += check_paths(list(kept(spec.paths or [])), place.child("paths"), endpoints)
         self.problems += found
         if not found:
             return spec
@@ -237,4 +279,5 @@ def _selection(general: ProbeSpec | None, own: ProbeSpec | None) -> Selection:
         protocols=tuple(item for _, item in kept(merged.get("protocols", []))),
         families=tuple(item for _, item in kept(merged.get("families", []))),
         include_self=merged.get("self_", True),
+        paths=items("paths"),
     )

@@ -5,18 +5,19 @@ A rule that matches no cell is a mistake: it would state something that nothing 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from probe.model.cell import Expectation
 from probe.model.errors import Location, Problem
 from probe.model.scenario import External, Rule, Selection
-from probe.scenario.document import Place
+from probe.scenario.document import FieldPath, Place
 from probe.scenario.format import ExpectSpec, RuleSpec, kept
-from probe.scenario.matching import Directory, Endpoint, is_glob, matching_ports, port_matches
-from probe.scenario.plan import family_of, speaks_of_self
+from probe.scenario.matching import Directory, matching_ports, port_matches
+from probe.scenario.plan import family_of, reachable_from, speaks_from_host, speaks_of_self
 from probe.scenario.references import check_names, check_ports, name_mistake, served
 from probe.scenario.table import Entry, Table, Token, parse_table
+from probe.scenario.ways import Endpoint, Way, is_glob, selected_ways, way_matches, ways_to
 from probe.scenario.world import World
 
 
@@ -28,23 +29,34 @@ class Scene:
     selection: Selection
     origins: Directory
     reachable: Directory
+    ways: tuple[Way, ...]
+    damage: Collection[FieldPath] = ()
 
     @classmethod
-    def of(cls, world: World, selection: Selection) -> Scene:
-        """The scene of the world as it is now."""
+    def of(cls, world: World, selection: Selection, damage: Collection[FieldPath] = ()) -> Scene:
+        """The scene of the world as it is now. ``damage``: what was taken out of the document."""
         pods = list(world.pods.values())
-        return cls(world, selection, Directory(pods), Directory([*pods, *world.externals]))
+        reachable = reachable_from(pods, world.externals, selection)
+        return cls(world, selection, Directory(pods), reachable, selected_ways(selection.paths), damage)
 
     def selected_sources(self, patterns: Sequence[str]) -> frozenset[str]:
         """Sources that the patterns mean and ``probe`` selects."""
         return self.origins.match(patterns) & self.origins.match(self.selection.sources)
 
-    def selected_destinations(self, patterns: Sequence[str], ports: Sequence[str]) -> frozenset[str]:
-        """Destinations that the patterns mean, ``probe`` selects, and that have a port to try."""
+    def selected_destinations(
+        self, patterns: Sequence[str], ports: Sequence[str], paths: Sequence[str] = ()
+    ) -> frozenset[str]:
+        """Destinations that the patterns mean, ``probe`` selects, and that have a port to try on a way to them."""
         chosen = self.reachable.match(patterns) & self.reachable.match(self.selection.destinations)
-        return frozenset(id for id in chosen if self._tried(self.reachable.endpoints[id], ports))
+        return frozenset(
+            id for id in chosen if self._served(self.reachable.endpoints[id], ports) and any(self.ways_to(id, paths))
+        )
 
-    def _tried(self, endpoint: Endpoint, ports: Sequence[str]) -> bool:
+    def ways_to(self, destination: str, paths: Sequence[str]) -> list[Way]:
+        """The ways to a destination that are tried and that the patterns mean."""
+        return [way for way in ways_to(self.reachable.endpoints[destination], self.ways) if way_matches(paths, way)]
+
+    def _served(self, endpoint: Endpoint, ports: Sequence[str]) -> bool:
         families = self.selection.families
         if (
             isinstance(endpoint, External)
@@ -78,12 +90,15 @@ def build_expectation(spec: ExpectSpec, place: Place, scene: Scene, problems: li
 
 def _rule(spec: RuleSpec, place: Place, scene: Scene, problems: list[Problem]) -> Rule:
     sources, destinations, ports = list(kept(spec.from_)), list(kept(spec.to)), list(kept(spec.port))
-    rule = make_rule(
-        tuple(text for _, text in sources),
-        tuple(text for _, text in destinations),
-        tuple(text for _, text in ports),
-        spec.verdict,
-        place.location,
+    rule = replace(
+        make_rule(
+            tuple(text for _, text in sources),
+            tuple(text for _, text in destinations),
+            tuple(text for _, text in ports),
+            spec.verdict,
+            place.location,
+        ),
+        paths=tuple(text for _, text in kept(spec.path)),
     )
     world = scene.world
     doubts = world.doubts
@@ -101,10 +116,11 @@ def _rule(spec: RuleSpec, place: Place, scene: Scene, problems: list[Problem]) -
             ports=() if wrong_port or wrong_to else rule.ports,
         )
     if not doubts.about_any(rule.sources) and not doubts.about_any(rule.destinations):
-        mistake = no_cell(rule, scene)
+        path_damaged = any(path[: len(place.path) + 1] == (*place.path, "path") for path in scene.damage)
+        mistake = no_cell(rule, scene) or (None if path_damaged else decides_nothing(rule, scene))
         if mistake:
             problems.append(place.problem(*mistake))
-            return replace(rule, sources=(), destinations=(), ports=())
+            return replace(rule, sources=(), destinations=(), ports=(), paths=())
     return rule
 
 
@@ -123,10 +139,17 @@ def make_rule(
 def no_cell(rule: Rule, scene: Scene) -> tuple[str, str] | None:
     """Why a rule whose names are all right matches no cell; None when it matches one."""
     sources = scene.selected_sources(rule.sources)
-    destinations = scene.selected_destinations(rule.destinations, rule.ports)
+    destinations = scene.selected_destinations(rule.destinations, rule.ports, rule.paths)
     if not sources:
         return "the rule matches no cell: probe.from leaves out its sources", ""
     if not destinations:
+        if scene.selected_destinations(rule.destinations, rule.ports):
+            tried = {
+                str(way)
+                for id in scene.selected_destinations(rule.destinations, rule.ports)
+                for way in scene.ways_to(id, ())
+            }
+            return "the rule matches no cell: its path is not tried", f"tried there: {', '.join(sorted(tried))}"
         if scene.reachable.match(rule.destinations) & scene.reachable.match(scene.selection.destinations):
             return "the rule matches no cell: its ports or addresses are not tried", served(
                 scene.reachable.named(rule.destinations)
@@ -139,6 +162,27 @@ def no_cell(rule: Rule, scene: Scene) -> tuple[str, str] | None:
         if not speaks_of_self(rule, pod):
             return f"the rule matches only {pod} to itself, which is always allowed", "name the pod at both ends"
     return None
+
+
+def decides_nothing(rule: Rule, scene: Scene) -> tuple[str, str] | None:
+    """Why a rule without a path decides none of the cells that it matches: the API leaves all of them open."""
+    if rule.paths or rule.verdict is Expectation.EITHER:
+        return None
+    pods = [scene.world.pods[id] for id in scene.selected_sources(rule.sources)]
+    if not any(speaks_from_host(rule, pod) for pod in pods if pod.host_network) and all(
+        pod.host_network for pod in pods
+    ):
+        return "the API leaves open what policies do to pods with hostNetwork", "call the source by name, or add a path"
+    destinations = scene.selected_destinations(rule.destinations, rule.ports)
+    ways = {way for id in destinations if not _on_host(id, scene) for way in scene.ways_to(id, ())}
+    if all(way.path.rewrites_source for way in ways):
+        asked = sorted({str(way.path) for id in destinations for way in scene.ways_to(id, ())})
+        return f"the API leaves open what policies do by {' and '.join(asked)}", f"add a path ({', '.join(asked)})"
+    return None
+
+
+def _on_host(destination: str, scene: Scene) -> bool:
+    return destination in scene.world.pods and scene.world.pods[destination].host_network
 
 
 # --- truth tables --------------------------------------------------------------------------------------------------
@@ -203,7 +247,12 @@ class _TableChecker:
         rule, doubts = self.rule(entry), self.scene.world.doubts
         diagonal = rule.sources == rule.destinations  # a word there may stand for the table's looks
         doubtful = doubts.about_any(rule.sources) or doubts.about_any(rule.destinations)
-        if diagonal or doubtful or no_cell(rule, self.scene) is None:
+        if diagonal or doubtful:
+            return
+        if no_cell(rule, self.scene) is None:
+            mistake = decides_nothing(rule, self.scene)
+            if mistake:
+                self._report(entry.word, (mistake[0], "write ? or - here, or a rule with a path"))
             return
         message = f"{rule.sources[0]} -> {rule.destinations[0]} is not tried on {', '.join(rule.ports) or 'a port'}"
         hint = f"write - here; {served(self.scene.reachable.named(rule.destinations))}"

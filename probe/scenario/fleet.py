@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from probe.model.errors import Problem
-from probe.model.scenario import EXTERNAL, External, Namespace, Pod, Port
+from probe.model.scenario import CLUSTER_DNS, EXTERNAL, External, Namespace, Placement, Pod, Port
 from probe.model.syntax import LABEL_VALUE_MAX, dns_label_error, label_key_error, label_value_error, port_name_error
 from probe.scenario.document import Place
-from probe.scenario.format import ExternalSpec, NamespaceSpec, PodSpec, PortSpec, kept
+from probe.scenario.format import ExternalSpec, NamespaceSpec, PlacementSpec, PodSpec, PortSpec, kept
 
 # A run's namespaces are called cp-<6 characters>-<logical name> and must stay DNS labels.
 NAMESPACE_MAX = 63 - len("cp-123456-")
+
+_RESERVED_NAMES = {
+    EXTERNAL: "endpoints outside the cluster go to spec.fleet.external",
+    CLUSTER_DNS.partition("/")[0]: f"rules call the cluster's own DNS {CLUSTER_DNS}",
+}
+
+# A pod on the host's network has the node's ports, the low ones of which need a privilege that agents don't have.
+_FIRST_HOST_PORT = 1024
 
 _RESERVED_LABELS = ("cni-probe.dev/", "app.kubernetes.io/managed-by", "kubernetes.io/metadata.name")
 
@@ -23,9 +31,8 @@ def build_namespaces(specs: Mapping[str, NamespaceSpec], place: Place, problems:
 
 
 def _namespace(name: str, spec: NamespaceSpec, place: Place, problems: list[Problem]) -> Namespace:
-    if name == EXTERNAL:
-        hint = "endpoints outside the cluster go to spec.fleet.external"
-        problems.append(place.key_problem(f'the namespace name "{EXTERNAL}" is reserved', hint))
+    if name in _RESERVED_NAMES:
+        problems.append(place.key_problem(f'the namespace name "{name}" is reserved', _RESERVED_NAMES[name]))
     elif error := dns_label_error(name) or _too_long(name, NAMESPACE_MAX):
         problems.append(place.key_problem(f'"{name}" cannot be a namespace\'s name: {error}'))
     problems += check_labels(spec.labels, place.child("labels"))
@@ -60,9 +67,28 @@ def _pods(namespace: str, name: str, spec: PodSpec, place: Place, problems: list
         if error := label_value_error(symbol) or (None if symbol else "must not be empty"):
             problems.append(place.child("node", index).problem(f'"{symbol}" cannot be a node\'s symbol: {error}'))
     ports = build_ports(list(kept(spec.ports)), place.child("ports"), problems)
+    if spec.host_network:
+        problems += _low_ports(list(kept(spec.ports)), place.child("ports"))
     for index, pod_name in enumerate(names):
         node = symbols[index % len(symbols)] if symbols else None
-        yield Pod(namespace, pod_name, name, dict(spec.labels), ports, node)
+        yield Pod(namespace, pod_name, name, dict(spec.labels), ports, node, spec.host_network)
+
+
+def _low_ports(ports: Sequence[tuple[int, PortSpec]], place: Place) -> Iterator[Problem]:
+    for index, port in ports:
+        if 0 < port.port < _FIRST_HOST_PORT:
+            message = f"a pod with hostNetwork cannot serve {port.port}/{port.protocol}"
+            hint = f"serve a port of {_FIRST_HOST_PORT} or more: the node's lower ones need privileges"
+            yield place.child(index).problem(message, hint)
+
+
+def build_placement(spec: PlacementSpec, place: Place, problems: list[Problem]) -> Placement:
+    """Where pods without a node symbol go. That the group exists only a run can know."""
+    if spec.group is not None:
+        error = label_value_error(spec.group) or (None if spec.group else "must not be empty")
+        if error:
+            problems.append(place.child("group").problem(f'"{spec.group}" cannot be a group\'s name: {error}'))
+    return Placement(spec.spread, spec.group)
 
 
 def build_ports(specs: list[tuple[int, PortSpec]], place: Place, problems: list[Problem]) -> tuple[Port, ...]:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, ValidatorFunc
 from pydantic import model_validator as _model_validator
 
 from probe.model.cell import Expectation, Family, Protocol
-from probe.model.scenario import Timeouts
+from probe.model.scenario import Spread, Timeouts
 from probe.scenario import shorthand
 from probe.scenario.shorthand import Shorthand
 
@@ -50,6 +50,9 @@ _DURATION = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?(ms|s|m)$"}
 Globs: TypeAlias = Annotated[list[Item[str]], Shorthand(shorthand.one_or_some, (_STRING,))]
 PortPattern: TypeAlias = Annotated[str, Shorthand(shorthand.port_pattern, (_INTEGER,))]
 PortPatterns: TypeAlias = Annotated[list[Item[PortPattern]], Shorthand(shorthand.one_or_some, (_STRING, _INTEGER))]
+WayPatterns: TypeAlias = Annotated[
+    list[Item[Annotated[str, Shorthand(shorthand.way_pattern)]]], Shorthand(shorthand.one_or_some, (_STRING,))
+]
 ProtocolName: TypeAlias = Annotated[Protocol, Shorthand(shorthand.protocol)]
 FamilyName: TypeAlias = Annotated[Family, Shorthand(shorthand.family)]
 ExpectationWord: TypeAlias = Annotated[Expectation, Shorthand(shorthand.expectation)]
@@ -105,7 +108,13 @@ class PodSpec(Strict):
     node: Globs = Field(
         default=[],
         description="Placement symbol: pods with the same symbol share a node, different symbols get different nodes. "
-        "With a list, replicas take the symbols in turn. Without it, pods are spread.",
+        "With a list, replicas take the symbols in turn. Without it, the fleet's placement decides.",
+    )
+    host_network: bool = Field(
+        default=False,
+        alias="hostNetwork",
+        description="Run on the node's network (PodSpec.hostNetwork), serving ports of 1024 or more; needs the run's "
+        "--allow-host-network. What policies do to such pods the API leaves open: see rules' path.",
     )
 
 
@@ -130,12 +139,29 @@ class ExternalSpec(Strict):
     ports: Ports = Field(description="Ports the endpoint serves.")
 
 
+class PlacementSpec(Strict):
+    """Where pods without a node symbol go."""
+
+    spread: Annotated[Spread, Shorthand(shorthand.spread)] = Field(
+        default=Spread.SPREAD,
+        description="spread: over the nodes in turn (the default); same: all on one node; different: each on a node of "
+        "its own.",
+    )
+    group: str | None = Field(
+        default=None, description="Only on the nodes of this group, which the run's configuration defines (nodeGroups)."
+    )
+
+
 class FleetSpec(Strict):
     """What is deployed before the first step."""
 
     namespaces: Namespaces = Field(description="Namespaces by logical name; a run maps them to namespaces of its own.")
     external: dict[str, ExternalSpec] = Field(
         default={}, description="Endpoints outside the cluster by name; rules call them external/NAME."
+    )
+    placement: Annotated[PlacementSpec, Shorthand(shorthand.expand_placement, ({"enum": list(Spread)},))] = Field(
+        default=PlacementSpec(),
+        description="Where pods without a node symbol go: spread (the default), same, different, or {spread, group}.",
     )
 
 
@@ -152,7 +178,7 @@ class ProbeSpec(Strict):
         default=None, alias="from", description="Sources to try: namespace/pod, globs and lists."
     )
     to: Globs | None = Field(
-        default=None, description="Destinations to try: namespace/pod, external/name, globs and lists."
+        default=None, description="Destinations to try: namespace/pod, external/name, cluster/dns, globs and lists."
     )
     ports: PortPatterns | None = Field(
         default=None, description="Ports to try: 80/TCP, 80, UDP, a port's name, globs and lists."
@@ -164,6 +190,12 @@ class ProbeSpec(Strict):
     self_: bool | None = Field(
         default=None, alias="self", description="Whether pods also try themselves (default true)."
     )
+    paths: WayPatterns | None = Field(
+        default=None,
+        description="Ways to try: pod-ip, node-ip (to pods with hostNetwork), external, cluster-ip/same-port, "
+        "cluster-ip/other-port, node-port/cluster, node-port/other-node, node-port/local, dns; a path alone means all "
+        "its ways; globs and lists. Default: pod-ip, node-ip and external.",
+    )
 
 
 class RuleSpec(Strict):
@@ -172,8 +204,13 @@ class RuleSpec(Strict):
     from_: Globs = Field(
         default=[], alias="from", description="Sources: namespace/pod, a group of replicas, globs and lists."
     )
-    to: Globs = Field(default=[], description="Destinations: namespace/pod, external/name, globs and lists.")
+    to: Globs = Field(default=[], description="Destinations: namespace/pod, external/name, cluster/dns, globs, lists.")
     port: PortPatterns = Field(default=[], description="Ports: 80/TCP, 80, UDP, a port's name, globs and lists.")
+    path: WayPatterns = Field(
+        default=[],
+        description="Ways, as in probe.paths. Absent: any, but those that the API leaves open (node-port, node-ip, a "
+        "pod to itself through a service, pods with hostNetwork) stay either.",
+    )
     verdict: ExpectationWord = Field(description="What is expected; deny accepts a drop and a reject.")
 
 

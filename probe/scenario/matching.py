@@ -8,22 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from fnmatch import fnmatchcase
-from typing import TypeAlias
 
 from probe.model.cell import Protocol
-from probe.model.scenario import External, Pod, Port
-
-Endpoint: TypeAlias = Pod | External
-
-
-def is_glob(pattern: str) -> bool:
-    """Whether a pattern has wildcards."""
-    return any(character in pattern for character in "*?[")
+from probe.model.scenario import Pod, Port
+from probe.scenario.ways import Endpoint, is_glob
 
 
 def names_of(endpoint: Endpoint) -> tuple[str, ...]:
     """What rules may call an endpoint: its id, and its group's."""
-    if isinstance(endpoint, External) or endpoint.group == endpoint.name:
+    if not isinstance(endpoint, Pod) or endpoint.group == endpoint.name:
         return (endpoint.id,)
     return endpoint.id, f"{endpoint.namespace}/{endpoint.group}"
 

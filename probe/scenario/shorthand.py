@@ -16,8 +16,10 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from probe.model.cell import Expectation, Family, Protocol
+from probe.model.scenario import Spread
 from probe.model.syntax import port_number_error
-from probe.scenario.suggest import suggest
+from probe.scenario.suggest import near_miss, suggest
+from probe.scenario.ways import pattern_mistake
 
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
@@ -96,6 +98,36 @@ def port_pattern(value: Any) -> Any:
         if slash and protocol.upper() in Protocol.__members__ and protocol != protocol.upper():
             raise mistake(f'"{value}" is not a port', f'write "{value.removesuffix(protocol)}{protocol.upper()}"')
     return value
+
+
+def way_pattern(value: Any) -> Any:
+    """A path, a way, or a glob of these, that means at least one."""
+    wrong = pattern_mistake(value) if isinstance(value, str) else None
+    if wrong:
+        raise mistake(*wrong)
+    return value
+
+
+def expand_placement(value: Any) -> Any:
+    """A word of ``Spread`` as a mapping. Another word is not taken for the name of a group."""
+    if not isinstance(value, str):
+        return value
+    if value not in list(Spread):
+        raise mistake(*_placement_mistake(value))
+    return {"spread": value}
+
+
+def spread(value: Any) -> Any:
+    """The words of Spread."""
+    if isinstance(value, str) and value not in list(Spread):
+        raise mistake(*_placement_mistake(value))
+    return Spread(value) if isinstance(value, str) else value
+
+
+def _placement_mistake(word: str) -> tuple[str, str]:
+    near = near_miss(word, Spread)
+    hint = f'did you mean "{near}"?' if near else f"{', '.join(Spread)}; or {{group: NAME}} for a group of nodes"
+    return f'"{word}" is not a known placement', hint
 
 
 def protocol(value: Any) -> Any:

@@ -9,79 +9,76 @@ that is only misspelt is read as what it means, so that what stands below it is 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import Any, Generic, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from probe.model.errors import Problem
 from probe.scenario.document import Document, FieldPath, format_path
 from probe.scenario.format import API_VERSION, DROPPED, KIND, Dropped, ScenarioSpec
-from probe.scenario.known import home_of, keys_at, wanted_at
+from probe.scenario.known import Known
 from probe.scenario.suggest import near_miss, suggest
 
 _ROUNDS = 50  # each takes out at least one mistake; a file with more is reported as far as it was read
 
-# What stands in for a missing key so that the rest can still be checked.
-_STAND_INS: dict[str, Any] = {
-    "apiVersion": API_VERSION,
-    "kind": KIND,
-    "metadata": {},
-    "name": "unnamed",
-    "verdict": "either",
-    "expect": "either",
-    "spec": {},
-    "fleet": {},
-    "steps": [],
-    "namespaces": {},
-    "external": {},
-    "addresses": [DROPPED],
-    "ports": [DROPPED],
-}
-
-_MISSING_HINTS = {
-    "expect": 'state what is expected; "expect: unchanged" repeats what the step before expects',
-    "verdict": "allow, deny, drop, reject or either",
-    "apiVersion": f"write apiVersion: {API_VERSION}",
-}
-
 _MISTYPED = ("string", "int", "float", "bool", "list", "dict", "model", "model_attributes")
 
 
+T = TypeVar("T", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Format(Generic[T]):
+    """A file format. ``stand_ins`` are what stands in for a missing key, by its name, so that the rest can still be
+    checked; ``hints`` help with missing keys, by name."""
+
+    model: type[T]
+    stand_ins: Mapping[str, Any]
+    hints: Mapping[str, str]
+
+    @cached_property
+    def known(self) -> Known:
+        """What the format knows at each path."""
+        return Known(self.model.model_json_schema())
+
+
 @dataclass(frozen=True, slots=True)
-class Parsed:
+class Parsed(Generic[T]):
     """A document's specification as far as it could be read (None: not at all), and what was taken out.
 
     ``document`` knows the places of misspelt keys by what they mean as well.
     """
 
-    spec: ScenarioSpec | None
+    spec: T | None
     problems: tuple[Problem, ...]
     damage: frozenset[FieldPath]
     document: Document
 
 
-def parse(document: Document) -> Parsed:
+def parse(document: Document, format: Format[T]) -> Parsed[T]:
     """Validate a document's structure."""
-    parser = _Parser(document, copy.deepcopy(document.value))
+    parser = _Parser(format, document, copy.deepcopy(document.value))
     spec = parser.parse()
     return Parsed(spec, tuple(parser.problems), frozenset(parser.damage), parser.document)
 
 
 @dataclass(slots=True)
-class _Parser:
+class _Parser(Generic[T]):
+    format: Format[T]
     document: Document
     data: Any
     problems: list[Problem] = field(default_factory=list)
     damage: set[FieldPath] = field(default_factory=set)
     renamed: set[FieldPath] = field(default_factory=set)
 
-    def parse(self) -> ScenarioSpec | None:
+    def parse(self) -> T | None:
         for _ in range(_ROUNDS):
             try:
-                return ScenarioSpec.model_validate(self.data)
+                return self.format.model.model_validate(self.data)
             except ValidationError as error:
                 # all paths before any repair: what is taken out can no longer be found in the data
                 found = [(_path_of(self.data, detail), detail) for detail in error.errors(include_url=False)]
@@ -90,18 +87,18 @@ class _Parser:
         return None
 
     def _repair_all(self, found: list[tuple[FieldPath, ErrorDetails]]) -> bool:
-        meant = dict(_misspelt(found))
+        meant = dict(_misspelt(found, self.format.known))
         settled = {*meant, *meant.values()}
         for path, detail in found:
             if path in settled:
                 if path in meant:
-                    self.problems.append(_problem(self.document, path, detail))
+                    self.problems.append(_problem(self.document, path, detail, self.format))
                     self._rename(path, meant[path])
                 continue
             if not self._follows(path, detail["type"]):
-                self.problems.append(_problem(self.document, path, detail))
+                self.problems.append(_problem(self.document, path, detail, self.format))
             self.damage.add(path)
-            if not _repair(self.data, path, detail["type"]):
+            if not _repair(self.data, path, detail["type"], self.format.stand_ins):
                 return False
         return True
 
@@ -118,11 +115,11 @@ class _Parser:
         return path in self.damage or path in self.renamed or (kind == "missing" and any(related))
 
 
-def _misspelt(found: list[tuple[FieldPath, ErrorDetails]]) -> Iterator[tuple[FieldPath, FieldPath]]:
+def _misspelt(found: list[tuple[FieldPath, ErrorDetails]], known: Known) -> Iterator[tuple[FieldPath, FieldPath]]:
     """Unknown keys with the missing ones that they must mean: together they are one mistake."""
     missing = {path for path, detail in found if detail["type"] == "missing"}
     for path, detail in found:
-        near = near_miss(str(path[-1]), keys_at(path[:-1])) if detail["type"] == "extra_forbidden" else None
+        near = near_miss(str(path[-1]), known.keys_at(path[:-1])) if detail["type"] == "extra_forbidden" else None
         if near and (*path[:-1], near) in missing:
             missing.discard((*path[:-1], near))  # a second key like it is just unknown
             yield path, (*path[:-1], near)
@@ -144,14 +141,14 @@ def _path_of(data: Any, detail: ErrorDetails) -> FieldPath:
     return tuple(path)
 
 
-def _problem(document: Document, path: FieldPath, detail: ErrorDetails) -> Problem:
+def _problem(document: Document, path: FieldPath, detail: ErrorDetails, format: Format[T]) -> Problem:
     place = document.root.child(*path)
     kind, context = detail["type"], detail.get("ctx", {})
     if kind == "missing":
         parent = document.root.child(*path[:-1])
-        return parent.key_problem(f'missing key "{path[-1]}"', _MISSING_HINTS.get(str(path[-1]), ""))
+        return parent.key_problem(f'missing key "{path[-1]}"', format.hints.get(str(path[-1]), ""))
     if kind == "extra_forbidden":
-        return place.key_problem(f'unknown key "{path[-1]}"', _unknown_hint(path))
+        return place.key_problem(f'unknown key "{path[-1]}"', _unknown_hint(path, format.known))
     if kind == "mistake":
         return place.problem(context["message"], context["hint"])
     if kind == "literal_error":
@@ -159,14 +156,14 @@ def _problem(document: Document, path: FieldPath, detail: ErrorDetails) -> Probl
     if kind in ("string_too_short", "too_short"):
         return place.problem("must not be empty")
     if kind.removesuffix("_type") in _MISTYPED:
-        return place.problem(f"must be {wanted_at(path)}, not {_describe(detail['input'])}", _quote_hint(detail))
+        return place.problem(f"must be {format.known.wanted_at(path)}, not {_describe(detail['input'])}", _quote_hint(detail))
     return place.problem(detail["msg"].replace("Input should", "must"))
 
 
-def _unknown_hint(path: FieldPath) -> str:
-    key, known = str(path[-1]), keys_at(path[:-1])
-    home = None if near_miss(key, known) else home_of(path)
-    return f"it belongs under {format_path(home)}" if home else suggest(key, known)
+def _unknown_hint(path: FieldPath, known: Known) -> str:
+    key, keys = str(path[-1]), known.keys_at(path[:-1])
+    home = None if near_miss(key, keys) else known.home_of(path)
+    return f"it belongs under {format_path(home)}" if home else suggest(key, keys)
 
 
 def _describe(value: Any) -> str:
@@ -200,7 +197,7 @@ def _value_at(data: Any, path: FieldPath) -> Any:
     return data
 
 
-def _repair(data: Any, path: FieldPath, kind: str) -> bool:
+def _repair(data: Any, path: FieldPath, kind: str, stand_ins: Mapping[str, Any]) -> bool:
     """Take out what is wrong (or add what is missing); False when nothing would be left."""
     if not path:
         return False
@@ -208,10 +205,10 @@ def _repair(data: Any, path: FieldPath, kind: str) -> bool:
     if isinstance(parent, Dropped):
         return True
     if kind == "missing":
-        if key in _STAND_INS:
-            parent[key] = copy.deepcopy(_STAND_INS[str(key)])
+        if key in stand_ins:
+            parent[key] = copy.deepcopy(stand_ins[str(key)])
             return True
-        return _repair(data, path[:-1], "")
+        return _repair(data, path[:-1], "", stand_ins)
     if isinstance(parent, list):
         parent[int(key)] = DROPPED
     elif isinstance(parent, dict):

@@ -24,6 +24,7 @@ from probe.scenario.document import Document, Place
 from probe.scenario.expect import Scene, build_expectation
 from probe.scenario.fleet import build_externals, build_namespaces, build_placement
 from probe.scenario.format import UNCHANGED, Metadata, ProbeSpec, ScenarioSpec, Spec, StepSpec, TimeoutsSpec, kept
+from probe.scenario.formats import SCENARIO
 from probe.scenario.hostports import host_port_clashes
 from probe.scenario.manifests import ManifestReader
 from probe.scenario.matching import Directory
@@ -48,7 +49,7 @@ def build(document: Document) -> Built:
     """Build one Scenario document."""
     place = document.root
     name_place = place.child("metadata", "name")
-    parsed = parse(document)
+    parsed = parse(document, SCENARIO)
     document = parsed.document
     if parsed.spec is None:
         return Built(None, name_place, None, parsed.problems)
@@ -65,7 +66,7 @@ def _distinct(problems: list[Problem]) -> tuple[Problem, ...]:
 
 
 class _Builder:
-    def __init__(self, parsed: Parsed) -> None:
+    def __init__(self, parsed: Parsed[ScenarioSpec]) -> None:
         self.document = parsed.document
         self.damage = parsed.damage
         self.world = World(doubts=doubts_from(parsed.damage))

@@ -19,7 +19,7 @@ from pydantic_core import ErrorDetails
 
 from probe.model.errors import Problem
 from probe.scenario.document import Document, FieldPath, format_path
-from probe.scenario.format import API_VERSION, DROPPED, KIND, Dropped, ScenarioSpec
+from probe.scenario.format import DROPPED, Dropped
 from probe.scenario.known import Known
 from probe.scenario.suggest import near_miss, suggest
 
@@ -27,14 +27,15 @@ _ROUNDS = 50  # each takes out at least one mistake; a file with more is reporte
 
 _MISTYPED = ("string", "int", "float", "bool", "list", "dict", "model", "model_attributes")
 
-
 T = TypeVar("T", bound=BaseModel)
 
 
 @dataclass(frozen=True)
 class Format(Generic[T]):
-    """A file format. ``stand_ins`` are what stands in for a missing key, by its name, so that the rest can still be
-    checked; ``hints`` help with missing keys, by name."""
+    """A file format.
+
+    ``stand_ins`` stand in for missing keys, by name, so that the rest can still be checked; ``hints`` help with them.
+    """
 
     model: type[T]
     stand_ins: Mapping[str, Any]
@@ -156,7 +157,9 @@ def _problem(document: Document, path: FieldPath, detail: ErrorDetails, format: 
     if kind in ("string_too_short", "too_short"):
         return place.problem("must not be empty")
     if kind.removesuffix("_type") in _MISTYPED:
-        return place.problem(f"must be {format.known.wanted_at(path)}, not {_describe(detail['input'])}", _quote_hint(detail))
+        return place.problem(
+            f"must be {format.known.wanted_at(path)}, not {_describe(detail['input'])}", _quote_hint(detail)
+        )
     return place.problem(detail["msg"].replace("Input should", "must"))
 
 

@@ -28,6 +28,7 @@ from probe.sandbox import linux
 from probe.sandbox.api.app import serve
 from probe.sandbox.api.context import KUBERNETES_VERSION
 from probe.sandbox.api.credentials import Credentials, write_kubeconfig
+from probe.sandbox.api.tokens import Tokens
 from probe.sandbox.controllers.run import run_controllers
 from probe.sandbox.machine import machine
 from probe.sandbox.options import DEFAULT_NAME, SandboxOptions
@@ -67,7 +68,7 @@ async def _cluster(options: SandboxOptions, listener: socket.socket) -> AsyncIte
             kubelets,
             sock=listener,
             ssl_context=credentials.server_context(),
-            token=credentials.token,
+            tokens=Tokens(store, credentials.token),
             families=options.families,
         )
         try:

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import hmac
 import logging
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
-from typing import Final, TypeAlias
+from typing import Final
 
 from aiohttp import web
 
 from probe.model.cell import Family
+from probe.sandbox.api.auth.bootstrap import create_first_roles
+from probe.sandbox.api.auth.middleware import Handler, access
+from probe.sandbox.api.auth.rbac import Rbac
 from probe.sandbox.api.context import CONTEXT, Context
 from probe.sandbox.api.discovery import serve_group, serve_resources, serve_root, version
-from probe.sandbox.api.errors import ApiError, from_store, method_not_allowed, no_such_path, unauthorized
+from probe.sandbox.api.errors import ApiError, from_store, method_not_allowed, no_such_path
 from probe.sandbox.api.handlers import answer, serve_resource
 from probe.sandbox.api.openapi import serve_openapi_index, serve_openapi_v2, serve_openapi_v3
 from probe.sandbox.api.request import MAX_BODY
+from probe.sandbox.api.tokens import Tokens
 from probe.sandbox.runtime import Runtime
 from probe.sandbox.store import Store, StoreError
 
-_Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
 _LOG: Final = logging.getLogger(__name__)
-_OPEN: Final = ("/healthz", "/livez", "/readyz", "/version")
 
 
 async def serve(
@@ -33,12 +32,13 @@ async def serve(
     *,
     sock: socket.socket,
     ssl_context: ssl.SSLContext,
-    token: str,
+    tokens: Tokens,
     families: tuple[Family, ...] = (Family.IPV4,),
     bookmark_seconds: float = 30.0,
 ) -> web.AppRunner:
     """Serve the API on a bound socket. ``await runner.cleanup()`` ends it, with the watches and execs under way."""
-    app = make_app(Context(store, runtime, token, families, bookmark_seconds))
+    create_first_roles(store)
+    app = make_app(Context(store, runtime, tokens, Rbac(store), families, bookmark_seconds))
     # A vanished client cancels its handler: that is how its watches and its exec'd processes end.
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.2)
     await runner.setup()
@@ -48,7 +48,7 @@ async def serve(
 
 def make_app(ctx: Context) -> web.Application:
     """The application, without a socket."""
-    app = web.Application(middlewares=[_errors, _authentication], client_max_size=MAX_BODY)
+    app = web.Application(middlewares=[_errors, access], client_max_size=MAX_BODY)
     app[CONTEXT] = ctx
     for path in ("/healthz", "/livez", "/readyz"):
         app.router.add_get(path, _healthy)
@@ -67,7 +67,7 @@ def make_app(ctx: Context) -> web.Application:
 
 
 @web.middleware
-async def _errors(request: web.Request, handler: _Handler) -> web.StreamResponse:
+async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Whatever goes wrong is told as a Status."""
     try:
         return await handler(request)
@@ -87,18 +87,6 @@ async def _errors(request: web.Request, handler: _Handler) -> web.StreamResponse
             raise  # a stream has begun: all that is left to say is to hang up
         refusal = ApiError(500, "InternalError", f"Internal error occurred: {error!r}")
     return answer(refusal.status, refusal.code)
-
-
-@web.middleware
-async def _authentication(request: web.Request, handler: _Handler) -> web.StreamResponse:
-    """The bearer token, for everything but health and version."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    known = scheme.lower() == "bearer" and hmac.compare_digest(
-        token.strip().encode(), request.app[CONTEXT].token.encode()
-    )
-    if not known and request.path not in _OPEN:
-        raise unauthorized()
-    return await handler(request)
 
 
 async def _healthy(request: web.Request) -> web.Response:

@@ -8,6 +8,8 @@ from typing import Final
 from aiohttp import web
 
 from probe.model.cell import Family
+from probe.sandbox.api.auth.rbac import Rbac
+from probe.sandbox.api.tokens import Tokens
 from probe.sandbox.runtime import Runtime
 from probe.sandbox.store import Store
 
@@ -21,7 +23,8 @@ class Context:
 
     store: Store
     runtime: Runtime
-    token: str
+    tokens: Tokens
+    rbac: Rbac
     families: tuple[Family, ...] = (Family.IPV4,)
     bookmark_seconds: float = 30.0
 

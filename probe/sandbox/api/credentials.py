@@ -14,7 +14,7 @@ from typing import Final
 import trustme
 import yaml
 
-from probe.sandbox.api.reviews import USER
+from probe.sandbox.api.auth.users import ADMIN
 
 HOSTS: Final = ("127.0.0.1", "localhost", "::1")
 
@@ -62,13 +62,14 @@ def context_name(sandbox: str) -> str:
 def write_kubeconfig(path: Path, credentials: Credentials, *, server: str, sandbox: str) -> None:
     """Write a kubeconfig, readable by its owner only, whole or not at all. ``server``: ``https://127.0.0.1:6443``."""
     name = context_name(sandbox)
+    user = f"{name}-{ADMIN.name}"
     cluster = {"server": server, "certificate-authority-data": base64.b64encode(credentials.ca).decode()}
     config = {
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [{"name": name, "cluster": cluster}],
-        "users": [{"name": f"{name}-{USER}", "user": {"token": credentials.token}}],
-        "contexts": [{"name": name, "context": {"cluster": name, "user": f"{name}-{USER}", "namespace": "default"}}],
+        "users": [{"name": user, "user": {"token": credentials.token}}],
+        "contexts": [{"name": name, "context": {"cluster": name, "user": user, "namespace": "default"}}],
         "current-context": name,
     }
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -90,6 +90,11 @@ def details(
     return {key: value for key, value in found.items() if value}
 
 
+def details_of(group: str, kind: str, name: str) -> Obj:
+    """metav1.StatusDetails of what may not be a resource at all."""
+    return {key: value for key, value in (("name", name), ("group", group), ("kind", kind)) if value}
+
+
 def bad_request(message: str) -> ApiError:
     """400: the request makes no sense."""
     return ApiError(400, "BadRequest", message)

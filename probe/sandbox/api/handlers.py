@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from probe.sandbox.api.auth.middleware import user_of
 from probe.sandbox.api.context import CONTEXT, Context
 from probe.sandbox.api.errors import bad_request, details, method_not_allowed, unsupported_media
 from probe.sandbox.api.exec import serve_exec
@@ -40,7 +41,7 @@ async def serve_resource(request: web.Request) -> web.StreamResponse:
     if verb not in _allowed(target):
         raise method_not_allowed()
     if target.resource.verbs == ("create",):
-        return answer(review(target.resource.kind, await read_object(request)), 201)
+        return answer(review(ctx.rbac, user_of(request), target, await read_object(request)), 201)
     match verb:
         case "get":
             return answer(get(ctx, target, form))

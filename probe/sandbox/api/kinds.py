@@ -134,6 +134,14 @@ _EVENT: Final = _kind(
     reportingInstance=STR,
 )  # fmt: skip
 
+_RULES: Final = ListOf(
+    struct(verbs=STRINGS, apiGroups=STRINGS, resources=STRINGS, resourceNames=STRINGS, nonResourceURLs=STRINGS)
+)
+_BINDING: Final = _kind(
+    subjects=ListOf(struct(kind=STR, apiGroup=STR, name=STR, namespace=STR)),
+    roleRef=struct(atomic=True, apiGroup=STR, kind=STR, name=STR),
+)
+
 KINDS: Final[Mapping[str, Fields]] = MappingProxyType(
     {
         "Namespace": _kind(
@@ -184,6 +192,12 @@ KINDS: Final[Mapping[str, Fields]] = MappingProxyType(
             spec=struct(addresses=STRINGS, ports=ListOf(struct(port=INT, protocol=STR, name=STR))),
             status=struct(ready=BOOL, responder=STR, message=STR),
         ),
+        "Role": _kind(rules=_RULES),
+        "ClusterRole": _kind(rules=_RULES, aggregationRule=struct(clusterRoleSelectors=ListOf(SELECTOR))),
+        "RoleBinding": _BINDING,
+        "ClusterRoleBinding": _BINDING,
+        "SubjectAccessReview": _kind(spec=ANY, status=ANY),
+        "LocalSubjectAccessReview": _kind(spec=ANY, status=ANY),
         "SelfSubjectAccessReview": _kind(spec=ANY, status=ANY),
         "SelfSubjectRulesReview": _kind(spec=ANY, status=ANY),
         "SelfSubjectReview": _kind(status=ANY),

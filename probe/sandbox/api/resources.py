@@ -56,10 +56,18 @@ class Resource:
 
 _STATUS: Final = MappingProxyType({"status": ("get", "patch", "update")})
 _CREATE_ONLY: Final = ("create",)
+_RBAC: Final = "rbac.authorization.k8s.io"
+_AUTHORIZATION: Final = "authorization.k8s.io"
 _INVOLVED: Final = tuple(
     f"involvedObject.{field}"
     for field in ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
 )
+
+
+def _question(plural: str, kind: str, group: str, *, namespaced: bool = False) -> Resource:
+    """What is answered and not kept."""
+    return Resource(plural, kind, group, namespaced=namespaced, verbs=_CREATE_ONLY)
+
 
 RESOURCES: Final = (
     Resource(
@@ -126,21 +134,15 @@ RESOURCES: Final = (
         generation=True,
         subresources=_STATUS,
     ),
-    Resource(
-        "selfsubjectaccessreviews",
-        "SelfSubjectAccessReview",
-        "authorization.k8s.io",
-        namespaced=False,
-        verbs=_CREATE_ONLY,
-    ),
-    Resource(
-        "selfsubjectrulesreviews",
-        "SelfSubjectRulesReview",
-        "authorization.k8s.io",
-        namespaced=False,
-        verbs=_CREATE_ONLY,
-    ),
-    Resource("selfsubjectreviews", "SelfSubjectReview", "authentication.k8s.io", namespaced=False, verbs=_CREATE_ONLY),
+    Resource("roles", "Role", _RBAC),
+    Resource("rolebindings", "RoleBinding", _RBAC),
+    Resource("clusterroles", "ClusterRole", _RBAC, namespaced=False),
+    Resource("clusterrolebindings", "ClusterRoleBinding", _RBAC, namespaced=False),
+    _question("selfsubjectaccessreviews", "SelfSubjectAccessReview", _AUTHORIZATION),
+    _question("selfsubjectrulesreviews", "SelfSubjectRulesReview", _AUTHORIZATION),
+    _question("subjectaccessreviews", "SubjectAccessReview", _AUTHORIZATION),
+    _question("localsubjectaccessreviews", "LocalSubjectAccessReview", _AUTHORIZATION, namespaced=True),
+    _question("selfsubjectreviews", "SelfSubjectReview", "authentication.k8s.io"),
 )
 
 BY_PLURAL: Final[Mapping[str, Resource]] = MappingProxyType({resource.plural: resource for resource in RESOURCES})

@@ -1,6 +1,7 @@
 """Label and field selectors as query parameters have them: ``app in (a,b),tier!=x`` and ``spec.nodeName=n``.
 
-Label selectors inside NetworkPolicies are another matter and are read by enforcement.
+Label selectors inside NetworkPolicies are another matter and are read by enforcement; `selects` is for those inside
+the API server's own objects (webhook configurations, aggregated roles).
 """
 
 from __future__ import annotations
@@ -31,6 +32,28 @@ def matcher(resource: Resource, labels: str, fields: str) -> Match | None:
     if len(tests) == 1:
         return tests[0]
     return lambda obj: all(test(obj) for test in tests)
+
+
+def selects(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> bool:
+    """Whether a metav1.LabelSelector matches; an empty one matches everything, none at all nothing."""
+    if selector is None:
+        return False
+    if any(labels.get(key) != value for key, value in (selector.get("matchLabels") or {}).items()):
+        return False
+    return all(_holds(item, labels) for item in selector.get("matchExpressions") or ())
+
+
+def _holds(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    key, values = expression["key"], expression.get("values") or ()
+    match expression["operator"]:
+        case "In":
+            return labels.get(key) in values
+        case "NotIn":
+            return labels.get(key) not in values
+        case "Exists":
+            return key in labels
+        case _:
+            return key not in labels
 
 
 def _label_tests(text: str) -> list[Match]:

@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
+from probe.sandbox.api.columns import AGE, NAME, NONE, UNKNOWN, Cell, Column, age, joined, selector_text
 from probe.sandbox.api.podstatus import pod_ready, pod_restarts, pod_status
 from probe.sandbox.api.resources import Resource
+from probe.sandbox.api.tables_access import access_tables
 from probe.sandbox.store import Obj
-
-NONE: Final = "<none>"
-UNKNOWN: Final = "<unknown>"
-
-Cell: TypeAlias = Callable[[Obj], Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column; the ``wide`` ones show with ``-o wide``."""
-
-    name: str
-    cell: Cell
-    wide: bool = False
-    type: str = "string"
 
 
 def definitions(resource: Resource) -> list[dict[str, Any]]:
@@ -48,57 +33,15 @@ def cells(resource: Resource, obj: Obj) -> list[Any]:
 
 
 def _columns(resource: Resource) -> tuple[Column, ...]:
-    return _TABLES.get(resource.plural, (_NAME, _AGE))
-
-
-def age(timestamp: str | None) -> str:
-    """The time since then, short: ``45s``, ``3m12s``, ``5h``, ``2d``."""
-    if not timestamp:
-        return UNKNOWN
-    then = datetime.fromisoformat(timestamp.replace("Z", "+00:00"))
-    seconds = max(0, int((datetime.now(UTC) - then).total_seconds()))
-    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
-    if seconds < 120:
-        return f"{seconds}s"
-    if minutes < 10:
-        return f"{minutes}m{seconds % 60}s" if seconds % 60 else f"{minutes}m"
-    if hours < 3:
-        return f"{minutes}m"
-    if hours < 8:
-        return f"{hours}h{minutes % 60}m" if minutes % 60 else f"{hours}h"
-    if hours < 48:
-        return f"{hours}h"
-    return f"{days}d{hours % 24}h" if days < 8 and hours % 24 else f"{days}d"
-
-
-def selector_text(selector: Mapping[str, Any] | None) -> str:
-    """A label selector as kubectl prints it."""
-    selector = selector or {}
-    parts = [f"{key}={value}" for key, value in sorted((selector.get("matchLabels") or {}).items())]
-    for item in selector.get("matchExpressions") or ():
-        values = f"({','.join(sorted(item.get('values') or ()))})"
-        match item["operator"]:
-            case "In":
-                parts.append(f"{item['key']} in {values}")
-            case "NotIn":
-                parts.append(f"{item['key']} notin {values}")
-            case "Exists":
-                parts.append(item["key"])
-            case _:
-                parts.append(f"!{item['key']}")
-    return ",".join(parts) or NONE
+    return _TABLES.get(resource.plural, (NAME, AGE))
 
 
 def _status(obj: Obj) -> dict[str, Any]:
     return obj.get("status") or {}
 
 
-def _joined(values: Iterable[str]) -> str:
-    return ",".join(values) or NONE
-
-
 def _service_ports(service: Obj) -> str:
-    return _joined(
+    return joined(
         f"{port['port']}:{port['nodePort']}/{port['protocol']}"
         if port.get("nodePort")
         else f"{port['port']}/{port['protocol']}"
@@ -114,7 +57,7 @@ def _node_status(node: Obj) -> str:
 
 def _node_roles(node: Obj) -> str:
     prefix = "node-role.kubernetes.io/"
-    return _joined(
+    return joined(
         sorted(key.removeprefix(prefix) for key in node["metadata"].get("labels", {}) if key.startswith(prefix))
     )
 
@@ -143,7 +86,7 @@ def _event_time(event: Obj) -> str | None:
 
 
 def _endpoints(endpoints: Obj) -> str:
-    return _joined(
+    return joined(
         f"{address['ip']}:{port['port']}"
         for subset in endpoints.get("subsets") or ()
         for port in subset.get("ports") or ()
@@ -151,39 +94,36 @@ def _endpoints(endpoints: Obj) -> str:
     )
 
 
-_NAME: Final = Column("Name", lambda obj: obj["metadata"]["name"])
-_AGE: Final = Column("Age", lambda obj: age(obj["metadata"].get("creationTimestamp")))
-
 _TABLES: Final[Mapping[str, tuple[Column, ...]]] = MappingProxyType(
     {
         "pods": (
-            _NAME,
+            NAME,
             Column("Ready", pod_ready),
             Column("Status", pod_status),
             Column("Restarts", lambda pod: str(pod_restarts(pod))),
-            _AGE,
+            AGE,
             Column("IP", lambda pod: _status(pod).get("podIP") or NONE, wide=True),
             Column("Node", lambda pod: pod["spec"].get("nodeName") or NONE, wide=True),
             Column("Nominated Node", lambda pod: _status(pod).get("nominatedNodeName") or NONE, wide=True),
             Column("Readiness Gates", lambda pod: NONE, wide=True),
         ),
-        "namespaces": (_NAME, Column("Status", lambda obj: _status(obj).get("phase", "")), _AGE),
+        "namespaces": (NAME, Column("Status", lambda obj: _status(obj).get("phase", "")), AGE),
         "services": (
-            _NAME,
+            NAME,
             Column("Type", lambda service: service["spec"]["type"]),
             Column("Cluster-IP", lambda service: service["spec"].get("clusterIP") or NONE),
             Column("External-IP", lambda service: service["spec"].get("externalName") or NONE),
             Column("Port(s)", _service_ports),
-            _AGE,
+            AGE,
             Column(
                 "Selector", lambda service: selector_text({"matchLabels": service["spec"].get("selector")}), wide=True
             ),
         ),
         "nodes": (
-            _NAME,
+            NAME,
             Column("Status", _node_status),
             Column("Roles", _node_roles),
-            _AGE,
+            AGE,
             Column("Version", _node_info("kubeletVersion")),
             Column("Internal-IP", _node_address("InternalIP"), wide=True),
             Column("External-IP", _node_address("ExternalIP"), wide=True),
@@ -192,9 +132,9 @@ _TABLES: Final[Mapping[str, tuple[Column, ...]]] = MappingProxyType(
             Column("Container-Runtime", _node_info("containerRuntimeVersion"), wide=True),
         ),
         "networkpolicies": (
-            _NAME,
+            NAME,
             Column("Pod-Selector", lambda policy: selector_text(policy["spec"].get("podSelector"))),
-            _AGE,
+            AGE,
         ),
         "events": (
             Column("Last Seen", lambda event: age(_event_time(event))),
@@ -209,36 +149,35 @@ _TABLES: Final[Mapping[str, tuple[Column, ...]]] = MappingProxyType(
             Column("Name", lambda event: event["metadata"]["name"], wide=True),
         ),
         "configmaps": (
-            _NAME,
+            NAME,
             Column("Data", lambda obj: str(len(obj.get("data") or ()) + len(obj.get("binaryData") or ()))),
-            _AGE,
+            AGE,
         ),
         "secrets": (
-            _NAME,
+            NAME,
             Column("Type", lambda secret: secret.get("type", "")),
             Column("Data", lambda secret: str(len(secret.get("data") or ()))),
-            _AGE,
+            AGE,
         ),
-        "serviceaccounts": (_NAME, Column("Secrets", lambda account: str(len(account.get("secrets") or ()))), _AGE),
-        "endpoints": (_NAME, Column("Endpoints", _endpoints), _AGE),
+        "serviceaccounts": (NAME, Column("Secrets", lambda account: str(len(account.get("secrets") or ()))), AGE),
+        "endpoints": (NAME, Column("Endpoints", _endpoints), AGE),
         "endpointslices": (
-            _NAME,
+            NAME,
             Column("AddressType", lambda piece: piece.get("addressType", "")),
-            Column("Ports", lambda piece: _joined(str(port.get("port")) for port in piece.get("ports") or ())),
+            Column("Ports", lambda piece: joined(str(port.get("port")) for port in piece.get("ports") or ())),
             Column(
                 "Endpoints",
-                lambda piece: _joined(a for item in piece.get("endpoints") or () for a in item.get("addresses", ())),
+                lambda piece: joined(a for item in piece.get("endpoints") or () for a in item.get("addresses", ())),
             ),
-            _AGE,
+            AGE,
         ),
+        **access_tables(),
         "externalendpoints": (
-            _NAME,
-            Column("Addresses", lambda obj: _joined(obj["spec"].get("addresses") or ())),
-            Column(
-                "Ports", lambda obj: _joined(f"{p['port']}/{p['protocol']}" for p in obj["spec"].get("ports") or ())
-            ),
+            NAME,
+            Column("Addresses", lambda obj: joined(obj["spec"].get("addresses") or ())),
+            Column("Ports", lambda obj: joined(f"{p['port']}/{p['protocol']}" for p in obj["spec"].get("ports") or ())),
             Column("Ready", lambda obj: str(bool(_status(obj).get("ready"))).lower()),
-            _AGE,
+            AGE,
         ),
     }
 )

@@ -15,6 +15,7 @@ import aiohttp
 from probe.model.cell import Family
 from probe.sandbox.api.app import serve
 from probe.sandbox.api.credentials import Credentials
+from probe.sandbox.api.tokens import Tokens
 from probe.sandbox.controllers.run import run_controllers
 from probe.sandbox.store import Obj, Store
 from tests.sandbox.api.local_runtime import LocalRuntime
@@ -46,8 +47,20 @@ class Client:
     def __init__(self, http: aiohttp.ClientSession) -> None:
         self.http = http
 
-    async def request(self, method: str, path: str, body: Any = None, *, kind: str = "", **query: str) -> Reply:
+    async def request(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        kind: str = "",
+        user: str = "",
+        **query: str,
+    ) -> Reply:
+        """``user``: in whose name."""
         headers = {"Content-Type": kind or "application/json"} if body is not None else {}
+        if user:
+            headers["Impersonate-User"] = user
         data = body if isinstance(body, str | bytes | None) else json.dumps(body)
         async with self.http.request(method, path, data=data, params=query, headers=headers) as response:
             text = await response.text()
@@ -55,7 +68,7 @@ class Client:
             return Reply(response.status, parsed, response.headers.getall("Warning", []))
 
     async def get(self, path: str, **query: str) -> Reply:
-        return await self.request("GET", path, **query)
+        return await self.request("GET", path, None, **query)
 
     async def post(self, path: str, body: Any, **query: str) -> Reply:
         return await self.request("POST", path, body, **query)
@@ -80,6 +93,7 @@ class Server:
     store: Store
     runtime: LocalRuntime
     credentials: Credentials
+    tokens: Tokens
     url: str
     client: Client
 
@@ -90,6 +104,7 @@ async def api_server(
 ) -> AsyncIterator[Server]:
     """A cluster without nodes; its first namespaces are complete."""
     store, runtime, credentials = Store(history), LocalRuntime(), Credentials.make()
+    tokens = Tokens(store, credentials.token)
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"https://127.0.0.1:{listener.getsockname()[1]}"
     runner = await serve(
@@ -97,7 +112,7 @@ async def api_server(
         runtime,
         sock=listener,
         ssl_context=credentials.server_context(),
-        token=credentials.token,
+        tokens=tokens,
         families=families,
         bookmark_seconds=bookmark_seconds,
     )
@@ -107,7 +122,7 @@ async def api_server(
     try:
         async with aiohttp.ClientSession(url, connector=connector, headers=headers) as http:
             await until(store, "serviceaccounts", lambda: store.find("serviceaccounts", "default", "default"))
-            yield Server(store, runtime, credentials, url, Client(http))
+            yield Server(store, runtime, credentials, tokens, url, Client(http))
     finally:
         controllers.cancel()
         with suppress(asyncio.CancelledError):

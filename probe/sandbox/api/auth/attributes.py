@@ -71,7 +71,7 @@ def _selected_name(selector: str) -> str:
     """The one object that a field selector can match: naming it lets resourceNames allow the list or watch."""
     for part in selector.split(","):
         field, sign, value = part.strip().partition("=")
-        if field == "metadata.name" and sign and not value.startswith("!"):
+        if field == "metadata.name" and sign:
             return value.removeprefix("=")
     return ""
 

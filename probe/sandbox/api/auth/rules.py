@@ -24,7 +24,7 @@ def allows(rule: dict[str, Any], wanted: Attributes) -> bool:
 
 
 def _has(stated: Sequence[str] | None, wanted: str) -> bool:
-    return bool(stated) and (ALL in stated or wanted in stated)
+    return stated is not None and (ALL in stated or wanted in stated)
 
 
 def _covers_resource(resources: Sequence[str], wanted: Attributes) -> bool:

@@ -28,7 +28,7 @@ class User:
     @property
     def info(self) -> dict[str, Any]:
         """authentication.k8s.io/v1 UserInfo."""
-        found = {"username": self.name, "uid": self.uid, "groups": list(self.groups)}
+        found: dict[str, Any] = {"username": self.name, "uid": self.uid, "groups": list(self.groups)}
         found["extra"] = {key: list(values) for key, values in self.extra.items()}
         return {key: value for key, value in found.items() if value}
 

@@ -49,4 +49,13 @@ def _name_error(resource: Resource, name: str) -> str | None:
             "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic "
             "character, and end with an alphanumeric character"
         )
+    if resource.group == "rbac.authorization.k8s.io":
+        return _path_segment_error(name)
     return dns_subdomain_error(name)
+
+
+def _path_segment_error(name: str) -> str | None:
+    """Names such as ``system:discovery``: all that can be a part of a path."""
+    if name in (".", ".."):
+        return f"may not be '{name}'"
+    return next((f"may not contain '{bad}'" for bad in "/%" if bad in name), None)

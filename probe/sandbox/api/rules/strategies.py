@@ -17,6 +17,7 @@ from probe.sandbox.api.resources import Resource
 from probe.sandbox.api.rules.metadata import validate_metadata
 from probe.sandbox.api.rules.pod_defaults import default_pod
 from probe.sandbox.api.rules.pods import validate_pod, validate_pod_update
+from probe.sandbox.api.rules.roles import default_binding, keep_role, validate_binding, validate_role
 from probe.sandbox.api.rules.services import default_service, keep_addresses, validate_service, validate_service_update
 from probe.sandbox.store import Obj
 
@@ -120,6 +121,10 @@ _STRATEGIES: Final[Mapping[str, Strategy]] = MappingProxyType(
         "networkpolicies": Strategy(_default_policy, _validate_policy),
         "secrets": Strategy(_default_secret, validate_update=_immutable_data),
         "configmaps": Strategy(validate_update=_immutable_data),
+        "roles": Strategy(validate=validate_role),
+        "clusterroles": Strategy(validate=validate_role),
+        "rolebindings": Strategy(default_binding, validate_binding, validate_update=keep_role),
+        "clusterrolebindings": Strategy(default_binding, validate_binding, validate_update=keep_role),
         "externalendpoints": Strategy(_default_endpoint, _validate_endpoint),
     }
 )

@@ -1,7 +1,8 @@
 """The scheduler: puts each pod on a node it fits, spread evenly, or says why there is none.
 
-Regards nodeSelector, required node affinity (labels and metadata.name), taints with tolerations, unschedulable nodes
-and the number of pods a node takes. There are no resources to account for: pods here are processes that wait.
+Regards nodeSelector, required node affinity (labels and metadata.name), taints with tolerations, unschedulable nodes,
+host ports and the number of pods a node takes. There are no resources to account for: pods here are processes that
+wait.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from probe.sandbox.controllers.conditions import condition, set_condition
+from probe.sandbox.controllers.hostports import HostPorts
 from probe.sandbox.events import EventRecorder
 from probe.sandbox.store import Obj, Store
 
@@ -34,18 +36,23 @@ def schedule(store: Store) -> None:
     if not waiting:
         return
     nodes = store.list("nodes")
-    load = Counter(pod["spec"]["nodeName"] for pod in pods if pod["spec"].get("nodeName") and not _ended(pod))
+    placed = [pod for pod in pods if pod["spec"].get("nodeName") and not _ended(pod)]
+    load = Counter(pod["spec"]["nodeName"] for pod in placed)
+    ports = HostPorts()
+    for pod in placed:
+        ports.take(pod["spec"]["nodeName"], pod)
     for pod in sorted(waiting, key=lambda pod: int(pod["metadata"]["resourceVersion"])):
         reasons: Counter[str] = Counter()
         fitting: list[str] = []
         for node in nodes:
-            if reason := _obstacle(pod, node, load):
+            if reason := _obstacle(pod, node, load, ports):
                 reasons[reason] += 1
             else:
                 fitting.append(node["metadata"]["name"])
         if fitting:
             chosen = min(fitting, key=lambda name: (load[name], name))
             load[chosen] += 1
+            ports.take(chosen, pod)
             _bind(store, pod, chosen)
         else:
             _refuse(store, pod, len(nodes), reasons)
@@ -92,7 +99,7 @@ def _refuse(store: Store, pod: Obj, nodes: int, reasons: Counter[str]) -> None:
     EventRecorder(store, COMPONENT).record(pod, "FailedScheduling", message, warning=True)
 
 
-def _obstacle(pod: Obj, node: Obj, load: Mapping[str, int]) -> str:
+def _obstacle(pod: Obj, node: Obj, load: Mapping[str, int], ports: HostPorts) -> str:
     """Why the pod cannot go there, in the scheduler's words; empty when it can."""
     spec, node_spec = pod["spec"], node.get("spec") or {}
     tolerations = spec.get("tolerations") or []
@@ -103,6 +110,8 @@ def _obstacle(pod: Obj, node: Obj, load: Mapping[str, int]) -> str:
             return f"node(s) had untolerated taint {{{taint['key']}: {taint.get('value', '')}}}"
     if not _selected(spec, node):
         return "node(s) didn't match Pod's node affinity/selector"
+    if not ports.fit(node["metadata"]["name"], pod):
+        return "node(s) didn't have free ports for the requested pod ports"
     capacity = int(((node.get("status") or {}).get("allocatable") or {}).get("pods", _DEFAULT_CAPACITY))
     return "Too many pods" if load.get(node["metadata"]["name"], 0) >= capacity else ""
 

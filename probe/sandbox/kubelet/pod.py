@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from probe.sandbox.events import EventRecorder
 from probe.sandbox.kubelet.container import Container, ContainerHost
-from probe.sandbox.kubelet.spec import PodFacts, forbidden_sysctls, sysctls
+from probe.sandbox.kubelet.spec import PodFacts, forbidden_sysctl, sysctls
 from probe.sandbox.kubelet.status import PodState, with_status
 from probe.sandbox.net.node import NodeNetwork, PodNetwork
 from probe.sandbox.store import Obj, Store, timestamp
@@ -120,9 +120,8 @@ class PodWorker:
             await self._tear_down()
 
     async def _set_up(self) -> bool:
-        forbidden = [] if self._host_network else forbidden_sysctls(sysctls(self.pod))
-        if forbidden:
-            self._failed = ("SysctlForbidden", f"forbidden sysctl: {', '.join(forbidden)} is not a network namespace's")
+        if forbidden := forbidden_sysctl(self.pod):
+            self._failed = ("SysctlForbidden", f"forbidden sysctl: {forbidden}")
             self._publish()
             return False
         if not self._host_network:

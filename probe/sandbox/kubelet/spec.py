@@ -50,12 +50,19 @@ def container_process(pod: Obj, container: Mapping[str, Any], facts: PodFacts) -
     return ContainerProcess(
         argv=argv,
         env=env,
-        hostname=str(pod["spec"].get("hostname") or pod["metadata"]["name"])[:63],
+        hostname=hostname(pod),
         cwd=container.get("workingDir") or "/",
         mounts=[_mount(pod, mount, facts) for mount in container.get("volumeMounts") or ()],
         drop_capabilities="ALL" in dropped and not security.get("privileged"),
         no_new_privileges=security.get("allowPrivilegeEscalation") is False,
     )
+
+
+def hostname(pod: Obj) -> str:
+    """What the pod's processes call their host; on the node's network it is the node."""
+    spec = pod["spec"]
+    name = spec.get("nodeName") if spec.get("hostNetwork") else spec.get("hostname")
+    return str(name or pod["metadata"]["name"])[:63]
 
 
 def _mount(pod: Obj, mount: Mapping[str, Any], facts: PodFacts) -> Mount:
@@ -75,7 +82,7 @@ def environment(pod: Obj, container: Mapping[str, Any], facts: PodFacts) -> dict
     """A container's whole environment; nothing of the sandbox's own gets in. Raises ConfigError."""
     if container.get("envFrom"):
         raise ConfigError("envFrom: the sandbox has no ConfigMaps and Secrets")
-    env = {"PATH": DEFAULT_PATH, "HOME": "/", "HOSTNAME": str(pod["metadata"]["name"])}
+    env = {"PATH": DEFAULT_PATH, "HOME": "/", "HOSTNAME": hostname(pod)}
     for entry in container.get("env") or ():
         source = entry.get("valueFrom")
         env[entry["name"]] = _value_from(pod, source, facts) if source else _expand(entry.get("value") or "", env)
@@ -117,6 +124,12 @@ def sysctls(pod: Obj) -> dict[str, str]:
     return {sysctl["name"]: str(sysctl["value"]) for sysctl in listed}
 
 
-def forbidden_sysctls(names: Mapping[str, str]) -> list[str]:
-    """Those that are not a network namespace's: others would change the host."""
-    return [name for name in names if not name.replace("/", ".").startswith("net.") or ".." in name]
+def forbidden_sysctl(pod: Obj) -> str:
+    """What is wrong with one of the pod's sysctls, in a kubelet's words; empty if nothing is. Only a network namespace
+    of the pod's own may be changed: all else is the host's."""
+    for name in sysctls(pod):
+        if not name.replace("/", ".").startswith("net.") or ".." in name:
+            return f'"{name}" not allowlisted'
+        if pod["spec"].get("hostNetwork"):
+            return f'"{name}" not allowed with host net enabled'
+    return ""

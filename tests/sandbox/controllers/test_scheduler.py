@@ -144,3 +144,33 @@ def test_a_full_node_takes_no_more(store: Store) -> None:
 
 def test_pods_of_others_are_left_alone(store: Store) -> None:
     assert placed(store, pod("a", schedulerName="mine"), pod("b", schedulingGates=[{"name": "x"}])) == [None, None]
+
+
+def on_host(*ports: dict[str, Any]) -> dict[str, Any]:
+    return {"hostNetwork": True, "containers": [{"name": "c", "ports": list(ports)}]}
+
+
+def test_a_port_of_a_node_goes_to_one_pod(store: Store) -> None:
+    web, dns = {"containerPort": 80, "hostPort": 80}, {"containerPort": 80, "hostPort": 80, "protocol": "UDP"}
+    assert placed(store, *(pod(f"p{index}", **on_host(web)) for index in range(4))) == [
+        "node-1",
+        "node-2",
+        "node-3",
+        None,
+    ]
+    assert message(store, "p3") == (
+        "0/3 nodes are available: 3 node(s) didn't have free ports for the requested pod ports."
+    )
+    assert placed(store, pod("udp", **on_host(dns))) == ["node-1"]
+    store.modify("pods", "default", "p1", lambda draft: draft["status"].update(phase="Succeeded"))
+    schedule(store)
+    assert store.get("pods", "default", "p3")["spec"]["nodeName"] == "node-2"
+
+
+def test_ports_of_different_addresses_of_a_node_do_not_clash(store: Store) -> None:
+    def at(address: str) -> dict[str, Any]:
+        port = {"containerPort": 80, "hostPort": 80, "hostIP": address}
+        return {"nodeSelector": {"zone": "1"}, "containers": [{"name": "c", "ports": [port]}]}
+
+    pods = [pod(f"p{index}", **at(address)) for index, address in enumerate(("10.0.0.1", "10.0.0.2", "0.0.0.0"))]
+    assert placed(store, *pods) == ["node-1", "node-1", None]

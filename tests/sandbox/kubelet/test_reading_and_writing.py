@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from probe.sandbox.kubelet.logs import MAX_BYTES, MAX_LINE, LogBuffer
-from probe.sandbox.kubelet.spec import ConfigError, PodFacts, container_process, forbidden_sysctls, is_runnable
+from probe.sandbox.kubelet.spec import ConfigError, PodFacts, container_process, forbidden_sysctl, is_runnable
 from probe.sandbox.kubelet.status import ContainerState, PodState, pod_status
 
 FACTS = PodFacts(("10.244.1.2", "fd00::2"), ("172.18.0.2",), "/run/volumes/u")
@@ -96,9 +96,27 @@ def test_privileges_are_dropped_as_the_spec_says() -> None:
     assert not container_process(*pod(), FACTS).drop_capabilities
 
 
-def test_only_sysctls_of_a_network_namespace_are_let_through() -> None:
-    names = {"net.ipv4.tcp_syncookies": "1", "net/ipv4/x": "1", "kernel.panic": "1", "net.../../kernel/panic": "1"}
-    assert forbidden_sysctls(names) == ["kernel.panic", "net.../../kernel/panic"]
+@pytest.mark.parametrize(
+    ("name", "host_network", "said"),
+    [
+        ("net.ipv4.ip_unprivileged_port_start", False, ""),
+        ("net/ipv4/ip_unprivileged_port_start", False, ""),
+        ("kernel.panic", False, '"kernel.panic" not allowlisted'),
+        ("net.../../kernel/panic", False, '"net.../../kernel/panic" not allowlisted'),
+        ("net.ipv4.tcp_syncookies", True, '"net.ipv4.tcp_syncookies" not allowed with host net enabled'),
+    ],
+)
+def test_sysctls_are_a_matter_of_the_pods_own_network(name: str, host_network: bool, said: str) -> None:
+    security = {"sysctls": [{"name": name, "value": "0"}]}
+    assert forbidden_sysctl({"spec": {"hostNetwork": host_network, "securityContext": security}}) == said
+
+
+def test_a_host_network_pods_host_is_its_node() -> None:
+    obj, container = pod()
+    assert container_process(obj, container, FACTS).hostname == "web"
+    obj["spec"] |= {"hostNetwork": True, "hostname": "odd"}
+    process = container_process(obj, container, FACTS)
+    assert (process.hostname, process.env["HOSTNAME"]) == ("node-1", "node-1")
 
 
 def running(**more: Any) -> ContainerState:

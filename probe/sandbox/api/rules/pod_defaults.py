@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from probe.sandbox.api.rules.hostnetwork import default_host_ports
 from probe.sandbox.store import Obj
 
 _NOT_READY: Final = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
@@ -29,6 +30,7 @@ def default_pod(pod: Obj) -> None:
     spec["serviceAccountName"] = spec["serviceAccount"] = account
     for container in [*spec.get("containers", ()), *spec.get("initContainers", ())]:
         _default_container(container)
+    default_host_ports(spec)
     for volume in spec.get("volumes", ()):
         _default_volume(volume)
     _default_tolerations(spec)

@@ -8,6 +8,7 @@ from typing import Any, Final
 from probe.model.cell import Protocol
 from probe.model.syntax import dns_label_error, dns_subdomain_error, port_name_error, port_number_error
 from probe.sandbox.api.errors import FieldError, duplicate, forbidden_field, invalid, required, unsupported
+from probe.sandbox.api.rules.hostnetwork import validate_host_network
 from probe.sandbox.store import Obj, clone
 
 _RESTART_POLICIES: Final = ("Always", "OnFailure", "Never")
@@ -27,6 +28,7 @@ def validate_pod(pod: Obj) -> Iterator[FieldError]:
     for field in ("initContainers", "containers"):
         for index, container in enumerate(spec.get(field, ())):
             yield from _container(container, f"spec.{field}[{index}]", volumes)
+    yield from validate_host_network(spec)
     if spec["restartPolicy"] not in _RESTART_POLICIES:
         yield unsupported("spec.restartPolicy", spec["restartPolicy"], _RESTART_POLICIES)
     if spec["dnsPolicy"] not in _DNS_POLICIES:

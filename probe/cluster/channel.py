@@ -8,12 +8,11 @@ dialling, replays what was not acknowledged, and recognises requests that are re
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from probe.cluster.batches import Batch, BatchReport
 from probe.cluster.duplex import Duplex
@@ -21,18 +20,17 @@ from probe.cluster.frames import (
     VERSION,
     DialResult,
     Frame,
-    FrameReader,
     Hello,
     ListenerState,
     Receipts,
     ReceiptSeen,
     Target,
-    encode,
     parse_hello,
     parse_listeners,
     parse_receipts,
 )
-from probe.model.errors import AgentLost, ClusterError
+from probe.cluster.line import PATIENCE, Line
+from probe.model.errors import AgentLost
 
 __all__ = [
     "AgentChannel",
@@ -46,13 +44,11 @@ __all__ = [
     "Target",
 ]
 
-_RESUME_SECONDS = 5.0  # for a new stream to say hello after one broke
-_RESUME_TRIES = 5
-_PAUSE = 0.1
-_STABLE_SECONDS = 5.0
-_ASK_SECONDS = 10.0
+_ASK_SECONDS = 5.0
 _PINGS = 5
 _NONCES_PER_FRAME = 4096
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,24 +72,27 @@ class AgentChannel:
 
     hello: Hello
 
-    def __init__(self, connect: Callable[[], Awaitable[Duplex]]) -> None:
-        self._connect = connect
+    def __init__(self, connect: Callable[[], Awaitable[Duplex]], patience: float) -> None:
+        self.seq = 0  # the last frame taken
         self._session = secrets.token_hex(8)
         self._ids = 0
-        self._seq = 0  # the last frame taken
-        self._stream: Duplex | None = None  # the one that has said hello
-        self._write_lock = asyncio.Lock()
+        self._line = Line(connect, self, patience)
         self._asks: dict[str, _Ask] = {}
         self._batches: dict[str, Batch] = {}
-        self._greeted = False  # on the present stream
         self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._failure: AgentLost | None = None
         self._runner: asyncio.Task[None] | None = None
 
     @classmethod
-    async def open(cls, connect: Callable[[], Awaitable[Duplex]], *, timeout: float) -> AgentChannel:
-        """Connect and exchange hello within ``timeout`` seconds. Raises AgentLost."""
-        channel = cls(connect)
+    async def open(
+        cls, connect: Callable[[], Awaitable[Duplex]], *, timeout: float, patience: float = PATIENCE
+    ) -> AgentChannel:
+        """Connect and exchange hello within ``timeout`` seconds. Raises AgentLost.
+
+        ``connect`` raises AgentLost when it knows that there is no agent any more. ``patience``: how many seconds a
+        broken stream may stay away.
+        """
+        channel = cls(connect, patience)
         channel._runner = asyncio.create_task(channel._run(timeout), name="agent channel")
         try:
             await asyncio.shield(channel._opened)
@@ -122,11 +121,9 @@ class AgentChannel:
         self._check_alive()
         batch = Batch(self._new_id(), targets, nonce=nonce, timeout=timeout, in_flight=in_flight, rate=rate)
         self._batches[batch.id] = batch
+        late = f"no complete answer to {len(targets)} dials in {batch.deadline:.1f} s"
         try:
-            async with asyncio.timeout(batch.deadline):
-                return await self._drive(batch)
-        except TimeoutError:
-            raise self._give_up(f"no complete answer to {len(targets)} dials in {batch.deadline:.1f} s") from None
+            return await self._answered(self._drive(batch), batch.deadline, late)
         finally:
             del self._batches[batch.id]
 
@@ -137,7 +134,7 @@ class AgentChannel:
             if (report := batch.report) is not None:
                 return report
             while (chunk := batch.next_chunk()) is not None:
-                await self._write(chunk)
+                await self._line.write(chunk)
 
     async def receipts(self, nonces: Sequence[str]) -> Receipts:
         """Which of these requests have arrived at this agent. Raises AgentLost."""
@@ -173,13 +170,24 @@ class AgentChannel:
         ask = _Ask({"op": op, "id": id, **fields}, asyncio.get_running_loop().create_future())
         self._asks[id] = ask
         try:
-            async with asyncio.timeout(_ASK_SECONDS):
-                await self._write(ask.frame)
-                return await ask.answer
-        except TimeoutError:
-            raise self._give_up(f"no answer to {op} in {_ASK_SECONDS:g} s") from None
+            return await self._answered(self._put(ask), _ASK_SECONDS, f"no answer to {op} in {_ASK_SECONDS:g} s")
         finally:
             del self._asks[id]
+
+    async def _put(self, ask: _Ask) -> Frame:
+        await self._line.write(ask.frame)
+        return await ask.answer
+
+    async def _answered(self, work: Coroutine[Any, Any, T], seconds: float, late: str) -> T:
+        """Do work that the agent must have answered in ``seconds``; ``late`` says what is missing if it has not."""
+        task = asyncio.create_task(work)
+        try:
+            return await self._line.answered(task, seconds, late)
+        except TimeoutError:
+            raise self._give_up(late) from None
+        finally:
+            task.cancel()
+            await asyncio.wait((task,))
 
     def _new_id(self) -> str:
         self._ids += 1
@@ -191,8 +199,7 @@ class AgentChannel:
 
     def _give_up(self, message: str) -> AgentLost:
         """End the whole channel: what an agent does after this could not be trusted."""
-        why = self._stream.why() if self._stream else ""
-        lost = AgentLost(f"{message}: {why}" if why else message)
+        lost = AgentLost(f"{message}{self._line.why()}")
         self._fail(lost)
         if self._runner is not None:
             self._runner.cancel()
@@ -212,97 +219,47 @@ class AgentChannel:
             batch.fail(AgentLost(str(lost)))
 
     async def _run(self, open_seconds: float) -> None:
-        """Keep a stream until the channel fails or is closed."""
+        """Keep the line until it or the channel ends."""
         try:
-            await self._keep_stream(open_seconds)
+            await self._line.run(open_seconds)
         except AgentLost as lost:
             self._fail(lost)
         except Exception as error:
             self._fail(AgentLost(f"the channel failed: {error!r}"))
             raise
 
-    async def _keep_stream(self, open_seconds: float) -> None:
-        loop = asyncio.get_running_loop()
-        give_up = loop.time() + open_seconds
-        tries = 0
-        while True:
-            begin, seq = loop.time(), self._seq
-            self._greeted = False
-            why = await self._one_stream(give_up)
-            if not self._opened.done():
-                raise AgentLost(f"the stream ended before the agent said hello{why}")
-            if self._greeted:
-                give_up = loop.time() + _RESUME_SECONDS
-                if self._seq > seq + 1 or loop.time() - begin > _STABLE_SECONDS:
-                    tries = 0
-            tries += 1
-            if tries > _RESUME_TRIES or loop.time() + _PAUSE > give_up:
-                raise AgentLost(f"the stream broke and could not be resumed{why}")
-            await asyncio.sleep(_PAUSE)
+    def greeting(self) -> Frame:
+        """See ``Talk``."""
+        return {"v": VERSION, "op": "hello", "session": self._session, "ack": self.seq}
 
-    async def _one_stream(self, give_up: float) -> str:
-        """Connect, say hello, take frames until the stream ends; what is known about the end, as ``: text``.
-
-        Raises AgentLost when there is no hello before the time ``give_up``, or what comes is not the protocol.
-        """
-        stream: Duplex | None = None
-        try:
-            async with asyncio.timeout_at(give_up) as limit:
-                stream = await self._connect()
-                hello = {"v": VERSION, "op": "hello", "session": self._session, "ack": self._seq}
-                await stream.write(encode(hello))
-                self._stream = stream
-                await self._repeat_requests()
-                await self._take_all(stream, limit)
-        except TimeoutError:
-            raise AgentLost(f"no hello in time{_because(stream)}") from None
-        except AgentLost:
-            raise
-        except (OSError, ClusterError) as error:
-            return f": {error}"
-        finally:
-            self._stream = None
-            if stream is not None:
-                await stream.aclose()
-        return _because(stream)
-
-    async def _repeat_requests(self) -> None:
-        for ask in list(self._asks.values()):
-            await self._write(ask.frame)
+    def requests(self) -> list[Frame]:
+        """See ``Talk``. Batches are sent again by who drives them."""
         for batch in self._batches.values():
             batch.rewind()
+        return [ask.frame for ask in self._asks.values()]
 
-    async def _take_all(self, stream: Duplex, limit: asyncio.Timeout) -> None:
-        frames = FrameReader()
-        while data := await stream.read():
-            before = self._seq
-            for frame in frames.feed(data):
-                self._take(frame)
-            if self._greeted:
-                limit.reschedule(None)
-            if self._seq > before:
-                await self._write({"op": "ack", "seq": self._seq})
-
-    def _take(self, frame: Frame) -> None:
-        """Take one frame in order. Raises AgentLost when one is missing."""
+    def take(self, frame: Frame) -> bool:
+        """See ``Talk``. Raises AgentLost when a frame is missing."""
         seq, op = frame["seq"], frame["op"]
         if op == "error" and seq == 0:
             raise AgentLost(f"the agent refused the session: {frame.get('error')}")
-        if seq <= self._seq:
+        if seq <= self.seq:
             if op == "hello":
                 raise AgentLost("the agent was restarted, or has forgotten this session")
-            return  # a replay of what we have
-        if seq != self._seq + 1:
-            raise AgentLost(f"frames {self._seq + 1} to {seq - 1} of the agent are missing")
-        self._seq = seq
+            return False  # a replay of what we have
+        if seq != self.seq + 1:
+            raise AgentLost(f"frames {self.seq + 1} to {seq - 1} of the agent are missing")
+        self.seq = seq
         if op == "hello":
             self._take_hello(parse_hello(frame))
-        elif op == "error":
+            return True
+        if op == "error":
             self._take_error(frame)
         elif (batch := self._batches.get(frame.get("id", ""))) is not None:
             batch.take(frame)
         elif (ask := self._asks.get(frame.get("id", ""))) is not None and not ask.answer.done():
             ask.answer.set_result(frame)
+        return False
 
     def _take_hello(self, hello: Hello) -> None:
         if self._opened.done():
@@ -311,7 +268,6 @@ class AgentChannel:
             if hello.lost:
                 raise AgentLost(f"the agent had to drop {hello.lost} frames that nobody collected")
         self.hello = hello
-        self._greeted = True
         if not self._opened.done():
             self._opened.set_result(None)
 
@@ -320,19 +276,7 @@ class AgentChannel:
         if (batch := self._batches.get(frame.get("id", ""))) is not None:
             batch.fail(lost)
         elif (ask := self._asks.get(frame.get("id", ""))) is not None:
-            ask.answer.set_exception(lost)
+            if not ask.answer.done():
+                ask.answer.set_exception(lost)
         else:
             raise lost
-
-    async def _write(self, frame: Frame) -> None:
-        """Send a frame if there is a stream. A failure is left to the reader: the next stream repeats requests."""
-        async with self._write_lock:
-            if self._stream is None:
-                return
-            with contextlib.suppress(OSError, ClusterError):
-                await self._stream.write(encode(frame))
-
-
-def _because(stream: Duplex | None) -> str:
-    why = stream.why() if stream is not None else ""
-    return f": {why}" if why else ""

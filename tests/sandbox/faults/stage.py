@@ -133,7 +133,13 @@ class Stage:
         """A command that is under way; stdout and stderr are one stream."""
         where = ("--kubeconfig", str(kubeconfig or self.wire.kubeconfig))
         return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "probe", *words, *where, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+            sys.executable,
+            "-m",
+            "probe",
+            *words,
+            *where,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
         )
 
     async def killed_run(self) -> None:
@@ -265,4 +271,3 @@ def _unproven(stage: Stage, seen: Seen) -> list[str]:
 
 def _is_proven_denial(cell: CellRecord) -> bool:
     return cell.expected.denies and cell.verdict is Verdict.PASS
-

@@ -119,9 +119,7 @@ class Wire:
         config = yaml.safe_load(kubeconfig.read_text())
         cluster = config["clusters"][0]["cluster"]
         target = urlsplit(cluster["server"])
-        trust = ssl.create_default_context(
-            cadata=base64.b64decode(cluster.pop("certificate-authority-data")).decode()
-        )
+        trust = ssl.create_default_context(cadata=base64.b64decode(cluster.pop("certificate-authority-data")).decode())
         authority = trustme.CA()
         own = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         authority.issue_cert("127.0.0.1").configure_cert(own)

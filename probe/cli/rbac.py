@@ -1,0 +1,75 @@
+"""``cni-probe rbac``: the least rights with which runs work, as manifests for ``kubectl apply -f -``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from probe.model.cell import ExitCode
+from probe.model.errors import UsageError
+from probe.model.syntax import dns_label_error, dns_subdomain_error
+
+if TYPE_CHECKING:
+    from probe.cluster.rbac import Access
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument(
+        "paths", nargs="*", metavar="PATH", help="scenario files or directories: only what these need (default: any)"
+    )
+    add_access_arguments(parser)
+    parser.add_argument("--doctor", action="store_true", help="also what `cni-probe doctor` looks at (read only)")
+
+
+def add_access_arguments(parser: argparse._ActionsContainer) -> None:
+    """What `access_of` reads; shared with ``job``."""
+    parser.add_argument("--namespace", default="cni-probe", metavar="NAME", help="of the account (default: cni-probe)")
+    parser.add_argument("--service-account", default="cni-probe", metavar="NAME", help="default: cni-probe")
+    parser.add_argument(
+        "--agent-from-configmap", action="store_true", help="for runs with --agent-from-configmap: create ConfigMaps"
+    )
+    parser.add_argument(
+        "--image-pull-secret", metavar="NAMESPACE/NAME",
+        help="for runs with --image-pull-secret: read this one Secret, create Secrets",
+    )  # fmt: skip
+
+
+def access_of(args: argparse.Namespace, *, doctor: bool = False, results: str | None = None) -> Access:
+    """The rights that the arguments ask for. Raises UsageError, ScenarioError."""
+    from probe.cluster.permissions import Need, needs_of
+    from probe.cluster.rbac import Access
+    from probe.scenario import load_scenarios
+
+    _check_name("--namespace", args.namespace, dns_label_error(args.namespace))
+    _check_name("--service-account", args.service_account, dns_subdomain_error(args.service_account))
+    needs = set(needs_of(load_scenarios(args.paths) if args.paths else ()))
+    needs |= {Need.AGENT_SOURCE} if args.agent_from_configmap else set()
+    needs |= {Need.DOCTOR} if doctor else set()
+    return Access(
+        args.namespace, args.service_account, frozenset(needs), _secret(args.image_pull_secret), results=results
+    )
+
+
+def _secret(text: str | None) -> tuple[str, str] | None:
+    if text is None:
+        return None
+    namespace, slash, name = text.partition("/")
+    if not slash or not namespace or not name or "/" in name:
+        raise UsageError(f"--image-pull-secret wants NAMESPACE/NAME, not {text!r}")
+    return namespace, name
+
+
+def _check_name(option: str, value: str, error: str | None) -> None:
+    if error:
+        raise UsageError(f"{option} {value!r}: {error}")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the manifests. Raises UsageError, and ScenarioError as ``validate`` does."""
+    from probe.cluster.rbac import access_manifests, as_yaml
+
+    access = access_of(args, doctor=args.doctor)
+    sys.stdout.write(as_yaml(access_manifests(access), access.rules))
+    return int(ExitCode.PASSED)

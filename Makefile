@@ -3,13 +3,14 @@
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+CNI    ?= kindnet
 IMAGE  ?= cni-probe-agent:$(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' probe/__init__.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check schema bench image clean
+.PHONY: help demo test check schema bench image clean e2e kind-up kind-load kind-external kind-e2e kind-down
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 $(STAMP): pyproject.toml scripts/setup
 	scripts/setup $(VENV)
@@ -41,6 +42,27 @@ bench: $(STAMP) ## print measurements (no test: machines are noisy)
 
 image: ## build the agent's image with docker, podman or buildah
 	scripts/image $(IMAGE)
+
+e2e: $(STAMP) ## run the end-to-end tests on the cluster that KUBECONFIG names; IMAGE=... names the agents' image
+	CNI_PROBE_E2E=1 IMAGE="$(IMAGE)" $(BIN)/pytest tests/e2e -p no:cacheprovider $(if $(REPORTS),--junitxml=$(REPORTS)/e2e.xml)
+
+kind-up: ## make a kind cluster; CNI=kindnet|calico|cilium|none, FAMILY=dual
+	scripts/kind/up $(CNI) $(FAMILY)
+
+kind-load: ## bring the agents' image onto its nodes
+	scripts/kind/load $(IMAGE)
+
+kind-external: $(STAMP) ## run agents outside of it, at the seed scenarios' addresses; prints the arguments for `run`
+	@scripts/kind/external $(IMAGE)
+
+kind-e2e: $(STAMP) ## run the end-to-end tests on it, endpoints outside included
+	kind get kubeconfig --name $${CLUSTER:-cni-probe} > $(VENV)/kind.kubeconfig
+	arguments=$$(scripts/kind/external $(IMAGE)) && \
+	    KUBECONFIG=$(VENV)/kind.kubeconfig ENFORCEMENT=$(if $(filter none,$(CNI)),none,yes) E2E_ARGUMENTS="$$arguments" \
+	    $(MAKE) e2e IMAGE=$(IMAGE)
+
+kind-down: ## remove it
+	scripts/kind/down
 
 clean: ## remove what the targets made here
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -5,7 +5,7 @@ A rule that matches no cell is a mistake: it would state something that nothing 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from probe.model.cell import Expectation
@@ -116,8 +116,8 @@ def _rule(spec: RuleSpec, place: Place, scene: Scene, problems: list[Problem]) -
             ports=() if wrong_port or wrong_to else rule.ports,
         )
     if not doubts.about_any(rule.sources) and not doubts.about_any(rule.destinations):
-        path_damaged = any(path[: len(place.path) + 1] == (*place.path, "path") for path in scene.damage)
-        mistake = no_cell(rule, scene) or (None if path_damaged else decides_nothing(rule, scene))
+        damaged = any(path[: len(place.path)] == place.path for path in scene.damage)  # perhaps it had a path
+        mistake = no_cell(rule, scene) or (None if damaged else decides_nothing(rule, scene))
         if mistake:
             problems.append(place.problem(*mistake))
             return replace(rule, sources=(), destinations=(), ports=(), paths=())
@@ -143,17 +143,9 @@ def no_cell(rule: Rule, scene: Scene) -> tuple[str, str] | None:
     if not sources:
         return "the rule matches no cell: probe.from leaves out its sources", ""
     if not destinations:
-        if scene.selected_destinations(rule.destinations, rule.ports):
-            tried = {
-                str(way)
-                for id in scene.selected_destinations(rule.destinations, rule.ports)
-                for way in scene.ways_to(id, ())
-            }
-            return "the rule matches no cell: its path is not tried", f"tried there: {', '.join(sorted(tried))}"
-        if scene.reachable.match(rule.destinations) & scene.reachable.match(scene.selection.destinations):
-            return "the rule matches no cell: its ports or addresses are not tried", served(
-                scene.reachable.named(rule.destinations)
-            )
+        named = scene.reachable.match(rule.destinations) & scene.reachable.match(scene.selection.destinations)
+        if named:
+            return _untried(rule, scene, named)
         return "the rule matches no cell: probe.to leaves out its destinations", ""
     if len(sources) == 1 and sources == destinations:
         (pod,) = sources
@@ -164,20 +156,33 @@ def no_cell(rule: Rule, scene: Scene) -> tuple[str, str] | None:
     return None
 
 
+def _untried(rule: Rule, scene: Scene, destinations: Iterable[str]) -> tuple[str, str]:
+    """Why nothing that a rule says of these destinations is tried."""
+    tried = [way for way in scene.ways if any(way in scene.ways_to(id, ()) for id in destinations)]
+    if not tried:
+        return "the rule matches no cell: probe.paths has no way to its destinations", ""
+    if not any(way_matches(rule.paths, way) for way in tried):
+        return "the rule matches no cell: its paths are not tried", f"tried there: {', '.join(map(str, tried))}"
+    return "the rule matches no cell: its ports or addresses are not tried", served(
+        scene.reachable.named(rule.destinations)
+    )
+
+
 def decides_nothing(rule: Rule, scene: Scene) -> tuple[str, str] | None:
     """Why a rule without a path decides none of the cells that it matches: the API leaves all of them open."""
     if rule.paths or rule.verdict is Expectation.EITHER:
         return None
-    pods = [scene.world.pods[id] for id in scene.selected_sources(rule.sources)]
-    if not any(speaks_from_host(rule, pod) for pod in pods if pod.host_network) and all(
-        pod.host_network for pod in pods
-    ):
+    sources = scene.selected_sources(rule.sources)
+    pods = [scene.world.pods[id] for id in sources]
+    if not any(not pod.host_network or speaks_from_host(rule, pod) for pod in pods):
         return "the API leaves open what policies do to pods with hostNetwork", "call the source by name, or add a path"
     destinations = scene.selected_destinations(rule.destinations, rule.ports)
     ways = {way for id in destinations if not _on_host(id, scene) for way in scene.ways_to(id, ())}
     if all(way.path.rewrites_source for way in ways):
-        asked = sorted({str(way.path) for id in destinations for way in scene.ways_to(id, ())})
-        return f"the API leaves open what policies do by {' and '.join(asked)}", f"add a path ({', '.join(asked)})"
+        tried = sorted({str(way.path) for id in destinations for way in scene.ways_to(id, ())})
+        return f"the API leaves open what policies do by {' and '.join(tried)}", f"add a path ({', '.join(tried)})"
+    if len(sources) == 1 and sources == destinations and not any(way.is_direct for way in ways):
+        return "the API leaves open whether a pod reaches itself through a service", "add a path"
     return None
 
 

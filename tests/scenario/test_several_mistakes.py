@@ -76,6 +76,30 @@ UNKNOWN_AND_WRONG = [
     (STEP, "    - name: open\n      expect: {default: deny, rules: [{@@verdct: deny, port: @@{}}]}\n"),
     (STEP, "    - name: open\n      expect: {table: @@5, @@zzz: 1}\n"),
     (STEP, "    - name: open\n      probe: {from: @@{}, @@zzz: 1}\n      expect: allow\n"),
+    # what would be wrong only because of a path, a placement or a node symbol that is itself wrong
+    (
+        STEP,
+        "    - name: open\n      probe: {paths: [@@dsn]}\n"
+        "      expect: {default: deny, rules: [{to: cluster/dns, verdict: deny}]}\n",
+    ),
+    (
+        STEP,
+        "    - name: open\n      probe: {paths: @@cluster-pi}\n"
+        "      expect: {default: deny, rules: [{path: dns, verdict: deny}]}\n",
+    ),
+    (FLEET, "  probe: {paths: [@@5, node-port]}\n  fleet:\n"),
+    (
+        STEP,
+        "    - name: open\n      probe: {paths: node-port}\n"
+        "      expect:\n        default: deny\n"
+        "        rules: [{path: @@nod-port, verdict: deny}, {@@paths: node-port, verdict: deny}]\n",
+    ),
+    (PODS, "          more: {ports: [8080, @@80], hostNetwork: true, replicas: 2, node: @@{}}\n" + PODS),
+    (
+        "    external:\n",
+        "      more: {pods: {host: {ports: 8080, hostNetwork: true, replicas: 2}}}\n"
+        "    placement: @@diferent\n    external:\n",
+    ),
 ]
 
 

@@ -37,7 +37,8 @@ async def _clean(args: argparse.Namespace) -> int:
             return int(ExitCode.PASSED)
         remaining = await remove(api, found, args.timeout)
     if remaining:
-        print(f"cni-probe: still terminating: {', '.join(remaining)}", file=sys.stderr)
+        for name, cause in remaining.items():
+            print(f"cni-probe: still terminating: {name}" + (f" ({cause})" if cause else ""), file=sys.stderr)
         return int(ExitCode.HARNESS)
     print(f"removed {len(found)} namespaces")
     return int(ExitCode.PASSED)

@@ -9,15 +9,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from probe.cluster import objects
 from probe.cluster.api import Api, ApiError, Json
 from probe.cluster.failures import raise_failures
-from probe.cluster.nodes import Node
+from probe.cluster.nodes import Node, not_ready_cause
 from probe.cluster.objects import AgentImage, Owner
 from probe.cluster.placement import Placer
-from probe.cluster.pods import PodWatch, hopeless_cause, is_running, pending_cause
+from probe.cluster.pods import PodWatch, container_id, hopeless_cause, is_running, pending_cause
 from probe.cluster.resources import object_path, policy_path
 from probe.model.cell import Family
 from probe.model.errors import ClusterError, DeployError
@@ -26,11 +26,16 @@ from probe.model.scenario import Apply, Delete, External, Label, Manifest, Names
 _PARALLEL_REQUESTS = 24
 _GONE_SECONDS = 60.0
 _REFUSED_SECONDS = 10.0
+_NEWS_SECONDS = 2.0
+"""How long it may take until the API tells what has just happened to a pod."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunningPod:
-    """A pod as it was deployed. ``namespace`` and ``name`` are actual, ``addresses`` by family (PodStatus.podIPs)."""
+    """A pod as it was deployed. ``namespace`` and ``name`` are actual, ``addresses`` by family (PodStatus.podIPs).
+
+    ``container`` is the ID of its container when it was last seen running; another one has another agent.
+    """
 
     pod: Pod
     namespace: str
@@ -38,6 +43,7 @@ class RunningPod:
     uid: str
     node: str
     addresses: Mapping[Family, str]
+    container: str = ""
 
 
 @dataclass(slots=True)
@@ -111,12 +117,39 @@ class Deployment:
         try:
             await self.watch.until([(namespace, pod.name)], settled, timeout)
         except TimeoutError:
-            cause = pending_cause(self.watch.pod(namespace, pod.name))
+            cause = self.watch.trouble or pending_cause(self.watch.pod(namespace, pod.name))
             raise DeployError(f"not running after {timeout:g} s: {cause}") from None
         seen = self.watch.pod(namespace, pod.name)
         if seen is None or not is_running(seen):
             raise DeployError(hopeless_cause(seen) or "deleted while it was starting")
         return _running_pod(pod, seen)
+
+    def fate(self, running: RunningPod) -> str:
+        """What is known to have become of a pod or its container; empty while nothing is known to be wrong."""
+        return self.watch.fate(running.namespace, running.name, running.uid, running.container)
+
+    def renewed(self, running: RunningPod) -> RunningPod:
+        """The pod with the container that it has now."""
+        seen = self.watch.pod(running.namespace, running.name)
+        if seen is None or seen["metadata"]["uid"] != running.uid or not is_running(seen):
+            return running
+        return replace(running, container=container_id(seen))
+
+    async def explain(self, running: RunningPod) -> str:
+        """Why an agent does not answer, in the cluster's words: what became of its pod, container or node.
+
+        Empty when the cluster does not know, or cannot be asked.
+        """
+        fate = await self.watch.until_fate(
+            running.namespace, running.name, running.uid, running.container, _NEWS_SECONDS
+        )
+        if fate:
+            return fate
+        try:
+            async with asyncio.timeout(_NEWS_SECONDS):
+                return not_ready_cause(await self.api.get(f"/api/v1/nodes/{running.node}"))
+        except (ClusterError, TimeoutError):
+            return ""
 
     async def delete_pod(self, ref: ObjectRef) -> None:
         """Delete a pod of the fleet and wait until it is gone."""
@@ -158,11 +191,21 @@ class Deployment:
         listed = await self.api.get("/apis/networking.k8s.io/v1/networkpolicies", labelSelector=selector)
         own = set(self.namespaces.values())
         policies = [item for item in listed["items"] if item["metadata"]["namespace"] in own]
-        for metadata in (policy["metadata"] for policy in policies):
-            path = policy_path(metadata["namespace"], metadata["name"])
-            await self.api.delete(path, uid=metadata["uid"])
-            await self._until_gone(path, metadata["uid"])
+        results = await asyncio.gather(*map(self._lift, policies), return_exceptions=True)
+        names = [f"{policy['metadata']['namespace']}/{policy['metadata']['name']}" for policy in policies]
+        raise_failures(names, results, "policies could not be lifted", ClusterError)
         return policies
+
+    async def _lift(self, policy: Json) -> None:
+        metadata = policy["metadata"]
+        path = policy_path(metadata["namespace"], metadata["name"])
+        async with self._requests:
+            try:
+                await self.api.delete(path, uid=metadata["uid"])
+            except ApiError as error:
+                if error.code != 404:
+                    raise
+            await self._until_gone(path, metadata["uid"])
 
     async def restore_policies(self, policies: Iterable[Json]) -> None:
         """Create lifted policies again."""
@@ -211,9 +254,8 @@ def _running_pod(pod: Pod, seen: Json) -> RunningPod:
     ips = [entry["ip"] for entry in status.get("podIPs", [{"ip": status["podIP"]}])]
     addresses = {(Family.IPV6 if ":" in ip else Family.IPV4): ip for ip in ips}
     metadata = seen["metadata"]
-    return RunningPod(
-        pod, metadata["namespace"], metadata["name"], metadata["uid"], seen["spec"]["nodeName"], addresses
-    )
+    node, container = seen["spec"]["nodeName"], container_id(seen)
+    return RunningPod(pod, metadata["namespace"], metadata["name"], metadata["uid"], node, addresses, container)
 
 
 async def offers_externals(api: Api) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from probe.cluster.duplex import Duplex
 from probe.cluster.frames import Frame, FrameReader, encode
@@ -193,5 +193,5 @@ def because(stream: Duplex | None) -> str:
     return f": {why}" if why else ""
 
 
-async def _first(answer: asyncio.Future[T], other: asyncio.Future[None], seconds: float) -> None:
+async def _first(answer: asyncio.Future[Any], other: asyncio.Future[Any], seconds: float) -> None:
     await asyncio.wait({answer, other}, timeout=max(0.0, seconds), return_when=asyncio.FIRST_COMPLETED)

@@ -41,6 +41,15 @@ def _node(node: Json) -> Node:
     return Node(node["metadata"]["name"], labels.get("kubernetes.io/hostname", ""), addresses, labels)
 
 
+def not_ready_cause(node: Json) -> str:
+    """What a node that is not ready says of itself (NodeCondition Ready); empty for one that is."""
+    for condition in node.get("status", {}).get("conditions", []):
+        if condition["type"] == "Ready" and condition["status"] != "True":
+            said = f"{condition.get('reason', '')}: {condition.get('message', '')}".strip(": ")
+            return f"node {node['metadata']['name']} is not ready" + (f" ({said})" if said else "")
+    return ""
+
+
 def _is_ready(node: Json) -> bool:
     conditions = node.get("status", {}).get("conditions", [])
     return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)

@@ -1,6 +1,7 @@
-"""Following a run's pods through one watch, and saying why one does not start.
+"""Following a run's pods through one watch, and saying why one does not start, or what became of one that did.
 
-A pod that cannot start is an error with its cause, as soon as the cause is known, not a timeout.
+A pod that cannot start is an error with its cause, as soon as the cause is known, not a timeout. The watch outlives
+an API server that is away: what is known then may be old, and nobody concludes anything from silence.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing, asynccontextmanager
 
-from probe.cluster.api import Api, Json, WatchExpired
+from probe.cluster.api import Api, ApiError, Json, WatchExpired
 from probe.model.errors import ClusterError
 
 _HOPELESS = {
@@ -23,6 +24,10 @@ _HOPELESS = {
 }
 """Waiting reasons that do not go away by waiting (ContainerStateWaiting.reason)."""
 
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
+_REFUSALS = (401, 403)
+"""Answers that waiting does not change: who we are, and what we may do."""
+
 
 class PodWatch:
     """The state of the pods that match a label selector, in all namespaces, kept current by one watch."""
@@ -31,8 +36,10 @@ class PodWatch:
         self._api = api
         self._selector = selector
         self._pods: dict[tuple[str, str], Json] = {}
+        self._gone: dict[str, Json] = {}  # by UID, as last seen
         self._changed = asyncio.Condition()
         self._failure: BaseException | None = None
+        self._trouble = ""
 
     @classmethod
     @asynccontextmanager
@@ -59,22 +66,56 @@ class PodWatch:
         """The pod as last seen."""
         return self._pods.get((namespace, name))
 
-    async def _run(self) -> None:
+    @property
+    def trouble(self) -> str:
+        """What keeps the watch from being current; empty when it is."""
+        return self._trouble
+
+    def fate(self, namespace: str, name: str, uid: str, container: str) -> str:
+        """What became of a pod, or of its container with this ID; empty while nothing is known to be wrong."""
+        pod = self._pods.get((namespace, name))
+        if pod is None or pod["metadata"]["uid"] != uid:
+            last = self._gone.get(uid)
+            return (_eviction(last) or "the pod was deleted") if last else ""
+        return _eviction(pod) or _end(pod, container)
+
+    async def until_fate(self, namespace: str, name: str, uid: str, container: str, seconds: float) -> str:
+        """The fate, for which news is waited at most ``seconds``."""
         try:
-            while True:
-                try:
-                    await self._list_and_watch()
-                except WatchExpired:
-                    continue
-        except Exception as error:  # noqa: BLE001 - handed to whoever waits
-            async with self._changed:
-                self._failure = error
-                self._changed.notify_all()
+            async with asyncio.timeout(seconds), self._changed:
+                while not (fate := self.fate(namespace, name, uid, container)) and self._failure is None:
+                    await self._changed.wait()
+        except TimeoutError:
+            return ""
+        return fate
+
+    async def _run(self) -> None:
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                await self._list_and_watch()
+            except WatchExpired:
+                continue
+            except Exception as error:  # noqa: BLE001 - handed to whoever waits
+                if not isinstance(error, ClusterError) or _is_final(error):
+                    async with self._changed:
+                        self._failure = error
+                        self._changed.notify_all()
+                    return
+                self._trouble = str(error)
+            pause = _FIRST_PAUSE if not self._trouble else min(2 * pause, _LONGEST_PAUSE)
+            await asyncio.sleep(pause)
 
     async def _list_and_watch(self) -> None:
         listed = await self._api.get("/api/v1/pods", labelSelector=self._selector)
         async with self._changed:
-            self._pods = {_key(pod): pod for pod in listed["items"]}
+            self._trouble = ""
+            pods = {_key(pod): pod for pod in listed["items"]}
+            present = {pod["metadata"]["uid"] for pod in pods.values()}
+            for pod in self._pods.values():
+                if pod["metadata"]["uid"] not in present:
+                    self._gone[pod["metadata"]["uid"]] = pod
+            self._pods = pods
             self._changed.notify_all()
         version = listed["metadata"]["resourceVersion"]
         async with aclosing(self._api.watch("/api/v1/pods", version, labelSelector=self._selector)) as events:
@@ -82,6 +123,7 @@ class PodWatch:
                 async with self._changed:
                     if kind == "DELETED":
                         self._pods.pop(_key(pod), None)
+                        self._gone[pod["metadata"]["uid"]] = pod
                     else:
                         self._pods[_key(pod)] = pod
                     self._changed.notify_all()
@@ -123,6 +165,41 @@ def pending_cause(pod: Json | None) -> str:
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
             return f"{condition.get('reason', 'Unscheduled')}: {condition.get('message', '')}"
     return f"phase {status.get('phase', 'unknown')}"
+
+
+def container_id(pod: Json) -> str:
+    """The ID of the pod's only container, which is another after a restart (ContainerStatus.containerID)."""
+    return next((str(entry.get("containerID", "")) for entry in pod["status"].get("containerStatuses", [])), "")
+
+
+def _eviction(pod: Json) -> str:
+    """How the pod as a whole came to its end, or is about to."""
+    status = pod.get("status", {})
+    disruptions = (each for each in status.get("conditions", []) if each["type"] == "DisruptionTarget")
+    disruption = next((each for each in disruptions if each["status"] == "True"), None)
+    if disruption is not None or status.get("reason") == "Evicted":
+        said = disruption or {}
+        cause = f"{said.get('reason', '')}: {status.get('message') or said.get('message', '')}".strip(": ")
+        return f"the pod was evicted ({cause})" if cause else "the pod was evicted"
+    if status.get("phase") in ("Failed", "Succeeded"):
+        return f"the pod {hopeless_cause(pod) or 'has ended'}"
+    return "the pod was deleted" if "deletionTimestamp" in pod["metadata"] else ""
+
+
+def _end(pod: Json, container: str) -> str:
+    """How the container with this ID ended, if it has."""
+    for entry in pod.get("status", {}).get("containerStatuses", []):
+        for state in (entry.get("state", {}), entry.get("lastState", {})):
+            ended = state.get("terminated", {})
+            if ended.get("containerID") == container != "":
+                return f"its container ended (exit code {ended.get('exitCode')}, {ended.get('reason', '')})"
+        if container and entry.get("containerID") not in (container, "", None):
+            return "its container was restarted"
+    return ""
+
+
+def _is_final(error: ClusterError) -> bool:
+    return isinstance(error, ApiError) and error.code in _REFUSALS
 
 
 def _waiting_text(entry: Json) -> str:

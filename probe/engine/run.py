@@ -7,20 +7,19 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from probe.cluster.api import Api
-from probe.cluster.cleanup import owned_namespaces, remove
 from probe.cluster.facts import cluster_facts
 from probe.cluster.nodes import Node, usable_nodes
 from probe.cluster.placement import nodes_for, sample_pairs
+from probe.engine.leftovers import Leftovers
 from probe.engine.liveness import WITNESS_NAMESPACE
 from probe.engine.options import RunOptions
 from probe.engine.scenario_run import ScenarioRun
-from probe.model.errors import CniProbeError, UsageError
-from probe.model.events import CleanedUp, Event, Noticed, ProblemSeen, RunStarted
+from probe.model.errors import UsageError
+from probe.model.events import Event, Noticed, RunStarted
 from probe.model.scenario import CreateNamespace, Scenario
 
 _MAX_NAME = 63
 """Longest name of a namespace (RFC 1123 label)."""
-_REMOVAL_SECONDS = 120.0
 
 
 async def run_scenarios(
@@ -39,14 +38,16 @@ async def run_scenarios(
     emit(RunStarted(options.run, started, facts, len(fleets), pace.rate, pace.in_flight, options.keep))
     if options.sample_nodes is not None:
         emit(Noticed(f"{len(used)} of {len(nodes)} usable nodes, by --seed {options.seed}: {', '.join(sorted(used))}"))
+    leftovers = Leftovers(api, options, emit)
     try:
         for fleet, namespaces in zip(fleets, names, strict=True):
+            leftovers.made += namespaces.values()
             try:
                 await ScenarioRun(api, fleet.scenario, namespaces, fleet.nodes, options, emit).run()
             finally:
-                await _clean_up(api, options, emit, wait=options.exact_namespaces)
+                await leftovers.remove(wait=options.exact_namespaces)
     finally:
-        await _clean_up(api, options, emit, wait=True)
+        await leftovers.remove(wait=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,28 +72,6 @@ def plan_fleets(scenarios: Sequence[Scenario], nodes: Sequence[Node], options: R
         for pair in sample_pairs(candidates, options.sample_nodes, options.seed):
             name = f"{scenario.name}@{'+'.join(node.name for node in pair)}"
             yield PlannedFleet(replace(scenario, name=name), pair)
-
-
-async def _clean_up(api: Api, options: RunOptions, emit: Callable[[Event], None], *, wait: bool) -> None:
-    """Remove the run's namespaces. Between scenarios nobody waits for the end of the removal."""
-    if options.keep:
-        return
-    remaining: tuple[str, ...] = ()
-    try:
-        # A request that was under way when the run was cut off may still make a namespace: look again until none is.
-        while not remaining and (found := await owned_namespaces(api, options.run)):
-            remaining = await remove(api, found, timeout=_REMOVAL_SECONDS if wait else 0.0)
-            if not wait:
-                return
-    except CniProbeError as error:
-        if wait:  # else it is tried again, and said then
-            emit(ProblemSeen(f"cleaning up failed: {error}; run: cni-probe clean --run {options.run}"))
-        return
-    if wait:
-        emit(CleanedUp(remaining))
-        if remaining:
-            names = ", ".join(remaining)
-            emit(ProblemSeen(f"still terminating: {names}; run: cni-probe clean --run {options.run}"))
 
 
 def map_namespaces(scenario: Scenario, index: int, scenarios: int, options: RunOptions) -> dict[str, str]:

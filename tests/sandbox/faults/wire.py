@@ -90,8 +90,8 @@ class Connection:
 class Wire:
     """The wire and its faults, all of which are off at first.
 
-    ``answer`` may answer in the server's place; ``before`` is called before a request goes on; ``delay`` is seconds that
-    each request waits; ``swallow``: what matches is neither passed on nor answered, in either direction;
+    ``answer`` may answer in the server's place; ``before`` is called before a request goes on; ``delay`` is seconds
+    that each request waits; ``swallow``: what matches is neither passed on nor answered, in either direction;
     ``cut_at``: bytes in an answer at which its connection breaks, in the middle of them, once; ``idle``: seconds after
     which a quiet connection is dropped. ``seen`` are all requests, ``passed`` those that reached the server.
     """
@@ -200,7 +200,7 @@ class Wire:
 
     async def _drop_when_idle(self, connection: Connection) -> None:
         loop = asyncio.get_running_loop()
-        while (left := connection.last_byte + self.idle - loop.time()) > 0:
+        while (left := connection.last_byte + self.idle - loop.time()) > 0:  # noqa: ASYNC110 - it may become more
             await asyncio.sleep(left)
         self.dropped += 1
 

@@ -1,0 +1,54 @@
+"""Leaving nothing behind: the removal of what a run made, through whatever has gone wrong, or the word of what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from probe.cluster.api import Api
+from probe.cluster.cleanup import owned_namespaces, remove
+from probe.engine.options import RunOptions
+from probe.model.errors import CniProbeError
+from probe.model.events import CleanedUp, Event, ProblemSeen
+
+
+@dataclass(slots=True)
+class Leftovers:
+    """A run's namespaces. ``made``: the actual names that may be there."""
+
+    api: Api
+    options: RunOptions
+    emit: Callable[[Event], None]
+    made: list[str] = field(default_factory=list)
+
+    async def remove(self, *, wait: bool) -> None:
+        """Remove the namespaces. Between scenarios nobody waits for the end of the removal.
+
+        What is left is a problem, said with the command that removes it.
+        """
+        if self.options.keep:
+            return
+        remaining: dict[str, str] = {}
+        seconds = self.options.removal_seconds if wait else 0.0
+        try:
+            # A request that was under way when the run was cut off may still make a namespace: look until none is.
+            while not remaining and (found := await owned_namespaces(self.api, self.options.run)):
+                remaining = await remove(self.api, found, timeout=seconds)
+                if not wait:
+                    return
+        except CniProbeError as error:
+            if wait:  # else it is tried again, and said then
+                self.emit(ProblemSeen(f"cleaning up failed: {error}; {self._suspected()}: run {self._command()}"))
+            return
+        if wait:
+            self.emit(CleanedUp(tuple(remaining)))
+            if remaining:
+                names = ", ".join(f"{name} ({cause})" if cause else name for name, cause in remaining.items())
+                self.emit(ProblemSeen(f"still terminating: {names}; run {self._command()}"))
+
+    def _suspected(self) -> str:
+        return f"{', '.join(self.made)} may be left" if self.made else "something may be left"
+
+    def _command(self) -> str:
+        """The command that removes what this run left in this cluster."""
+        return f"cni-probe clean --run {self.options.run}{self.options.kubectl.removeprefix('kubectl')}"

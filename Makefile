@@ -28,11 +28,14 @@ check: $(STAMP) ## lint, types, layers, and that generated files are current
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/cni-probe schema --check scenarios/scenario.schema.json
+	$(BIN)/cni-probe schema config --check scenarios/run-config.schema.json
 	$(BIN)/cni-probe schema run --check probe/report/run-record.schema.json
 
 schema: $(STAMP) ## write the JSON Schemas again
 	$(BIN)/cni-probe schema > scenarios/scenario.schema.json.new
 	mv scenarios/scenario.schema.json.new scenarios/scenario.schema.json
+	$(BIN)/cni-probe schema config > scenarios/run-config.schema.json.new
+	mv scenarios/run-config.schema.json.new scenarios/run-config.schema.json
 	$(BIN)/cni-probe schema run > probe/report/run-record.schema.json.new
 	mv probe/report/run-record.schema.json.new probe/report/run-record.schema.json
 

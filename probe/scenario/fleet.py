@@ -130,7 +130,7 @@ def build_externals(specs: Mapping[str, ExternalSpec], place: Place, problems: l
             problems.append(at.key_problem(f'"{name}" cannot be an endpoint\'s name: {error}'))
         addresses = []
         for index, text in kept(spec.addresses):
-            address, error = _address(text)
+            address, error = canonical_address(text)
             if error is None and address in owners:
                 error = f'already belongs to "{owners[address]}"'
             if error:
@@ -145,7 +145,8 @@ def build_externals(specs: Mapping[str, ExternalSpec], place: Place, problems: l
     return tuple(externals)
 
 
-def _address(text: str) -> tuple[str, str | None]:
+def canonical_address(text: str) -> tuple[str, str | None]:
+    """An endpoint's address in its canonical form, and what is wrong with it."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:

@@ -12,6 +12,7 @@ from probe.model.scenario import Scenario
 from probe.scenario.build import Built, build
 from probe.scenario.document import Document
 from probe.scenario.format import API_VERSION, KIND
+from probe.scenario.run_config_format import RUN_CONFIG_KIND
 from probe.scenario.suggest import suggest
 from probe.scenario.yaml import read_yaml
 
@@ -89,7 +90,7 @@ def _is_manifest(value: Any) -> bool:
 
 def _is_scenario(value: Any) -> bool:
     """By kind or by apiVersion, so that a slip in one of them is reported instead of skipped."""
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or value.get("kind") == RUN_CONFIG_KIND:
         return False
     group = str(value.get("apiVersion", "")).partition("/")[0]
     nameless = "spec" in value and "kind" not in value
@@ -101,7 +102,8 @@ def _not_a_scenario(document: Document) -> Problem:
     if not isinstance(value, dict):
         return document.root.problem("a scenario must be a mapping", f"begin with apiVersion: {API_VERSION}")
     if _is_manifest(value):
-        hint = "apply it in a step of a scenario"
+        config = value["kind"] == RUN_CONFIG_KIND
+        hint = "a run takes it with --config FILE" if config else "apply it in a step of a scenario"
         return document.root.child("kind").problem(f"kind is {value['kind']}, not {KIND}", hint)
     return document.root.problem(f"not a scenario: apiVersion: {API_VERSION} and kind: {KIND} are missing")
 

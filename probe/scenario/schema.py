@@ -1,4 +1,4 @@
-"""The JSON Schema (draft 2020-12) of scenario files, for editors and for other people's validators."""
+"""The JSON Schemas (draft 2020-12) of scenario and configuration files, for editors and for others' validators."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from probe.scenario.format import ScenarioSpec
+from probe.scenario.run_config_format import RunConfigSpec
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -13,6 +14,12 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 def scenario_schema() -> dict[str, Any]:
     """The schema of one Scenario document. It knows the structure; ``validate`` also knows what it means."""
     return {"$schema": DIALECT, **_without_titles(ScenarioSpec.model_json_schema()), "title": "cni-probe scenario"}
+
+
+def run_config_schema() -> dict[str, Any]:
+    """The schema of one RunConfig document."""
+    schema = _without_titles(RunConfigSpec.model_json_schema())
+    return {"$schema": DIALECT, **schema, "title": "cni-probe run configuration"}
 
 
 def schema_text(schema: dict[str, Any]) -> str:

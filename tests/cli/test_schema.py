@@ -11,7 +11,11 @@ import pytest
 from probe.cli import main
 
 ROOT = Path(__file__).parents[2]
-PUBLISHED = {"scenario": ROOT / "scenarios/scenario.schema.json", "run": ROOT / "probe/report/run-record.schema.json"}
+PUBLISHED = {
+    "scenario": ROOT / "scenarios/scenario.schema.json",
+    "config": ROOT / "scenarios/run-config.schema.json",
+    "run": ROOT / "probe/report/run-record.schema.json",
+}
 
 
 @pytest.mark.parametrize("what", PUBLISHED)

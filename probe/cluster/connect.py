@@ -1,28 +1,39 @@
-"""Finding the cluster: kubeconfig, context, or the service account of the pod we run in.
+"""Connections to the cluster that a kubeconfig, or the pod that we run in, names.
 
-The client is imported here and not at the top of the package's commands: it costs more than a second.
+The client is imported here and not at the top of the package's commands: it costs a good part of a second.
 """
 
 from __future__ import annotations
 
-import asyncio
-import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
-from kubernetes.aio.client import ApiClient, Configuration
-from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
-from kubernetes.aio.config.kube_config import refresh_token
-from kubernetes.aio.stream import WsApiClient
-from yaml import YAMLError
-
+from probe.cluster.access import Access, Impersonation, find_access
 from probe.cluster.api import Api
-from probe.model.errors import UsageError
+from probe.cluster.pacing import DEFAULT_RATE, RequestPace
+from probe.cluster.requesting import Requests
+from probe.cluster.retry import Patience
+from probe.cluster.transport import Transport
+from probe.cluster.watching import QUIET_SECONDS
 
-_HEARTBEAT_SECONDS = 20.0
-"""WebSocket pings keep idle exec streams open through proxies that drop quiet connections."""
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How to treat an API server. Times in seconds.
+
+    ``request_timeout`` is for one attempt of a request, ``patience`` for a server that was there and is away;
+    ``qps`` requests a second over time; ``streams`` connections at once (one an agent and a few more);
+    ``heartbeat`` between pings that keep exec streams open through proxies that drop quiet connections;
+    ``quiet_watch`` for how long a watch may say nothing until it is asked anew.
+    """
+
+    request_timeout: float = 30.0
+    patience: float = 60.0
+    qps: float = DEFAULT_RATE
+    streams: int = 1000
+    heartbeat: float = 20.0
+    quiet_watch: float = QUIET_SECONDS
 
 
 @asynccontextmanager
@@ -30,55 +41,29 @@ async def connect(
     kubeconfig: str | None = None,
     context: str | None = None,
     *,
-    streams: int = 1000,
     request_timeout: float = 30.0,
+    manners: Manners | None = None,
+    impersonation: Impersonation | None = None,
+    notice: Callable[[str], None] = lambda message: None,
 ) -> AsyncIterator[Api]:
-    """Open a connection to the cluster that the arguments, ``KUBECONFIG`` or the pod's own account name.
+    """Open a connection to the cluster that the arguments, ``$KUBECONFIG`` or the pod's own account name.
 
-    ``streams`` bounds the connections open at once (one per agent and a few more).
-    Raises UsageError for a kubeconfig that cannot be read or lacks the context.
+    ``request_timeout`` is short for ``Manners`` with nothing else to say. ``notice`` takes sentences for the user: that
+    a server is waited for, and what a credential plugin wants.
+    Raises UsageError for a kubeconfig that cannot be used or lacks the context. Asks the server nothing yet.
     """
-    configuration = Configuration()
-    configuration.connection_pool_maxsize = streams
-    loader = await _load(configuration, kubeconfig, context)
-    try:
-        client = ApiClient(configuration)
-        websockets = WsApiClient(configuration, heartbeat=_HEARTBEAT_SECONDS)
-    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        raise UsageError(f"the certificates for {configuration.host} cannot be used: {error}") from error
-    refresh = asyncio.create_task(refresh_token(loader, configuration)) if loader is not None else None
-    try:
-        async with Api(client, websockets, request_timeout=request_timeout) as api:
-            yield api
-    finally:
-        if refresh is not None:
-            refresh.cancel()
-            await asyncio.wait(
-                (refresh,)
-            )  # not ``await refresh``: a cancellation of ours must not be taken for its end
+    access = find_access(kubeconfig, context, impersonation=impersonation, notice=notice)
+    async with connect_to(access, manners or Manners(request_timeout=request_timeout), notice) as api:
+        yield api
 
 
-async def _load(configuration: Configuration, kubeconfig: str | None, context: str | None) -> Any:
-    """Fill ``configuration``; returns the loader that can refresh its token, or None in a cluster."""
-    paths = kubeconfig or os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
-    missing = [path for path in paths.split(os.pathsep) if path and not Path(path).is_file()]
-    if kubeconfig is None and len(missing) == len(paths.split(os.pathsep)):
-        return _load_in_cluster(configuration, paths)
-    if kubeconfig is not None and missing:
-        raise UsageError(f"kubeconfig {missing[0]} does not exist")
-    try:
-        return await load_kube_config(paths, context, configuration, persist_config=False)
-    except (ConfigException, OSError, ValueError, TypeError, KeyError, AttributeError, YAMLError) as error:
-        raise UsageError(f"kubeconfig {paths} cannot be used: {error}") from error
-
-
-def _load_in_cluster(configuration: Configuration, looked_at: str) -> None:
-    if not os.environ.get("KUBERNETES_SERVICE_HOST"):
-        raise UsageError(
-            f"no cluster to talk to: {looked_at} does not exist; "
-            "name one with --kubeconfig, or use --sandbox for the embedded cluster"
-        )
-    try:
-        load_incluster_config(client_configuration=configuration)
-    except ConfigException as error:
-        raise UsageError(f"the pod's service account cannot be used: {error}") from error
+@asynccontextmanager
+async def connect_to(
+    access: Access, manners: Manners | None = None, notice: Callable[[str], None] = lambda message: None
+) -> AsyncIterator[Api]:
+    """Open a connection the given way. Raises UsageError for certificates that cannot be used."""
+    manners = manners or Manners()
+    transport = Transport(access, streams=manners.streams, timeout=manners.request_timeout, heartbeat=manners.heartbeat)
+    requests = Requests(transport, RequestPace(manners.qps), Patience(manners.patience, notice))
+    async with Api(requests, quiet_watch=manners.quiet_watch) as api:
+        yield api

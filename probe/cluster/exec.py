@@ -9,20 +9,36 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
 import aiohttp
 
-from probe.cluster.api import Api
+from probe.cluster.api import Api, ApiError, HandshakeRefused, Unreachable
+from probe.cluster.apierrors import api_error
 from probe.model.errors import ClusterError
 
 _STDIN, _STDOUT, _STDERR, _ERROR = 0, 1, 2, 3
 _MAX_STDERR = 4096
 _MAX_FRAME = 64 * 1024
 _CLOSE_SECONDS = 2.0
-_LATER_STATUSES = (429, 500, 502, 503, 504)
-_LATER_PAUSES = (0.1, 0.2, 0.4, 0.8)
-"""Seconds between tries: a kubelet may not know a container yet that the API already calls running (status 500)."""
+_PROTOCOLS = ("v4.channel.k8s.io",)
+"""What every API server and kubelet speaks. v5 only adds the half-close of stdin, which nothing here needs."""
+_RESTARTING = (502, 503, 504)
+_KUBELET_FAULT = 500
+_KUBELET_PAUSES = (0.1, 0.2, 0.4, 0.8)
+"""Seconds between tries: a kubelet may not know a container yet that the API already calls running. One that cannot be
+reached is answered for with the same status, so that these tries are few."""
+_NO_UPGRADE = (101, 200, 204, 301, 302, 303, 307, 308, 405, 426, 501)
+"""Statuses of who does not open WebSockets: an API server answers 101, or an error with a reason."""
+
+
+class ExecRefused(ApiError):
+    """No stream was opened; ``code`` is the HTTP status of the answer, whatever it was."""
+
+
+class NoUpgrade(ExecRefused):
+    """Something between us and the API server does not let WebSockets through."""
 
 
 class ExecStream:
@@ -33,6 +49,7 @@ class ExecStream:
         self._what = what
         self._stderr = b""
         self._end = ""
+        self.exit_code: int | None = None
 
     async def read(self) -> bytes:
         """The next piece of stdout; empty when the command or the stream has ended."""
@@ -45,7 +62,7 @@ class ExecStream:
                 if channel == _STDERR:
                     self._stderr = (self._stderr + data)[-_MAX_STDERR:]
                 elif channel == _ERROR:
-                    self._end = _status_text(data)
+                    self.exit_code, self._end = _status(data)
             elif message.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED):
                 return b""
             elif message.type is aiohttp.WSMsgType.ERROR:
@@ -70,48 +87,97 @@ class ExecStream:
 
     def why(self) -> str:
         """What the command or the server said about the end so far: its Status and its stderr."""
-        stderr = self._stderr.decode(errors="replace").strip()
-        return "; ".join(part for part in (self._end, stderr) if part)
+        return "; ".join(part for part in (self._end, self.stderr) if part)
+
+    @property
+    def stderr(self) -> str:
+        """The end of what the command has written to stderr so far."""
+        return self._stderr.decode(errors="replace").strip()
 
 
-async def exec_stream(api: Api, namespace: str, pod: str, container: str, argv: Sequence[str]) -> ExecStream:
-    """Start ``argv`` in a container, with stdin, stdout and stderr attached; tries again while the server is busy.
+async def exec_stream(
+    api: Api, namespace: str, pod: str, container: str, argv: Sequence[str], *, stdin: bool = True
+) -> ExecStream:
+    """Start ``argv`` in a container, with stdin (unless told not to), stdout and stderr attached.
 
-    Raises ClusterError.
+    Tries again while the server is busy.
+
+    Raises NoUpgrade when something on the way does not open WebSockets, ExecRefused for another refusal, ClusterError.
     """
     what = f"exec in {namespace}/{pod}"
     query: list[tuple[str, str]] = [("container", container)]
-    query += [(stream, "true") for stream in ("stdin", "stdout", "stderr")]
+    query += [(stream, "true") for stream in ("stdin", "stdout", "stderr")[not stdin :]]
     query += [("command", word) for word in argv]
     path = f"/api/v1/namespaces/{quote(namespace)}/pods/{quote(pod)}/exec?{urlencode(query)}"
-    for pause in (*_LATER_PAUSES, None):
+    tries, pauses = api.tries(), iter(_KUBELET_PAUSES)
+    while True:
         try:
-            return ExecStream(await _connect(api, path), what)
-        except aiohttp.WSServerHandshakeError as error:
-            if pause is None or error.status not in _LATER_STATUSES:
-                hint = "; the user needs the verbs get and create on pods/exec" if error.status == 403 else ""
-                raise ClusterError(f"{what} was refused: {error.status} {error.message}{hint}") from error
-            await asyncio.sleep(pause)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            return ExecStream(await api.websocket(path, _PROTOCOLS), what)
+        except HandshakeRefused as refusal:
+            refused = _refused(what, refusal)
+        except Unreachable as error:
             raise ClusterError(f"{what} failed: {error}") from error
-    raise AssertionError("unreachable: the last try returns or raises")
+        pause = next(pauses, None) if refused.code == _KUBELET_FAULT else None
+        if refused.code in _RESTARTING:
+            await tries.pause_after(refused)
+        elif pause is not None:
+            await asyncio.sleep(pause)
+        else:
+            raise refused
 
 
-async def _connect(api: Api, path: str) -> aiohttp.ClientWebSocketResponse:
-    client = api.websockets
-    _, url, headers, _, _ = await client.param_serialize(
-        method="GET", resource_path=path, header_params={}, auth_settings=["BearerToken"]
-    )
-    socket: aiohttp.ClientWebSocketResponse = await (
-        await client.request("GET", url, headers=headers, _preload_content=False)
-    )
-    return socket
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a command in a container ended. ``code`` None: it never got as far as an exit code; ``why`` says what did."""
+
+    code: int | None
+    stdout: bytes
+    stderr: str
+    why: str
 
 
-def _status_text(data: bytes) -> str:
-    """A Status of the error channel as text: empty for success."""
+async def run_in_pod(
+    api: Api, namespace: str, pod: str, container: str, argv: Sequence[str], *, timeout: float = 30.0
+) -> Ran:
+    """Run a command to its end, without stdin. Raises as ``exec_stream`` does, and ClusterError when it is late."""
+    output = b""
+    try:
+        async with asyncio.timeout(timeout):
+            stream = await exec_stream(api, namespace, pod, container, argv, stdin=False)
+            try:
+                while piece := await stream.read():
+                    output += piece
+            finally:
+                await stream.aclose()
+    except TimeoutError:
+        raise ClusterError(f"exec in {namespace}/{pod} did not end within {timeout:g} s") from None
+    return Ran(stream.exit_code, output, stream.stderr, stream.why())
+
+
+def _refused(what: str, refusal: HandshakeRefused) -> ExecRefused:
+    """Why no stream was opened: the server's words, and what they mean."""
+    code, answer = refusal.status, api_error("", refusal.status, refusal.text, refusal.retry_after)
+    said = str(answer).removeprefix(str(code)).strip()
+    wait, reason = (answer.wait, answer.reason) if isinstance(answer, ApiError) else (None, "")
+    if code in _NO_UPGRADE or (code == 400 and "upgrade" in said.lower()):
+        text = (
+            f"{what} was answered without opening a stream ({code} {said}): a proxy or load balancer before the API "
+            "server does not pass WebSocket upgrades; allow them there, or go around it (kubeconfig's server and "
+            "proxy-url, $NO_PROXY)"
+        )
+        return NoUpgrade("", code, reason, text, wait)
+    hint = "; the user needs the verbs get and create on pods/exec" if code == 403 else ""
+    return ExecRefused("", code, reason, f"{what} was refused: {code} {said}{hint}", wait)
+
+
+def _status(data: bytes) -> tuple[int | None, str]:
+    """A Status of the error channel as exit code and text: 0 and nothing for success."""
     try:
         status = json.loads(data)
-        return "" if status.get("status") == "Success" else str(status.get("message", "failed"))
-    except ValueError:
-        return data.decode(errors="replace").strip()
+        if status.get("status") == "Success":
+            return 0, ""
+        causes = (status.get("details") or {}).get("causes") or ()
+        codes = [int(cause["message"]) for cause in causes if cause.get("reason") == "ExitCode"]
+        return (codes[0] if codes else None), str(status.get("message", "failed"))
+    except (ValueError, AttributeError, KeyError, TypeError):
+        return None, data.decode(errors="replace").strip()

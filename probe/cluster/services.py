@@ -42,8 +42,8 @@ _DOORS: Mapping[Via, str] = {
 class ServiceDoor:
     """One Service as the API server made it.
 
-    ``addresses`` are its cluster addresses by family, ``ports`` its own ports and ``node_ports`` those of the nodes, both
-    by the pod's port: a variant of the path, number and protocol.
+    ``addresses`` are its cluster addresses by family, ``ports`` its own ports and ``node_ports`` those of the nodes,
+    both by the pod's port: a variant of the path, number and protocol.
     """
 
     namespace: str
@@ -57,13 +57,16 @@ class ServiceDoor:
 
 @dataclass(slots=True)
 class Services:
-    """The Services of one scenario. ``namespaces`` maps logical to actual names; ``wanted``: variants by pod id."""
+    """The Services of one scenario. ``namespaces`` maps logical to actual names; ``wanted``: variants by pod id.
+
+    ``doors`` are the Services that were made, by pod id and kind.
+    """
 
     api: Api
     owner: Owner
     namespaces: Mapping[str, str]
     wanted: Mapping[str, frozenset[Via]] = field(default_factory=dict)
-    _doors: dict[tuple[str, str], ServiceDoor] = field(default_factory=dict)
+    doors: dict[tuple[str, str], ServiceDoor] = field(default_factory=dict)
 
     async def make(self, pods: Iterable[Pod]) -> None:
         """Make the Services that the pods need and do not have. Raises DeployError naming each pod that got none."""
@@ -83,13 +86,13 @@ class Services:
         raise_failures([pod.id for pod, _, _ in needed], results, "services were not made", DeployError)
 
     async def _make(self, pod: Pod, kind: str, body: Json) -> None:
-        known = self._doors.get((pod.id, kind))
+        known = self.doors.get((pod.id, kind))
         if known is not None:
             if known.spec == body["spec"]:
                 return
             await self._delete(known)
         made = await self.api.create(_collection(body["metadata"]["namespace"]), body)
-        self._doors[pod.id, kind] = _door(made, body["spec"])
+        self.doors[pod.id, kind] = _door(made, body["spec"])
 
     async def _delete(self, door: ServiceDoor) -> None:
         try:
@@ -100,12 +103,12 @@ class Services:
 
     def forget(self, namespace: str) -> None:
         """The logical namespace is gone, and its Services with it."""
-        for key in [key for key in self._doors if key[0].startswith(f"{namespace}/")]:
-            del self._doors[key]
+        for key in [key for key in self.doors if key[0].startswith(f"{namespace}/")]:
+            del self.doors[key]
 
     def door(self, pod_id: str, via: Via) -> ServiceDoor | None:
         """The Service of a pod that a variant of a path goes through, if one was made."""
-        return self._doors.get((pod_id, _DOORS[via]))
+        return self.doors.get((pod_id, _DOORS[via]))
 
     async def troubles(self, doors: Iterable[tuple[str, Via]]) -> dict[tuple[str, Via], str]:
         """What is wrong now with these Services (of a pod's id and a variant); empty where nothing is.

@@ -12,45 +12,18 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from probe.cluster.channel import AgentChannel, DialResult, ListenerState, Target
+from probe.cluster.channel import AgentChannel, DialResult, Target
 from probe.cluster.deployment import RunningPod
 from probe.cluster.duplex import Duplex
 from probe.cluster.failures import raise_failures
-from probe.model.cell import Cell, Outcome, Path, Protocol
+from probe.engine.agent import Agent, Health, Sample
+from probe.engine.routes import Route, Routes
+from probe.model.cell import Cell, Outcome, Protocol
 from probe.model.errors import AgentLost, ClusterError
 
 _OPEN_SECONDS = 20.0
 _PARALLEL_OPENINGS = 64
 _REOPEN_SECONDS = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One attempt of one cell, on the orchestrator's clock. ``at`` is unix time in seconds when it started.
-
-    ``established`` says that packets went both ways, whatever the outcome: the handshake at least was completed.
-    """
-
-    outcome: Outcome
-    error: str | None = None
-    at: float = 0.0
-    seconds: float = 0.0
-    local: str | None = None
-    observed: str | None = None
-    responder: str | None = None
-    nonce: str = ""
-    lag: float = 0.0
-    established: bool = False
-
-
-@dataclass(slots=True)
-class Agent:
-    """A running pod with its control stream. ``lost`` says why there is none any more (empty: there is)."""
-
-    running: RunningPod
-    channel: AgentChannel
-    clock_offset: float
-    lost: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +36,11 @@ class Pace:
 
 @dataclass(slots=True)
 class Agents:
-    """All agents of a scenario, by logical pod id, and the identities of its external endpoints."""
+    """All agents of a scenario, by logical pod id, the identities of its external endpoints, and the ways to each."""
 
     connect: Callable[[RunningPod], Awaitable[Duplex]]
     pace: Pace
+    routes: Routes
     by_pod: dict[str, Agent] = field(default_factory=dict)
     externals: Mapping[str, str] = field(default_factory=dict)
 
@@ -91,7 +65,7 @@ class Agents:
         except BaseException:
             await channel.aclose()
             raise
-        self.by_pod[running.pod.id] = Agent(running, channel, clock.offset)
+        self.by_pod[running.pod.id] = Agent.of(running, channel, clock.offset)
 
     async def reopen_lost(self) -> None:
         """Try once to get lost agents back (a restarted container); one that stays away stays lost."""
@@ -137,14 +111,14 @@ class Agents:
             return {cell: Sample(Outcome.AGENT_ERROR, f"agent of {source} is lost: {why}") for cell in cells}
         samples: dict[Cell, Sample] = {}
         targets: list[Target] = []
-        tried: list[Cell] = []
+        tried: list[tuple[Cell, Route]] = []
         for cell in cells:
-            address = self._address(cell)
-            if isinstance(address, Sample):
-                samples[cell] = address
+            route = self.route(cell)
+            if isinstance(route, Sample):
+                samples[cell] = route
             else:
-                tried.append(cell)
-                targets.append(Target(address, cell.port, cell.protocol))
+                tried.append((cell, route))
+                targets.append(Target(route.address, route.port, cell.protocol, route.query))
         if not targets:
             return samples
         nonce = secrets.token_hex(8)
@@ -155,34 +129,23 @@ class Agents:
         except AgentLost as error:
             agent.lost = str(error)
             return samples | {
-                cell: Sample(Outcome.AGENT_ERROR, f"agent of {source} was lost: {error}") for cell in tried
+                cell: Sample(Outcome.AGENT_ERROR, f"agent of {source} was lost: {error}") for cell, _ in tried
             }
-        for index, (cell, result) in enumerate(zip(tried, report.results, strict=True)):
-            samples[cell] = self._sample(agent, cell, result, f"{nonce}.{index}", report.lag)
+        for index, ((cell, route), result) in enumerate(zip(tried, report.results, strict=True)):
+            samples[cell] = self._sample(agent, cell, route, result, f"{nonce}.{index}", report.lag)
         return samples
 
-    def _address(self, cell: Cell) -> str | Sample:
-        """Where to dial, or the sample that says why it can't be."""
-        if cell.path is Path.EXTERNAL:
-            if cell.family not in self.by_pod[cell.source].running.addresses:
-                return Sample(Outcome.UNSUPPORTED, f"{cell.source} has no {cell.family} address")
-            if cell.destination not in self.externals:
-                return Sample(Outcome.UNSUPPORTED, "this cluster has no endpoint outside of it under this name")
-            assert cell.address is not None  # the planner sets it for every external cell
-            return cell.address
-        destination = self.by_pod.get(cell.destination)
-        if destination is None:
-            return Sample(Outcome.AGENT_ERROR, f"{cell.destination} is not running")
-        address = destination.running.addresses.get(cell.family)
-        return address if address else Sample(Outcome.UNSUPPORTED, f"{cell.destination} has no {cell.family} address")
+    def route(self, cell: Cell) -> Route | Sample:
+        """Where a cell of a source that has an agent is dialled now, or why it cannot be."""
+        return self.routes.resolve(cell, self.by_pod, self.externals)
 
-    def _sample(self, agent: Agent, cell: Cell, result: DialResult, nonce: str, lag: float) -> Sample:
+    def _sample(self, agent: Agent, cell: Cell, route: Route, result: DialResult, nonce: str, lag: float) -> Sample:
         outcome, error = result.outcome, result.error
-        expected = self.identity(cell.destination)
+        expected = route.responder
         if outcome is Outcome.UNSUPPORTED and cell.protocol is Protocol.SCTP:
             error = f"no SCTP sockets in the kernel of {agent.running.node} ({error})"
-        if outcome is Outcome.CONNECTED and result.responder != expected:
-            outcome, error = Outcome.WRONG_RESPONDER, f"{result.responder} answered instead of {expected}"
+        if outcome is Outcome.CONNECTED and expected is not None and result.responder != expected:
+            outcome, error = Outcome.WRONG_RESPONDER, f"{self._who(result.responder)} answered instead of {expected}"
         return Sample(
             outcome=outcome,
             error=error,
@@ -194,7 +157,13 @@ class Agents:
             nonce=nonce,
             lag=lag,
             established=result.established,
+            dialled=route.endpoint,
         )
+
+    def _who(self, responder: str | None) -> str:
+        """An identity, with the pod's name if it is one of the fleet's."""
+        known = (pod_id for pod_id, agent in self.by_pod.items() if agent.running.uid == responder)
+        return next((f"{pod_id} ({responder})" for pod_id in known), str(responder))
 
     def identity(self, destination: str) -> str | None:
         """What the right responder calls itself: a pod's UID, or the identity of an external endpoint."""
@@ -239,25 +208,6 @@ class Agents:
                 return pod_id, Health(f"its agent is lost: {agent.lost}")
 
         return dict(await asyncio.gather(*(ask(pod_id) for pod_id in pod_ids)))
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """How a responder is: ``lost`` (empty when it answered), and the state of each of its listeners."""
-
-    lost: str
-    listeners: tuple[ListenerState, ...] = ()
-
-    def trouble(self, cell: Cell) -> str:
-        """What is wrong with the responder of a cell; empty when its listener was proven alive."""
-        if self.lost:
-            return f"the responder {cell.destination} was not proven alive: {self.lost}"
-        for listener in self.listeners:
-            if (listener.port, listener.protocol, listener.family) == (cell.port, cell.protocol, cell.family):
-                break
-        else:
-            return f"the responder {cell.destination} does not listen on {cell.port}/{cell.protocol} {cell.family}"
-        return f"the responder's listener is broken: {listener.error}" if listener.error else ""
 
 
 def now() -> float:

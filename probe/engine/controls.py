@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from probe.engine.agents import Agents, Sample
+from probe.engine.agent import Sample
+from probe.engine.agents import Agents
 from probe.model.cell import Cell, Outcome
 from probe.model.record import BaselineRecord
 

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from probe.engine.agents import Agent, Agents, Sample
+from probe.engine.agent import Agent, Sample
+from probe.engine.agents import Agents
 from probe.engine.judge import Evidence, Judgement, judge
+from probe.engine.routes import NOT_OURS, Route
 from probe.engine.track import Track
 from probe.model.cell import Cell, Outcome, Path, Verdict
 from probe.model.record import CellRecord, Receipt, Topology
@@ -37,6 +39,13 @@ def topology_of(cell: Cell, source: Agent | None, destination: Agent | None) -> 
     return Topology.SAME_NODE if same else Topology.CROSS_NODE
 
 
+def _own_address(cell: Cell, destination: Agent | None, route: Route | None) -> str | None:
+    """The destination's own address, whatever was dialled to get there."""
+    if destination is not None:
+        return destination.running.addresses.get(cell.family)
+    return cell.address or (route.address if route and cell.path is Path.DNS else None)
+
+
 @dataclass(frozen=True, slots=True)
 class Scribe:
     """Writes the records of a step's cells."""
@@ -55,7 +64,9 @@ class Scribe:
         connected = last is not None and last.outcome is Outcome.CONNECTED
         source = self.agents.by_pod.get(cell.source)
         destination = self.agents.by_pod.get(cell.destination)
-        address = cell.address or (destination.running.addresses.get(cell.family) if destination else None)
+        route = self.agents.route(cell) if source else None
+        if isinstance(route, Sample):
+            route = None
         return CellRecord(
             source=cell.source,
             destination=cell.destination,
@@ -78,32 +89,34 @@ class Scribe:
             source_node=source.running.node if source else None,
             destination_node=destination.running.node if destination else None,
             source_address=source.running.addresses.get(cell.family) if source else None,
-            destination_address=address,
+            destination_address=_own_address(cell, destination, route),
+            dialled=last.dialled if last else None,
             observed_source=last.observed if last else None,
             responder=last.responder if last else None,
             receipt=receipt,
             history=track.history,
-            repeat=self._repeat(cell, address) if judgement.verdict is not Verdict.PASS else "",
+            repeat=self._repeat(cell, route) if judgement.verdict is not Verdict.PASS else "",
         )
 
     def _receipt(self, cell: Cell, sample: Sample | None, findings: Findings | None) -> Receipt | None:
-        """Receipts are asked for where the prober saw no answer; external endpoints keep none for us."""
+        """Receipts are asked for where the prober saw no answer; who is no pod of the fleet keeps none for us."""
         if sample is None or findings is None or sample.outcome is Outcome.CONNECTED or not sample.nonce:
             return None
-        if cell.path is Path.EXTERNAL:
+        if cell.path in NOT_OURS:
             return Receipt(None)
         source = findings.arrived.get(sample.nonce)
         if source is not None:
             return Receipt(True, source)
         return Receipt(None if findings.troubles.get(cell) else False)
 
-    def _repeat(self, cell: Cell, address: str | None) -> str:
+    def _repeat(self, cell: Cell, route: Route | None) -> str:
         source = self.agents.by_pod.get(cell.source)
-        if source is None or address is None:
+        if source is None or route is None:
             return ""
+        options = f"--timeout {self.confirm_timeout:g}" + (f" --query {route.query}" if route.query else "")
         return (
             f"{self.kubectl} exec -n {source.running.namespace} {source.running.name} -c agent -- "
-            f"python3 -m cni_probe_agent dial {address} {cell.port}/{cell.protocol} --timeout {self.confirm_timeout:g}"
+            f"python3 -m cni_probe_agent dial {route.address} {route.port}/{cell.protocol} {options}"
         )
 
     def _judgement(
@@ -134,4 +147,6 @@ class Scribe:
         used = ip_address(sample.local.rpartition(":")[0].strip("[]"))
         if used.is_unspecified:  # the kernel chose no address: the request never left, for want of a route or by a hook
             return f"{cell.source} had no route to send it" if sample.error == "ENETUNREACH" else ""
+        if source and source.running.pod.host_network:
+            return ""  # a node has many addresses, one for each of its networks, and all are the pod's
         return "" if used == ip_address(own) else f"it was sent from {used}, not from {cell.source}'s address {own}"

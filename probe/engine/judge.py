@@ -64,7 +64,7 @@ def judge(expectation: Expectation, evidence: Evidence) -> Judgement:
         return _inconclusive("it was not confirmed")
     if outcome is Outcome.UNSUPPORTED:
         return Judgement(Verdict.UNSUPPORTED, evidence.error or "cannot be tried here")
-    if outcome in (Outcome.AGENT_ERROR, Outcome.UNRESOLVED):
+    if outcome is Outcome.AGENT_ERROR or (outcome is Outcome.UNRESOLVED and not evidence.established):
         return _inconclusive(f"the probe could not be made: {evidence.error or outcome}")
     if outcome is Outcome.WRONG_RESPONDER:
         if expectation is Expectation.EITHER:
@@ -80,6 +80,8 @@ def judge(expectation: Expectation, evidence: Evidence) -> Judgement:
 def _judge_allow(outcome: Outcome, evidence: Evidence) -> Judgement:
     if outcome is Outcome.CONNECTED:
         return Judgement(Verdict.PASS)
+    if outcome is Outcome.UNRESOLVED:
+        return _inconclusive(f"expected allow, but the answer is no good{_said(evidence)}: no policy does that")
     trouble = _trouble(evidence)
     if trouble:
         return _inconclusive(f"expected allow, but {outcome}{_said(evidence)}; {trouble}")
@@ -96,6 +98,8 @@ def _judge_allow(outcome: Outcome, evidence: Evidence) -> Judgement:
 def _judge_denial(expectation: Expectation, outcome: Outcome, evidence: Evidence) -> Judgement:
     if outcome is Outcome.CONNECTED:
         return Judgement(Verdict.LEAK, f"expected {expectation}, but it connected")
+    if outcome is Outcome.UNRESOLVED:
+        return Judgement(Verdict.LEAK, f"expected {expectation}, but the nameserver answered{_said(evidence)}")
     if evidence.established:
         return Judgement(Verdict.LEAK, f"expected {expectation}, but the handshake was completed{_said(evidence)}")
     if evidence.arrived:

@@ -1,24 +1,37 @@
-"""Proof that responders were alive: pods dial their own listeners and addresses, a witness external endpoints.
+"""Proof that responders were alive: pods dial their own listeners and addresses, a witness what is outside the fleet.
 
 A pod's listeners are checked over loopback, and its address by dialling it from within: a pod that lost its address
 (its sandbox was made anew) still listens, and nobody will ever reach it. No policy stands between a pod and itself.
 
+The harness's Services are looked up: whether there is one still and who is behind it, since one that is gone or has
+nobody behind it looks like a denial. That packets do pass it is for the controls before and after to show.
+
 The witness is a pod that no policy of the scenario selects, in a namespace of its own. There is no control stream
-to an endpoint outside the cluster, so a connection from the witness is what shows that it still answers.
+to an endpoint outside the cluster, nor to its DNS, so an answer to the witness is what shows that it still answers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 
-from probe.engine.agents import Agents, Health, Sample
-from probe.model.cell import Cell, Outcome, Path
-from probe.model.scenario import Namespace, Pod
+from probe.engine.agent import Health, Sample
+from probe.engine.agents import Agents
+from probe.engine.routes import NOT_OURS
+from probe.model.cell import Cell, Outcome, Path, Via
+from probe.model.errors import ClusterError
+from probe.model.scenario import Namespace, Pod, Scenario
 
 WITNESS_NAMESPACE = "cni-probe-witness"
 WITNESS = Pod(namespace=WITNESS_NAMESPACE, name="witness", group="witness", labels={}, ports=())
 WITNESS_NAMESPACE_SPEC = Namespace(name=WITNESS_NAMESPACE, pods=(WITNESS,))
+
+
+def needs_witness(scenario: Scenario) -> bool:
+    """Whether a scenario tries anything that is no pod of its fleet."""
+    asks_dns = (fnmatchcase(Path.DNS, pattern) for step in scenario.steps for pattern in step.selection.paths)
+    return bool(scenario.fleet.externals) or any(asks_dns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,30 +40,49 @@ class Liveness:
 
     pods: dict[str, Health]
     dialled: dict[Cell, str]
+    services: Mapping[tuple[str, Via], str]
 
     def trouble(self, cell: Cell) -> str:
         """What is wrong with the responder of ``cell``; empty when it was proven alive."""
-        if cell.path is Path.EXTERNAL:
+        if cell.path in NOT_OURS:
             return self.dialled[_check_of(cell)]
-        return self.pods[cell.destination].trouble(cell) or self.dialled[_check_of(cell)]
+        return (
+            self.pods[cell.destination].trouble(cell)
+            or self.dialled[_check_of(cell)]
+            or self.services.get((cell.destination, cell.via), "")
+        )
 
 
 async def check_responders(agents: Agents, cells: Iterable[Cell], timeout: float) -> Liveness:
     """Check the responders of ``cells`` now. ``timeout``: seconds for the witness's attempts."""
     cells = tuple(cells)
-    pods = sorted({cell.destination for cell in cells if cell.path is not Path.EXTERNAL})
+    pods = sorted({cell.destination for cell in cells if cell.path not in NOT_OURS})
     health = await agents.check(pods)
     samples = await agents.probe(sorted({_check_of(cell) for cell in cells}), timeout)
-    return Liveness(health, {cell: _trouble(cell, sample) for cell, sample in samples.items()})
+    services = await _service_troubles(agents, {(cell.destination, cell.via) for cell in cells if cell.via})
+    return Liveness(health, {cell: _trouble(cell, sample) for cell, sample in samples.items()}, services)
+
+
+async def _service_troubles(agents: Agents, doors: Collection[tuple[str, Via]]) -> Mapping[tuple[str, Via], str]:
+    """What is wrong with the Services of these pods and variants; that nobody could say is trouble as well."""
+    if not doors:
+        return {}
+    try:
+        troubles = await agents.routes.services.troubles(doors)
+    except ClusterError as error:
+        return dict.fromkeys(doors, f"its service could not be looked up: {error}")
+    return {(pod, via): text and f"the service of {pod} is broken: {text}" for (pod, via), text in troubles.items()}
 
 
 def _check_of(cell: Cell) -> Cell:
-    """The cell that shows its responder alive whatever the policies are."""
-    return replace(cell, source=WITNESS.id if cell.path is Path.EXTERNAL else cell.destination)
+    """The cell that shows its responder alive whatever the policies are: to a pod, at its own address."""
+    if cell.path in NOT_OURS:
+        return replace(cell, source=WITNESS.id)
+    return replace(cell, source=cell.destination, path=Path.POD_IP, via=Via.ONLY)
 
 
 def _trouble(check: Cell, sample: Sample) -> str:
-    if sample.outcome is Outcome.CONNECTED:
+    if sample.outcome is Outcome.CONNECTED or (check.path is Path.DNS and sample.established):
         return ""
     who = "it" if check.is_self else "the witness"
     at = "at its own address " if check.is_self else ""

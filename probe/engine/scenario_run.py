@@ -20,12 +20,14 @@ from probe.cluster.nodes import Node
 from probe.cluster.objects import CONTAINER, RELAY, Owner
 from probe.cluster.placement import Placer, untested_topology
 from probe.cluster.pods import PodWatch
+from probe.cluster.services import Services
 from probe.engine.agents import Agents, now
 from probe.engine.closing import JudgedStep, run_closing_control
 from probe.engine.controls import Controls, run_baseline
 from probe.engine.evidence import Scribe
-from probe.engine.liveness import WITNESS, WITNESS_NAMESPACE, WITNESS_NAMESPACE_SPEC
+from probe.engine.liveness import WITNESS, WITNESS_NAMESPACE, WITNESS_NAMESPACE_SPEC, needs_witness
 from probe.engine.options import RunOptions
+from probe.engine.routes import NOT_OURS, Routes
 from probe.engine.step import StepMeasurement
 from probe.model.cell import Cell, Family
 from probe.model.errors import CniProbeError
@@ -55,7 +57,7 @@ from probe.model.scenario import (
     Scenario,
 )
 from probe.scenario.names import map_manifest
-from probe.scenario.plan import family_of, make_plan
+from probe.scenario.plan import family_of, make_plan, ways_needed
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +99,11 @@ class ScenarioRun:
 
     async def _measure(self) -> None:
         async with self._deployment() as deployment, self._agents(deployment) as agents:
+            services = agents.routes.services
             await self._deploy(deployment, agents)
             plan = make_plan(self.scenario, families=_families(deployment.running.values()))
+            services.wanted = ways_needed(plan).services
+            await services.make(self.scenario.fleet.pods)
             controls = Controls(agents)
             timeouts = self.scenario.timeouts
             cells = _cells_of(plan, {pod.id for pod in self.scenario.fleet.pods})
@@ -123,7 +128,8 @@ class ScenarioRun:
         async def connect(running: RunningPod) -> Duplex:
             return await exec_stream(deployment.api, running.namespace, running.name, CONTAINER, RELAY)
 
-        agents = Agents(connect, self.options.pace)
+        services = Services(self.api, deployment.owner, self.namespaces)
+        agents = Agents(connect, self.options.pace, Routes(self.nodes, services))
         try:
             yield agents
         finally:
@@ -131,11 +137,11 @@ class ScenarioRun:
 
     def _first_pods(self) -> tuple[Pod, ...]:
         fleet = self.scenario.fleet
-        return (*fleet.pods, WITNESS) if fleet.externals else fleet.pods
+        return (*fleet.pods, WITNESS) if needs_witness(self.scenario) else fleet.pods
 
     def _first_namespaces(self) -> tuple[Namespace, ...]:
         fleet = self.scenario.fleet
-        return (*fleet.namespaces, WITNESS_NAMESPACE_SPEC) if fleet.externals else fleet.namespaces
+        return (*fleet.namespaces, WITNESS_NAMESPACE_SPEC) if needs_witness(self.scenario) else fleet.namespaces
 
     async def _deploy(self, deployment: Deployment, agents: Agents) -> None:
         started = time.monotonic()
@@ -209,6 +215,7 @@ class ScenarioRun:
                 await deployment.create_namespaces([action.namespace])
             case CreatePod():
                 await self._start((action.pod,), deployment, agents)
+                await agents.routes.services.make((action.pod,))
             case Label():
                 await deployment.label(action)
             case Apply():
@@ -216,6 +223,8 @@ class ScenarioRun:
             case Delete():
                 await agents.forget(_pods_of(action, agents))
                 await deployment.delete(action)
+                if action.ref.kind == "namespace":
+                    agents.routes.services.forget(action.ref.name)
 
 
 def _pods_of(action: Delete, agents: Agents) -> list[str]:
@@ -233,7 +242,7 @@ def _cells_of(plan: Plan, pods: set[str]) -> Iterable[Cell]:
     for step in plan.steps:
         for planned in step.cells:
             cell = planned.cell
-            if cell.source in pods and (cell.destination in pods or cell.address is not None):
+            if cell.source in pods and (cell.destination in pods or cell.path in NOT_OURS):
                 yield cell
 
 
@@ -243,10 +252,9 @@ def reachable(external: External, families: Sequence[Family]) -> External:
 
 
 def _families(pods: Iterable[RunningPod]) -> tuple[Family, ...]:
-    """The address families that every pod has."""
-    families = [set(pod.addresses) for pod in pods]
-    common = set.intersection(*families) if families else set()
-    return tuple(family for family in Family if family in common)
+    """The address families that any of the pods has: a cell of a pod that lacks one is unsupported, not left out."""
+    found = {family for pod in pods for family in pod.addresses}
+    return tuple(family for family in Family if family in found)
 
 
 def _pod_record(pod: RunningPod) -> PodRecord:

@@ -12,12 +12,14 @@ import time
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from probe.engine.agents import Agents, Sample
+from probe.engine.agent import Sample
+from probe.engine.agents import Agents
 from probe.engine.controls import Controls, Pair, pauses
 from probe.engine.evidence import Findings, Scribe
 from probe.engine.liveness import check_responders
+from probe.engine.routes import NOT_OURS
 from probe.engine.track import Track
-from probe.model.cell import Cell, Path
+from probe.model.cell import Cell
 from probe.model.events import Event, RoundDone, SeenAttempt
 from probe.model.plan import PlannedStep
 from probe.model.record import CellRecord
@@ -145,7 +147,7 @@ class StepMeasurement:
         liveness = await check_responders(self.agents, [cell for cell, _ in silent], self.timeouts.confirm)
         wanted: dict[str, list[str]] = {}
         for cell, sample in silent:
-            if cell.path is not Path.EXTERNAL:
+            if cell.path not in NOT_OURS:
                 wanted.setdefault(cell.destination, []).append(sample.nonce)
         arrived = await self.agents.receipts(wanted)
         troubles = {cell: liveness.trouble(cell) or self._lost(cell) for cell, _ in silent}

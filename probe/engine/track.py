@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from probe.engine.agents import Sample
+from probe.engine.agent import Sample
 from probe.engine.judge import matches
 from probe.model.cell import Outcome
 from probe.model.plan import PlannedCell

@@ -159,7 +159,9 @@ class Control:
             frames.append(self.receive())
         return frames
 
-    def dial(self, *targets: tuple[str, int, str], timeout: float = 1.0, **fields: Any) -> dict[int, list[Any]]:
+    def dial(
+        self, *targets: tuple[str, int, str] | tuple[str, int, str, str], timeout: float = 1.0, **fields: Any
+    ) -> dict[int, list[Any]]:
         """Dial a batch to its end: rows by index."""
         common = {"op": "dial", "id": "b", "nonce": "n", "timeout": timeout, "total": len(targets), **fields}
         for first in range(0, len(targets) or 1, 2000):

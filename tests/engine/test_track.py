@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from probe.engine.agents import Sample
+from probe.engine.agent import Sample
 from probe.engine.track import Track
 from probe.model.cell import Cell, Expectation, Outcome, Protocol
 from probe.model.plan import PlannedCell

@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 from probe.cluster.api import Api
 from probe.cluster.facts import cluster_facts
 from probe.cluster.nodes import Node, usable_nodes
+from probe.cluster.outfit import prepare_outfit
 from probe.cluster.placement import nodes_for, sample_pairs
 from probe.engine.leftovers import Leftovers
-from probe.engine.liveness import WITNESS_NAMESPACE
+from probe.engine.liveness import WITNESS_NAMESPACE, needs_witness
 from probe.engine.options import RunOptions
+from probe.engine.preconditions import check_scenarios
 from probe.engine.scenario_run import ScenarioRun
 from probe.model.errors import UsageError
 from probe.model.events import Event, Noticed, RunStarted
@@ -30,10 +32,12 @@ async def run_scenarios(
     Raises UsageError before anything is created when names do not fit; ClusterError when the cluster can't be asked.
     """
     started = datetime.now(UTC).isoformat()
+    check_scenarios(scenarios, options)
     nodes = await usable_nodes(api)
     fleets = tuple(plan_fleets(scenarios, nodes, options))
     names = [map_namespaces(fleet.scenario, index, len(fleets), options) for index, fleet in enumerate(fleets)]
     used = {node.name for fleet in fleets for node in fleet.nodes}
+    outfit = await prepare_outfit(api, options.agent, options.namespaces)
     facts, pace = await cluster_facts(api, used), options.pace
     emit(RunStarted(options.run, started, facts, len(fleets), pace.rate, pace.in_flight, options.keep))
     if options.sample_nodes is not None:
@@ -43,7 +47,7 @@ async def run_scenarios(
         for fleet, namespaces in zip(fleets, names, strict=True):
             leftovers.made += namespaces.values()
             try:
-                await ScenarioRun(api, fleet.scenario, namespaces, fleet.nodes, options, emit).run()
+                await ScenarioRun(api, fleet.scenario, namespaces, fleet.nodes, outfit, options, emit).run()
             finally:
                 await leftovers.remove(wait=options.exact_namespaces)
     finally:
@@ -82,7 +86,7 @@ def map_namespaces(scenario: Scenario, index: int, scenarios: int, options: RunO
     prefix = f"cp-{options.run}-" if scenarios == 1 else f"cp-{options.run}-{index + 1}-"
     own = "" if options.exact_namespaces else prefix
     names = {name: f"{own}{name}" for name in logical}
-    if scenario.fleet.externals:
+    if needs_witness(scenario):
         names[WITNESS_NAMESPACE] = f"{prefix}witness"
     for name, actual in names.items():
         if len(actual) > _MAX_NAME:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from probe.cluster.api import Api, Json
@@ -26,10 +26,16 @@ class Node:
 async def usable_nodes(api: Api) -> tuple[Node, ...]:
     """Linux nodes that are ready and take a pod without tolerations, by name. Raises ClusterError if none."""
     nodes = (await api.get("/api/v1/nodes"))["items"]
-    usable = [_node(node) for node in nodes if _is_ready(node) and _is_schedulable(node) and _is_linux(node)]
-    if not usable:
+    found = usable(nodes)
+    if not found:
         raise ClusterError(f"none of the cluster's {len(nodes)} nodes is ready, schedulable and runs Linux")
-    return tuple(sorted(usable, key=lambda node: node.name))
+    return found
+
+
+def usable(nodes: Iterable[Json]) -> tuple[Node, ...]:
+    """Those that can take pods, by name."""
+    found = (_node(node) for node in nodes if is_ready(node) and _is_schedulable(node) and _is_linux(node))
+    return tuple(sorted(found, key=lambda node: node.name))
 
 
 def _node(node: Json) -> Node:
@@ -50,7 +56,8 @@ def not_ready_cause(node: Json) -> str:
     return ""
 
 
-def _is_ready(node: Json) -> bool:
+def is_ready(node: Json) -> bool:
+    """Whether its kubelet says so, and was heard lately (NodeCondition Ready)."""
     conditions = node.get("status", {}).get("conditions", [])
     return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
 

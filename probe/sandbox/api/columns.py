@@ -70,3 +70,4 @@ def joined(values: Iterable[str]) -> str:
 
 NAME: Final = Column("Name", lambda obj: obj["metadata"]["name"])
 AGE: Final = Column("Age", lambda obj: age(obj["metadata"].get("creationTimestamp")))
+CREATED: Final = Column("Created At", lambda obj: obj["metadata"].get("creationTimestamp"), type="date")

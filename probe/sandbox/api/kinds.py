@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from probe.sandbox.api.schema import (
+    AMOUNT,
     ANY,
     BOOL,
     INT,
@@ -60,6 +61,7 @@ _POLICY_PEERS: Final = ListOf(
 )
 _POLICY_PORTS: Final = ListOf(struct(protocol=STR, port=INT_OR_STR, endPort=INT))
 
+_AMOUNTS: Final = MapOf(AMOUNT)
 _CONTAINER: Final = struct(
     name=STR, image=STR, imagePullPolicy=STR, workingDir=STR, command=STRINGS, args=STRINGS,
     ports=ListOf(
@@ -69,7 +71,7 @@ _CONTAINER: Final = struct(
     ),
     env=keyed(struct(name=STR, value=STR, valueFrom=ANY), "name"),
     envFrom=ListOf(ANY),
-    resources=struct(limits=MapOf(INT_OR_STR), requests=MapOf(INT_OR_STR), claims=ListOf(ANY)),
+    resources=struct(limits=_AMOUNTS, requests=_AMOUNTS, claims=ListOf(ANY)),
     resizePolicy=ListOf(ANY),
     restartPolicy=STR,
     volumeMounts=keyed(
@@ -134,6 +136,7 @@ _EVENT: Final = _kind(
     reportingInstance=STR,
 )  # fmt: skip
 
+
 _RULES: Final = ListOf(
     struct(verbs=STRINGS, apiGroups=STRINGS, resources=STRINGS, resourceNames=STRINGS, nonResourceURLs=STRINGS)
 )
@@ -192,6 +195,21 @@ KINDS: Final[Mapping[str, Fields]] = MappingProxyType(
             spec=struct(addresses=STRINGS, ports=ListOf(struct(port=INT, protocol=STR, name=STR))),
             status=struct(ready=BOOL, responder=STR, message=STR),
         ),
+        "ResourceQuota": _kind(
+            spec=struct(hard=_AMOUNTS, scopes=STRINGS, scopeSelector=ANY), status=struct(hard=_AMOUNTS, used=_AMOUNTS)
+        ),
+        "LimitRange": _kind(
+            spec=struct(
+                limits=ListOf(
+                    struct(
+                        type=STR, max=_AMOUNTS, min=_AMOUNTS, default=_AMOUNTS, defaultRequest=_AMOUNTS,
+                        maxLimitRequestRatio=_AMOUNTS,
+                    )
+                )
+            )
+        ),
+        "PriorityClass": _kind(value=INT, globalDefault=BOOL, description=STR, preemptionPolicy=STR),
+        "RuntimeClass": _kind(handler=STR, overhead=ANY, scheduling=ANY),
         "Role": _kind(rules=_RULES),
         "ClusterRole": _kind(rules=_RULES, aggregationRule=struct(clusterRoleSelectors=ListOf(SELECTOR))),
         "RoleBinding": _BINDING,

@@ -11,6 +11,7 @@ from probe.sandbox.api.protobuf_read import (
     Message,
     Nested,
     Repeated,
+    amount,
     base64_text,
     boolean,
     ignored,
@@ -101,6 +102,7 @@ _RULES: Final = Repeated(
         }
     )
 )
+_AMOUNTS: Final = MapField(amount)
 _SELECTOR: Final = Nested(
     {
         1: ("matchLabels", _LABELS),
@@ -158,6 +160,18 @@ KINDS: Final[Mapping[str, Message]] = MappingProxyType(
             4: ("automountServiceAccountToken", boolean),
         },
         "Service": {1: ("metadata", _META), 2: ("spec", _SERVICE_SPEC), 3: ("status", ignored)},
+        "ResourceQuota": {
+            1: ("metadata", _META),
+            2: ("spec", Nested({1: ("hard", _AMOUNTS), 2: ("scopes", _NAMES)})),
+            3: ("status", ignored),
+        },
+        "PriorityClass": {
+            1: ("metadata", _META),
+            2: ("value", number),
+            3: ("globalDefault", boolean),
+            4: ("description", text),
+            5: ("preemptionPolicy", text),
+        },
         "Role": _ROLE,
         "ClusterRole": _ROLE,
         "RoleBinding": _BINDING,

@@ -122,3 +122,9 @@ def int_or_string(raw: bytes) -> int | str:
     """IntOrString: 1 says which (0 number, 1 text), 2 is the number, 3 the text."""
     value: dict[int, Any] = dict(_wire(raw))
     return text(value.get(3, b"")) if value.get(1) else number(value.get(2, 0))
+
+
+def amount(raw: bytes) -> str:
+    """A Quantity: its text is field 1."""
+    value: dict[int, Any] = dict(_wire(raw))
+    return text(value.get(1, b"0"))

@@ -119,6 +119,8 @@ RESOURCES: Final = (
     Resource("configmaps", "ConfigMap", short_names=("cm",)),
     Resource("secrets", "Secret", fields=("type",)),
     Resource("serviceaccounts", "ServiceAccount", short_names=("sa",)),
+    Resource("resourcequotas", "ResourceQuota", short_names=("quota",), subresources=_STATUS),
+    Resource("limitranges", "LimitRange", short_names=("limits",)),
     Resource("endpoints", "Endpoints", short_names=("ep",)),
     Resource(
         "events", "Event", short_names=("ev",), fields=(*_INVOLVED, "reason", "reportingComponent", "source", "type")
@@ -134,6 +136,8 @@ RESOURCES: Final = (
         generation=True,
         subresources=_STATUS,
     ),
+    Resource("priorityclasses", "PriorityClass", "scheduling.k8s.io", namespaced=False, short_names=("pc",)),
+    Resource("runtimeclasses", "RuntimeClass", "node.k8s.io", namespaced=False),
     Resource("roles", "Role", _RBAC),
     Resource("rolebindings", "RoleBinding", _RBAC),
     Resource("clusterroles", "ClusterRole", _RBAC, namespaced=False),

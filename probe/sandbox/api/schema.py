@@ -59,6 +59,7 @@ STR: Final = Scalar("string", (str,))
 INT: Final = Scalar("integer", (int,))
 BOOL: Final = Scalar("boolean", (bool,))
 INT_OR_STR: Final = Scalar("int-or-string", (int, str))
+AMOUNT: Final = Scalar("int-or-string", (int, float, str))
 STRINGS: Final = ListOf(STR)
 LABELS: Final = MapOf(STR)
 

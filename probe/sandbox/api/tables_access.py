@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from probe.sandbox.api.columns import AGE, NAME, Column
+from probe.sandbox.api.columns import AGE, CREATED, NAME, Column
 from probe.sandbox.store import Obj
 
 
 def access_tables() -> dict[str, tuple[Column, ...]]:
     """By plural."""
-    created = Column("Created At", lambda obj: obj["metadata"].get("creationTimestamp"), type="date")
     binding = (
         NAME,
         Column("Role", lambda obj: f"{obj['roleRef']['kind']}/{obj['roleRef']['name']}"),
@@ -18,8 +17,8 @@ def access_tables() -> dict[str, tuple[Column, ...]]:
         Column("ServiceAccounts", lambda obj: _subjects(obj, "ServiceAccount"), wide=True),
     )
     return {
-        "roles": (NAME, created),
-        "clusterroles": (NAME, created),
+        "roles": (NAME, CREATED),
+        "clusterroles": (NAME, CREATED),
         "rolebindings": binding,
         "clusterrolebindings": binding,
     }

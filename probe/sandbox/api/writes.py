@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from probe.sandbox.api.admission import admit
+from probe.sandbox.api.admission.chain import admit, admit_last, complete
 from probe.sandbox.api.apply import APPLY, UPDATE, Manager, apply, track_update
 from probe.sandbox.api.context import Context
 from probe.sandbox.api.decode import WARN, decode
@@ -69,6 +69,7 @@ def _create(ctx: Context, target: Target, obj: Obj, write: Write) -> Obj:
         meta["name"] = generate_name(meta["generateName"])
     _place(target, obj)
     strategy(resource).default(obj)
+    complete(ctx.store, resource, obj)
     if resource.generation:
         meta["generation"] = 1
     errors = validate(resource, obj)
@@ -77,6 +78,7 @@ def _create(ctx: Context, target: Target, obj: Obj, write: Write) -> Obj:
     write.warnings += admit(ctx.store, resource, obj)
     if resource.plural == "services" and (errors := allocate(ctx.store, obj, ctx.families)):
         raise invalid_object(resource, meta["name"], errors)
+    admit_last(ctx.store, resource, obj)
     if write.dry_run:
         ctx.store.check_free(resource.plural, meta.get("namespace"), meta["name"])
         return {**obj, "metadata": {**meta, "uid": str(uuid.uuid4()), "creationTimestamp": timestamp()}}
@@ -146,12 +148,12 @@ def apply_object(ctx: Context, target: Target, config: Obj, write: Write) -> tup
     if (uid := config["metadata"].get("uid")) and uid != current["metadata"]["uid"]:
         raise conflict(resource, target.name or "", f"uid mismatch: the provided object specified uid {uid}")
 
-    def complete(obj: Obj) -> None:
+    def default(obj: Obj) -> None:
         strategy(resource).carry_over(obj, current)
         strategy(resource).default(obj)
 
     base = _without_status(config) if not target.subresource else config
-    merged = apply(shape, current, base, manager, force=write.force, complete=complete)
+    merged = apply(shape, current, base, manager, force=write.force, complete=default)
     new = _restrict(target, current, merged)
     _check_update(resource, current, new)
     return _store(ctx, resource, current, new, write), False
@@ -208,8 +210,8 @@ def _store(ctx: Context, resource: Resource, current: Obj, new: Obj, write: Writ
         new["metadata"]["generation"] = old + (new.get("spec") != current.get("spec"))
     if resource.plural == "services" and (errors := allocate_node_ports(ctx.store, new)):
         raise invalid_object(resource, current["metadata"]["name"], errors)
-    if "namespace" in current["metadata"]:
-        write.warnings += admit(ctx.store, resource, new, current)
+    write.warnings += admit(ctx.store, resource, new, current)
+    admit_last(ctx.store, resource, new, current)
     if write.dry_run:
         meta = new["metadata"]
         ctx.store.check(resource.plural, current, uid=meta.get("uid"), resource_version=meta.get("resourceVersion"))

@@ -35,7 +35,7 @@ def default_pod(pod: Obj) -> None:
         _default_volume(volume)
     _default_tolerations(spec)
     pod.setdefault("status", {}).setdefault("phase", "Pending")
-    pod["status"].setdefault("qosClass", _qos_class(spec))
+    pod["status"].setdefault("qosClass", qos_class(spec))
 
 
 def _default_container(container: dict[str, Any]) -> None:
@@ -87,7 +87,8 @@ def _default_tolerations(spec: dict[str, Any]) -> None:
             )
 
 
-def _qos_class(spec: dict[str, Any]) -> str:
+def qos_class(spec: dict[str, Any]) -> str:
+    """How well a pod's containers say what they need."""
     resources = [container.get("resources", {}) for container in spec.get("containers", ())]
     if not any(item.get("limits") or item.get("requests") for item in resources):
         return "BestEffort"

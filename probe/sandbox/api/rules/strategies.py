@@ -14,6 +14,20 @@ from probe.model.networkpolicy import UNKNOWN_FIELD, default_network_policy, val
 from probe.model.syntax import port_number_error
 from probe.sandbox.api.errors import FieldError, forbidden_field, invalid, required, unsupported
 from probe.sandbox.api.resources import Resource
+from probe.sandbox.api.rules.classes import (
+    default_priority,
+    keep_handler,
+    keep_priority,
+    validate_priority,
+    validate_runtime,
+)
+from probe.sandbox.api.rules.compute import (
+    default_limits,
+    default_quota,
+    normalise_pod,
+    validate_limits,
+    validate_pod_resources,
+)
 from probe.sandbox.api.rules.metadata import validate_metadata
 from probe.sandbox.api.rules.pod_defaults import default_pod
 from probe.sandbox.api.rules.pods import validate_pod, validate_pod_update
@@ -58,6 +72,16 @@ def _default_namespace(namespace: Obj) -> None:
     meta["labels"] = {NAME_LABEL: meta["name"]} | (meta.get("labels") or {}) | {NAME_LABEL: meta["name"]}
     namespace.setdefault("spec", {}).setdefault("finalizers", ["kubernetes"])
     namespace.setdefault("status", {}).setdefault("phase", "Active")
+
+
+def _default_pod(pod: Obj) -> None:
+    normalise_pod(pod)
+    default_pod(pod)
+
+
+def _validate_pod(pod: Obj) -> Iterator[FieldError]:
+    yield from validate_pod(pod)
+    yield from validate_pod_resources(pod)
 
 
 def _default_policy(policy: Obj) -> None:
@@ -116,7 +140,7 @@ _NONE: Final = Strategy()
 _STRATEGIES: Final[Mapping[str, Strategy]] = MappingProxyType(
     {
         "namespaces": Strategy(_default_namespace),
-        "pods": Strategy(default_pod, validate_pod, validate_update=validate_pod_update),
+        "pods": Strategy(_default_pod, _validate_pod, validate_update=validate_pod_update),
         "services": Strategy(default_service, validate_service, keep_addresses, validate_service_update),
         "networkpolicies": Strategy(_default_policy, _validate_policy),
         "secrets": Strategy(_default_secret, validate_update=_immutable_data),
@@ -125,6 +149,10 @@ _STRATEGIES: Final[Mapping[str, Strategy]] = MappingProxyType(
         "clusterroles": Strategy(validate=validate_role),
         "rolebindings": Strategy(default_binding, validate_binding, validate_update=keep_role),
         "clusterrolebindings": Strategy(default_binding, validate_binding, validate_update=keep_role),
+        "resourcequotas": Strategy(default_quota),
+        "limitranges": Strategy(default_limits, validate_limits),
+        "priorityclasses": Strategy(default_priority, validate_priority, validate_update=keep_priority),
+        "runtimeclasses": Strategy(validate=validate_runtime, validate_update=keep_handler),
         "externalendpoints": Strategy(_default_endpoint, _validate_endpoint),
     }
 )

@@ -1,0 +1,18 @@
+"""The service account of a new pod must exist (plugin/pkg/admission/serviceaccount)."""
+
+from __future__ import annotations
+
+from probe.sandbox.api.errors import forbidden
+from probe.sandbox.api.resources import BY_PLURAL
+from probe.sandbox.store import Obj, Store
+
+
+def admit_account(store: Store, pod: Obj) -> None:
+    """Take over the account's pull secrets, in place. Raises ApiError 403."""
+    namespace, name = pod["metadata"]["namespace"], pod["spec"]["serviceAccountName"]
+    account = store.find("serviceaccounts", namespace, name)
+    if account is None:
+        why = f'error looking up service account {namespace}/{name}: serviceaccount "{name}" not found'
+        raise forbidden(BY_PLURAL["pods"], pod["metadata"].get("name") or "", why)
+    if account.get("imagePullSecrets") and not pod["spec"].get("imagePullSecrets"):
+        pod["spec"]["imagePullSecrets"] = [dict(secret) for secret in account["imagePullSecrets"]]

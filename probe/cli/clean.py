@@ -6,13 +6,13 @@ import argparse
 import asyncio
 import sys
 
+from probe.cli.cluster_arguments import add_connection_arguments, connection
 from probe.model.cell import ExitCode
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    parser.add_argument("--kubeconfig", metavar="FILE", help="default: $KUBECONFIG, ~/.kube/config")
-    parser.add_argument("--context", metavar="NAME", help="context of the kubeconfig")
+    add_connection_arguments(parser)
     parser.add_argument("--run", metavar="ID", help="only what this run made; default: what any run made")
     parser.add_argument("--dry-run", action="store_true", help="only list what would be removed")
     parser.add_argument("--timeout", type=float, default=120.0, metavar="SECONDS", help="how long to wait")
@@ -25,9 +25,8 @@ def run(args: argparse.Namespace) -> int:
 
 async def _clean(args: argparse.Namespace) -> int:
     from probe.cluster.cleanup import owned_namespaces, remove
-    from probe.cluster.connect import connect
 
-    async with connect(args.kubeconfig, args.context) as api:
+    async with connection(args, lambda said: print(f"cni-probe: {said}", file=sys.stderr)) as api:
         found = await owned_namespaces(api, args.run)
         for namespace in found:
             print(f"{'would remove' if args.dry_run else 'removing'} namespace {namespace.name} (run {namespace.run})")

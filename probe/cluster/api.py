@@ -122,7 +122,7 @@ class Api:
     async def websocket(self, path: str, protocols: Sequence[str]) -> aiohttp.ClientWebSocketResponse:
         """Open a WebSocket; ``path`` with its query. Waits for a server that is busy (429) or cannot be reached.
 
-        Raises HandshakeRefused (``.status``, ``.text``) for another answer than a WebSocket, LoginRefused, ClusterError.
+        Raises HandshakeRefused (its status and text) for an answer that is no WebSocket, LoginRefused, ClusterError.
         """
         return await self._requests.websocket(path, protocols)
 

@@ -17,9 +17,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from probe import __version__
-from probe.cli.fleet_arguments import add_fleet_arguments, external_addresses, sample_seed
+from probe.cli.fleet_arguments import add_fleet_arguments, sample_seed
+from probe.cli.pod_arguments import add_pod_arguments, run_config
 from probe.cli.sandbox import add_cluster_arguments, cluster_options
+from probe.model.agent_options import RunConfig
 from probe.model.errors import CniProbeError, UsageError
 from probe.model.events import Event, ProblemSeen, RunDone
 from probe.model.record import RunRecord
@@ -49,8 +50,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     out.add_argument("-q", "--quiet", action="store_true", help="only problems on stderr")
     how = parser.add_argument_group("how")
-    how.add_argument("--image", metavar="NAME", help=f"image of the agents (default: cni-probe-agent:{__version__})")
-    how.add_argument("--image-pull-policy", choices=("Always", "IfNotPresent", "Never"), default="IfNotPresent")
     how.add_argument(
         "--rate", type=float, default=4000.0, metavar="N", help="probes started per second, in all (default: 4000)"
     )
@@ -74,6 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--exact-namespaces", action="store_true", help="use the scenario's namespace names, which must not exist yet"
     )
     add_fleet_arguments(how)
+    add_pod_arguments(parser.add_argument_group("what agent pods are like"))
     add_cluster_arguments(
         parser.add_argument_group("the embedded cluster (with --sandbox)"),
         "number of nodes (default: 2); without --sandbox: only so many nodes of the cluster, chosen at random, "
@@ -87,11 +87,11 @@ def run(args: argparse.Namespace) -> int:
     from probe.scenario.load import load_scenarios
 
     _check(args)
-    external_addresses(args.external)  # mistakes are told before anything is begun
+    config = run_config(args)
     scenarios = [_with_timeouts(scenario, args) for scenario in load_scenarios(args.paths)]
     outputs = Outputs.parse(args.output)
     outputs.check()
-    record = asyncio.run(_run(args, scenarios))
+    record = asyncio.run(_run(args, config, scenarios))
     outputs.write(record)
     return record.exit_code
 
@@ -125,7 +125,7 @@ def _check(args: argparse.Namespace) -> None:
             raise UsageError(f"--{name.replace('_', '-')} must be a positive number, not {value}")
 
 
-async def _run(args: argparse.Namespace, scenarios: list[Scenario]) -> RunRecord:
+async def _run(args: argparse.Namespace, config: RunConfig, scenarios: list[Scenario]) -> RunRecord:
     """Run until done or interrupted; an interrupted run still has its record."""
     from probe.report.fold import Recorder
     from probe.report.journal import Journal
@@ -146,7 +146,7 @@ async def _run(args: argparse.Namespace, scenarios: list[Scenario]) -> RunRecord
                     emit(ProblemSeen(str(error)))
 
         started = time.monotonic()
-        interrupted = await _until_interrupted(_measure(args, scenarios, emit))
+        interrupted = await _until_interrupted(_measure(args, config, scenarios, emit))
         emit(
             RunDone(
                 finished=datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -190,26 +190,28 @@ async def _until_interrupted(work: Coroutine[Any, Any, None]) -> bool:
     return interrupted
 
 
-async def _measure(args: argparse.Namespace, scenarios: list[Scenario], emit: Callable[[Event], None]) -> None:
+async def _measure(
+    args: argparse.Namespace, config: RunConfig, scenarios: list[Scenario], emit: Callable[[Event], None]
+) -> None:
     """Connect and run. What goes wrong on the way is an event, so that the record has it."""
     from probe.cluster.connect import connect
-    from probe.cluster.objects import AgentImage
     from probe.engine.agents import Pace
     from probe.engine.options import RunOptions
     from probe.engine.run import run_scenarios
 
-    image = AgentImage(name=args.image or AgentImage().name, pull_policy=args.image_pull_policy)
     pace = Pace(rate=args.rate, in_flight=args.in_flight)
     try:
         async with _cluster(args) as kubeconfig:
             options = RunOptions(
-                image=image,
+                agent=config.agent,
+                namespaces=config.namespaces,
                 pace=pace,
                 keep=args.keep,
                 exact_namespaces=args.exact_namespaces,
                 sample_nodes=None if args.sandbox else args.nodes,
                 seed=sample_seed(args),
-                externals=external_addresses(args.external),
+                node_groups=config.node_groups,
+                externals=config.externals,
                 allow_host_network=args.allow_host_network,
                 kubectl=_kubectl(kubeconfig, args.context),
             )

@@ -15,7 +15,8 @@ from probe.cluster import objects
 from probe.cluster.api import Api, ApiError, Json
 from probe.cluster.failures import raise_failures
 from probe.cluster.nodes import Node, not_ready_cause
-from probe.cluster.objects import AgentImage, Owner
+from probe.cluster.objects import Owner
+from probe.cluster.outfit import Outfit
 from probe.cluster.placement import Placer
 from probe.cluster.pods import PodWatch, container_id, hopeless_cause, is_running, pending_cause
 from probe.cluster.resources import object_path, policy_path
@@ -54,7 +55,7 @@ class Deployment:
     owner: Owner
     namespaces: Mapping[str, str]
     placer: Placer
-    image: AgentImage
+    outfit: Outfit
     watch: PodWatch
     map_manifest: Callable[[Manifest, Mapping[str, str]], Json]
     running: dict[str, RunningPod] = field(default_factory=dict)
@@ -67,7 +68,7 @@ class Deployment:
 
     async def _create_namespace(self, namespace: Namespace) -> None:
         actual = self.namespaces[namespace.name]
-        body = objects.namespace(actual, namespace.name, namespace.labels, self.owner)
+        body = self.outfit.namespace(actual, namespace, self.owner)
         try:
             await self.api.create("/api/v1/namespaces", body)
         except ApiError as error:
@@ -76,6 +77,8 @@ class Deployment:
                     f"namespace {actual} exists already; a run only uses namespaces of its own"
                 ) from None
             raise
+        for path, supply in self.outfit.supplies(actual, self.owner):
+            await self.api.create(path, supply)
 
     async def create_pods(self, pods: Sequence[Pod], timeout: float) -> tuple[RunningPod, ...]:
         """Create pods in parallel and wait until all run. Raises DeployError with the cause for each that does not."""
@@ -88,7 +91,7 @@ class Deployment:
 
     async def _create_pod(self, pod: Pod, node: Node, timeout: float) -> RunningPod:
         namespace = self.namespaces[pod.namespace]
-        body = objects.agent_pod(pod, namespace, node.hostname or None, self.image, self.owner)
+        body = objects.agent_pod(pod, namespace, node.hostname or None, self.outfit.agent, self.owner)
         async with self._requests:
             created = await self._create_when_account_exists(f"/api/v1/namespaces/{namespace}/pods", body)
         uid = created["metadata"]["uid"]

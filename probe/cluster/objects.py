@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from probe import __version__
 from probe.cluster.api import Json
+from probe.model.agent_options import ZIPAPP_DIRECTORY, ZIPAPP_NAME, AgentOptions, NamespaceOptions
 from probe.model.scenario import External, Pod
 
 MANAGED_BY = {"app.kubernetes.io/managed-by": "cni-probe"}
@@ -22,21 +23,13 @@ NAMESPACE_LABEL = "cni-probe.dev/namespace"
 POD_LABEL = "cni-probe.dev/pod"
 
 CONTAINER = "agent"
-AGENT = ("python3", "-m", "cni_probe_agent")
-RELAY = (*AGENT, "relay")
+CODE_CONFIGMAP = "cni-probe-agent"
+PULL_SECRET_TYPE = "kubernetes.io/dockerconfigjson"
 
 _SOCKET_DIR = "/run/cni-probe"
 
 EXTERNAL_GROUP = "/apis/sandbox.cni-probe.dev/v1"
 """Served by clusters that can make endpoints outside themselves: the embedded one."""
-
-
-@dataclass(frozen=True, slots=True)
-class AgentImage:
-    """Which image the agents run, and when it is pulled (``Container.imagePullPolicy``)."""
-
-    name: str = f"cni-probe-agent:{__version__}"
-    pull_policy: str = "IfNotPresent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,42 +62,114 @@ def pod_label(pod: Pod) -> str:
     return value if value == whole else f"{value[:54].rstrip('-_.')}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
 
 
-def namespace(name: str, logical: str, labels: Mapping[str, str], owner: Owner) -> Json:
-    """A Namespace, with enforcement of PodSecurity ``restricted`` unless the scenario says otherwise."""
-    own = owner.labels | {NAMESPACE_LABEL: logical}
-    security = {"pod-security.kubernetes.io/enforce": "restricted"}
+def namespace(
+    name: str,
+    logical: str,
+    labels: Mapping[str, str],
+    owner: Owner,
+    options: NamespaceOptions | None = None,
+    *,
+    privileged: bool = False,
+) -> Json:
+    """A Namespace that admits agent pods and no others, unless the scenario's labels or the options say otherwise.
+
+    PodSecurity ``restricted``, in the cluster's own version whatever its administrator pinned; ``privileged`` where
+    pods use the host's network, which every stricter standard forbids.
+    """
+    given = options or NamespaceOptions()
+    security = {
+        "pod-security.kubernetes.io/enforce": "privileged" if privileged else "restricted",
+        "pod-security.kubernetes.io/enforce-version": "latest",
+    }
+    metadata: Json = {
+        "name": name,
+        "labels": security | dict(given.labels) | dict(labels) | owner.labels | {NAMESPACE_LABEL: logical},
+    }
+    if given.annotations:
+        metadata["annotations"] = dict(given.annotations)
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
+
+
+def code_configmap(code: bytes, namespace_name: str, owner: Owner) -> Json:
+    """The ConfigMap that brings the agent's code to pods whose image has only Python."""
     return {
         "apiVersion": "v1",
-        "kind": "Namespace",
-        "metadata": {"name": name, "labels": security | dict(labels) | own},
+        "kind": "ConfigMap",
+        "metadata": {"name": CODE_CONFIGMAP, "namespace": namespace_name, "labels": owner.labels},
+        "binaryData": {ZIPAPP_NAME: b64encode(code).decode()},
+        "immutable": True,
     }
 
 
-def agent_pod(pod: Pod, namespace_name: str, node: str | None, image: AgentImage, owner: Owner) -> Json:
+def pull_secret(name: str, data: Mapping[str, str], namespace_name: str, owner: Owner) -> Json:
+    """A copy of an image pull secret; ``data`` as in Secret.data (base64)."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name, "namespace": namespace_name, "labels": owner.labels},
+        "type": PULL_SECRET_TYPE,
+        "data": dict(data),
+    }
+
+
+def agent_pod(pod: Pod, namespace_name: str, node: str | None, agent: AgentOptions, owner: Owner) -> Json:
     """A Pod with one agent that serves the pod's ports. ``node`` pins it by ``kubernetes.io/hostname``."""
-    labels = dict(pod.labels) | owner.labels | {POD_LABEL: pod_label(pod)}
-    spec: Json = {
-        "containers": [_agent_container(pod, image)],
+    metadata: Json = {
+        "name": pod.name,
+        "namespace": namespace_name,
+        "labels": agent.all_labels | dict(pod.labels) | owner.labels | {POD_LABEL: pod_label(pod)},
+    }
+    if agent.all_annotations:
+        metadata["annotations"] = agent.all_annotations
+    spec = {
+        "containers": [_agent_container(pod, agent)],
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "restartPolicy": "Always",
         "terminationGracePeriodSeconds": 1,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": 65532,
-            "runAsGroup": 65532,
-            "seccompProfile": {"type": "RuntimeDefault"},
-            "sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}],
-        },
-        "volumes": [{"name": "control", "emptyDir": {}}],
+        **_network(pod),
+        "volumes": [volume for volume, _ in _volumes(agent)],
+        **_placing(agent, node),
     }
-    if node is not None:
-        spec["nodeSelector"] = {"kubernetes.io/hostname": node}
-    metadata = {"name": pod.name, "namespace": namespace_name, "labels": labels}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
 
-def _agent_container(pod: Pod, image: AgentImage) -> Json:
+def _network(pod: Pod) -> Json:
+    """Where the pod's network is, and what its processes may do there without any capability."""
+    security: Json = {
+        "runAsNonRoot": True,
+        "runAsUser": 65532,
+        "runAsGroup": 65532,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    if pod.host_network:  # has the node's sysctls, which no pod may set (validation of PodSecurityContext.sysctls)
+        return {"hostNetwork": True, "dnsPolicy": "ClusterFirstWithHostNet", "securityContext": security}
+    return {"securityContext": security | {"sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}]}}
+
+
+def _placing(agent: AgentOptions, node: str | None) -> Json:
+    """What decides on which node, in which order and by which runtime the pod runs."""
+    selector = dict(agent.node_selector) | ({"kubernetes.io/hostname": node} if node is not None else {})
+    fields = {
+        "nodeSelector": selector,
+        "tolerations": [toleration.manifest() for toleration in agent.tolerations],
+        "priorityClassName": agent.priority_class,
+        "runtimeClassName": agent.runtime_class,
+        "imagePullSecrets": [{"name": secret.name} for secret in agent.pull_secrets],
+    }
+    return {key: value for key, value in fields.items() if value}
+
+
+def _volumes(agent: AgentOptions) -> list[tuple[Json, Json]]:
+    """Volumes of the pod, each with its mount in the agent's container."""
+    volumes: list[tuple[Json, Json]] = [({"name": "control", "emptyDir": {}}, {"mountPath": _SOCKET_DIR})]
+    if agent.from_configmap:
+        code = {"name": "code", "configMap": {"name": CODE_CONFIGMAP}}
+        volumes.append((code, {"mountPath": ZIPAPP_DIRECTORY, "readOnly": True}))
+    return [(volume, {"name": volume["name"], **mount}) for volume, mount in volumes]
+
+
+def _agent_container(pod: Pod, agent: AgentOptions) -> Json:
     ports = []
     for port in pod.ports:
         entry: Json = {"containerPort": port.number, "protocol": str(port.protocol)}
@@ -114,21 +179,21 @@ def _agent_container(pod: Pod, image: AgentImage) -> Json:
     serve = [word for port in pod.ports for word in ("--port", str(port))]
     return {
         "name": CONTAINER,
-        "image": image.name,
-        "imagePullPolicy": image.pull_policy,
-        "command": [*AGENT, "serve", *serve],
+        "image": agent.image,
+        "imagePullPolicy": agent.pull_policy,
+        "command": [*agent.command, "serve", *serve],
         "env": [
             {"name": "CNI_PROBE_POD_UID", "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}},
             {"name": "CNI_PROBE_SOCKET", "value": f"{_SOCKET_DIR}/agent.sock"},
         ],
         "ports": ports,
-        "resources": {"requests": {"cpu": "5m", "memory": "24Mi"}},
+        "resources": agent.resources,
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
         },
-        "volumeMounts": [{"name": "control", "mountPath": _SOCKET_DIR}],
+        "volumeMounts": [mount for _, mount in _volumes(agent)],
     }
 
 

@@ -48,10 +48,11 @@ def _own_address(cell: Cell, destination: Agent | None, route: Route | None) -> 
 
 @dataclass(frozen=True, slots=True)
 class Scribe:
-    """Writes the records of a step's cells."""
+    """Writes the records of a step's cells. ``program`` is how the agent's is called in its container."""
 
     agents: Agents
     kubectl: str
+    program: str
     confirm_timeout: float
 
     def record(self, track: Track, control: bool, findings: Findings | None) -> CellRecord:
@@ -116,7 +117,7 @@ class Scribe:
         options = f"--timeout {self.confirm_timeout:g}" + (f" --query {route.query}" if route.query else "")
         return (
             f"{self.kubectl} exec -n {source.running.namespace} {source.running.name} -c agent -- "
-            f"python3 -m cni_probe_agent dial {route.address} {route.port}/{cell.protocol} {options}"
+            f"{self.program} dial {route.address} {route.port}/{cell.protocol} {options}"
         )
 
     def _judgement(

@@ -1,4 +1,4 @@
-"""What a run may be told: how hard it probes, what it leaves behind, which image it uses."""
+"""What a run may be told: how hard it probes, what it leaves behind, what its pods are like."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from probe.cluster.objects import AgentImage
 from probe.cluster.placement import NodeGroups
 from probe.engine.agents import Pace
+from probe.model.agent_options import AgentOptions, NamespaceOptions
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 
@@ -22,16 +22,18 @@ def new_run_id() -> str:
 class RunOptions:
     """Options of a run.
 
-    ``keep`` leaves the fleets in the cluster; ``exact_namespaces`` uses the scenario's namespace names as they are;
-    ``kubectl`` is how repeat commands begin (``kubectl --context ...``). ``sample_nodes``: of a large cluster only so
-    many nodes, chosen with ``seed``, one fleet for each pair of them. ``node_groups``: what scenarios' placements may
+    ``agent`` and ``namespaces`` say what pods and namespaces are like. ``keep`` leaves the fleets in the cluster;
+    ``exact_namespaces`` uses the scenario's namespace names as they are; ``kubectl`` is how repeat commands begin
+    (``kubectl --context ...``). ``sample_nodes``: of a large cluster only so many nodes, chosen with ``seed``, one
+    fleet for each pair of them. ``node_groups``: what scenarios' placements may
     name. ``externals``: addresses of agents outside of the cluster by endpoint name, in place of the scenarios'.
     ``allow_host_network``: scenarios may have pods on the host's network. ``removal_seconds``: how long the end of the
     run's namespaces is waited for.
     """
 
     run: str = field(default_factory=new_run_id)
-    image: AgentImage = AgentImage()
+    agent: AgentOptions = field(default_factory=AgentOptions)
+    namespaces: NamespaceOptions = field(default_factory=NamespaceOptions)
     pace: Pace = Pace()
     keep: bool = False
     exact_namespaces: bool = False

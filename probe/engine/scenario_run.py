@@ -17,7 +17,8 @@ from probe.cluster.deployment import Deployment, RunningPod, offers_externals
 from probe.cluster.duplex import Duplex
 from probe.cluster.exec import exec_stream
 from probe.cluster.nodes import Node
-from probe.cluster.objects import CONTAINER, RELAY, Owner
+from probe.cluster.objects import CONTAINER, Owner
+from probe.cluster.outfit import Outfit
 from probe.cluster.placement import Placer, untested_topology
 from probe.cluster.pods import PodWatch
 from probe.cluster.services import Services
@@ -71,6 +72,7 @@ class ScenarioRun:
     scenario: Scenario
     namespaces: Mapping[str, str]
     nodes: Sequence[Node]
+    outfit: Outfit
     options: RunOptions
     emit: Callable[[Event], None]
 
@@ -119,14 +121,17 @@ class ScenarioRun:
     @asynccontextmanager
     async def _deployment(self) -> AsyncIterator[Deployment]:
         owner = Owner(self.options.run, self.scenario.name)
+        outfit = self.outfit.for_scenario(self.scenario)
         placer = Placer(self.nodes, self.scenario.fleet.placement.spread)
         async with PodWatch.follow(self.api, owner.selector) as watch:
-            yield Deployment(self.api, owner, self.namespaces, placer, self.options.image, watch, map_manifest)
+            yield Deployment(self.api, owner, self.namespaces, placer, outfit, watch, map_manifest)
 
     @asynccontextmanager
     async def _agents(self, deployment: Deployment) -> AsyncIterator[Agents]:
+        relay = self.options.agent.relay
+
         async def connect(running: RunningPod) -> Duplex:
-            return await exec_stream(deployment.api, running.namespace, running.name, CONTAINER, RELAY)
+            return await exec_stream(deployment.api, running.namespace, running.name, CONTAINER, relay)
 
         services = Services(self.api, deployment.owner, self.namespaces)
         agents = Agents(connect, self.options.pace, Routes(self.nodes, services))
@@ -207,7 +212,8 @@ class ScenarioRun:
         return JudgedStep(measurement, record)
 
     def _scribe(self, agents: Agents) -> Scribe:
-        return Scribe(agents, self.options.kubectl, self.scenario.timeouts.confirm)
+        program = " ".join(self.options.agent.command)
+        return Scribe(agents, self.options.kubectl, program, self.scenario.timeouts.confirm)
 
     async def _change(self, action: Action, deployment: Deployment, agents: Agents) -> None:
         match action:

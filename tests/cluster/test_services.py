@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from probe.cluster.objects import POD_LABEL, AgentImage, Owner, agent_pod, pod_label
+from probe.cluster.objects import POD_LABEL, Owner, agent_pod, pod_label
 from probe.cluster.services import other_ports, service_name, service_of
+from probe.model.agent_options import AgentOptions
 from probe.model.cell import Protocol, Via
 from probe.model.scenario import Pod, Port
 
@@ -77,7 +78,7 @@ def test_a_pod_is_selected_by_its_label_however_long_its_name_is() -> None:
     long, longer = pod(Port(80), name="a" * 60), pod(Port(80), name="a" * 60 + "b")
     for each in (long, longer, pod(Port(80))):
         service = service_of(each, "ip", frozenset({Via.SAME_PORT}), "ns", OWNER)
-        labels = agent_pod(each, "ns", None, AgentImage(), OWNER)["metadata"]["labels"]
+        labels = agent_pod(each, "ns", None, AgentOptions(), OWNER)["metadata"]["labels"]
         assert service["spec"]["selector"].items() <= labels.items()
         assert len(labels[POD_LABEL]) <= 63
     assert pod_label(long) != pod_label(longer)

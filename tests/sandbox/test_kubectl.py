@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from probe.cluster.objects import AgentImage, Owner, agent_pod
+from probe.cluster.objects import Owner, agent_pod
+from probe.model.agent_options import AgentOptions
 from probe.model.scenario import Pod, Port
 from probe.sandbox.launch import Sandbox
 
@@ -38,7 +39,7 @@ def shop(kubectl: Kubectl) -> Iterator[None]:
     kubectl("create", "namespace", NAMESPACE)
     owner = Owner("kubectl", "kubectl")
     pods: list[dict[str, Any]] = [
-        agent_pod(Pod("shop", name, name, {"app": name}, (Port(80),)), NAMESPACE, None, AgentImage(), owner)
+        agent_pod(Pod("shop", name, name, {"app": name}, (Port(80),)), NAMESPACE, None, AgentOptions(), owner)
         for name in ("client", "server")
     ]
     kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": pods}))
@@ -99,7 +100,7 @@ def test_logs_and_events_tell_what_happened(kubectl: Kubectl) -> None:
 
 
 def test_a_deleted_pod_is_waited_for(kubectl: Kubectl) -> None:
-    pod = agent_pod(Pod("shop", "brief", "brief", {}, ()), NAMESPACE, None, AgentImage(), Owner("kubectl", "kubectl"))
+    pod = agent_pod(Pod("shop", "brief", "brief", {}, ()), NAMESPACE, None, AgentOptions(), Owner("kubectl", "kubectl"))
     kubectl("apply", "-f", "-", stdin=json.dumps(pod))
     kubectl("wait", "--for=condition=Ready", "pod/brief", "-n", NAMESPACE, "--timeout=30s")
     kubectl("delete", "pod", "brief", "-n", NAMESPACE, "--wait=false")

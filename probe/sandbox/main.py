@@ -60,6 +60,7 @@ async def _run(control: socket.socket, listener: socket.socket) -> None:
 async def _cluster(options: SandboxOptions, listener: socket.socket) -> AsyncIterator[dict[str, Any]]:
     store = Store()
     credentials = Credentials.make()
+    tokens = Tokens(store, credentials.token)
     server = f"https://127.0.0.1:{listener.getsockname()[1]}"
     async with machine(store, options, f"v{KUBERNETES_VERSION}.0") as kubelets, asyncio.TaskGroup() as group:
         controllers = group.create_task(run_controllers(store, ca=credentials.ca.decode()))
@@ -68,7 +69,7 @@ async def _cluster(options: SandboxOptions, listener: socket.socket) -> AsyncIte
             kubelets,
             sock=listener,
             ssl_context=credentials.server_context(),
-            tokens=Tokens(store, credentials.token),
+            tokens=tokens,
             families=options.families,
         )
         try:

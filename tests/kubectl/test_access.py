@@ -64,3 +64,15 @@ async def test_cluster_roles(kubectl: Kubectl) -> None:
         assert (await kubectl("get", kind, "-A", "-o", "wide")).code == 0
     assert "networkpolicies.networking.k8s.io" in (await kubectl("describe", "clusterrole", "view")).ok()
     assert "Group  team" in (await kubectl("describe", "clusterrolebinding", "metrics")).ok()
+
+
+async def test_a_token_of_a_service_account(kubectl: Kubectl, reader: str) -> None:
+    token = (await kubectl("create", "token", "prober", "--duration=20m")).ok()
+    config = (await kubectl("config", "view", "--raw", "--minify", "-o", "jsonpath={.clusters[0].cluster.server}")).ok()
+    alone = ("--kubeconfig=/dev/null", f"--server={config}", "--insecure-skip-tls-verify")
+    assert ACCOUNT in (await kubectl(*alone, f"--token={token}", "auth", "whoami")).ok()
+    assert (await kubectl(*alone, f"--token={token}", "get", "pods")).code == 0
+    refused = await kubectl(*alone, f"--token={token}x", "get", "pods")
+    assert (refused.code, refused.err) == (1, "error: You must be logged in to the server (Unauthorized)\n")
+    short = await kubectl("create", "token", "prober", "--duration=20s")
+    assert "may not specify a duration less than 10 minutes" in short.err

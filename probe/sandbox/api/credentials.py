@@ -1,4 +1,4 @@
-"""The sandbox's credentials: an authority and a serving certificate for loopback, a token, and a kubeconfig."""
+"""The sandbox's credentials: an authority and a serving certificate, a token, and a kubeconfig."""
 
 from __future__ import annotations
 
@@ -15,8 +15,19 @@ import trustme
 import yaml
 
 from probe.sandbox.api.auth.users import ADMIN
+from probe.sandbox.net.plan import SERVICES
 
-HOSTS: Final = ("127.0.0.1", "localhost", "::1")
+HOSTS: Final = (
+    "127.0.0.1",
+    "localhost",
+    "::1",
+    "kubernetes",
+    "kubernetes.default",
+    "kubernetes.default.svc",
+    "kubernetes.default.svc.cluster.local",
+    *(str(network[1]) for network in SERVICES.values()),
+)
+"""Names of the API server: on the host's loopback, and as the service ``kubernetes`` inside the cluster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +44,7 @@ class Credentials:
 
     @classmethod
     def make(cls) -> Credentials:
-        """New ones, valid for loopback names only."""
+        """New ones, valid for `HOSTS` only."""
         authority = trustme.CA(organization_name="cni-probe sandbox")
         issued = authority.issue_cert(*HOSTS)
         chain = b"".join(blob.bytes() for blob in issued.cert_chain_pems)

@@ -17,6 +17,7 @@ _AGGREGATED: Final = "application/json;g=apidiscovery.k8s.io;v={};as=APIGroupDis
 _SUBRESOURCE_KINDS: Final = {
     ("pods", "binding"): ("", "v1", "Binding"),
     ("pods", "eviction"): ("policy", "v1", "Eviction"),
+    ("serviceaccounts", "token"): ("authentication.k8s.io", "v1", "TokenRequest"),
     ("pods", "exec"): ("", "v1", "PodExecOptions"),
 }
 

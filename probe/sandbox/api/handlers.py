@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from probe.sandbox.api.accounts import serve_token
 from probe.sandbox.api.auth.middleware import user_of
 from probe.sandbox.api.context import CONTEXT, Context
 from probe.sandbox.api.errors import bad_request, details, method_not_allowed, unsupported_media
@@ -34,14 +35,14 @@ async def serve_resource(request: web.Request) -> web.StreamResponse:
     """Everything below ``/api/v1/`` and ``/apis/<group>/<version>/``. Raises ApiError, StoreError."""
     ctx = request.app[CONTEXT]
     target = resolve(request.path)
-    if target.subresource in _POD_SUBRESOURCES:
-        return await _POD_SUBRESOURCES[target.subresource](ctx, target, request)
+    if target.subresource in _SUBRESOURCES:
+        return await _SUBRESOURCES[target.subresource](ctx, target, request)
     form = negotiate(target.resource, request.headers.get("Accept", ""), request.query)
     verb = _verb(request, target)
     if verb not in _allowed(target):
         raise method_not_allowed()
     if target.resource.verbs == ("create",):
-        return answer(review(ctx.rbac, user_of(request), target, await read_object(request)), 201)
+        return answer(review(ctx, user_of(request), target, await read_object(request)), 201)
     match verb:
         case "get":
             return answer(get(ctx, target, form))
@@ -141,7 +142,13 @@ async def _delete_collection(ctx: Context, target: Target, request: web.Request,
     return answer(form.many(deleted, {"resourceVersion": str(ctx.store.revision)}))
 
 
-_POD_SUBRESOURCES: Final = {"exec": serve_exec, "log": serve_log, "binding": bind, "eviction": evict}
+_SUBRESOURCES: Final = {
+    "exec": serve_exec,
+    "log": serve_log,
+    "binding": bind,
+    "eviction": evict,
+    "token": serve_token,
+}
 
 
 def answer(body: Any, status: int = 200) -> web.Response:

@@ -218,6 +218,7 @@ KINDS: Final[Mapping[str, Fields]] = MappingProxyType(
         "LocalSubjectAccessReview": _kind(spec=ANY, status=ANY),
         "SelfSubjectAccessReview": _kind(spec=ANY, status=ANY),
         "SelfSubjectRulesReview": _kind(spec=ANY, status=ANY),
+        "TokenReview": _kind(spec=ANY, status=ANY),
         "SelfSubjectReview": _kind(status=ANY),
     }
 )  # fmt: skip

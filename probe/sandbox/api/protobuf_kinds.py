@@ -102,6 +102,7 @@ _RULES: Final = Repeated(
         }
     )
 )
+_BOUND: Final = Nested({1: ("kind", text), 2: ("apiVersion", text), 3: ("name", text), 4: ("uid", text)})
 _AMOUNTS: Final = MapField(amount)
 _SELECTOR: Final = Nested(
     {
@@ -160,6 +161,14 @@ KINDS: Final[Mapping[str, Message]] = MappingProxyType(
             4: ("automountServiceAccountToken", boolean),
         },
         "Service": {1: ("metadata", _META), 2: ("spec", _SERVICE_SPEC), 3: ("status", ignored)},
+        "TokenRequest": {
+            1: ("metadata", _META),
+            2: (
+                "spec",
+                Nested({1: ("audiences", _NAMES), 3: ("boundObjectRef", _BOUND), 4: ("expirationSeconds", number)}),
+            ),
+            3: ("status", ignored),
+        },
         "ResourceQuota": {
             1: ("metadata", _META),
             2: ("spec", Nested({1: ("hard", _AMOUNTS), 2: ("scopes", _NAMES)})),

@@ -57,6 +57,7 @@ class Resource:
 _STATUS: Final = MappingProxyType({"status": ("get", "patch", "update")})
 _CREATE_ONLY: Final = ("create",)
 _RBAC: Final = "rbac.authorization.k8s.io"
+_AUTHENTICATION: Final = "authentication.k8s.io"
 _AUTHORIZATION: Final = "authorization.k8s.io"
 _INVOLVED: Final = tuple(
     f"involvedObject.{field}"
@@ -118,7 +119,12 @@ RESOURCES: Final = (
     ),
     Resource("configmaps", "ConfigMap", short_names=("cm",)),
     Resource("secrets", "Secret", fields=("type",)),
-    Resource("serviceaccounts", "ServiceAccount", short_names=("sa",)),
+    Resource(
+        "serviceaccounts",
+        "ServiceAccount",
+        short_names=("sa",),
+        subresources=MappingProxyType({"token": _CREATE_ONLY}),
+    ),
     Resource("resourcequotas", "ResourceQuota", short_names=("quota",), subresources=_STATUS),
     Resource("limitranges", "LimitRange", short_names=("limits",)),
     Resource("endpoints", "Endpoints", short_names=("ep",)),
@@ -146,7 +152,8 @@ RESOURCES: Final = (
     _question("selfsubjectrulesreviews", "SelfSubjectRulesReview", _AUTHORIZATION),
     _question("subjectaccessreviews", "SubjectAccessReview", _AUTHORIZATION),
     _question("localsubjectaccessreviews", "LocalSubjectAccessReview", _AUTHORIZATION, namespaced=True),
-    _question("selfsubjectreviews", "SelfSubjectReview", "authentication.k8s.io"),
+    _question("selfsubjectreviews", "SelfSubjectReview", _AUTHENTICATION),
+    _question("tokenreviews", "TokenReview", _AUTHENTICATION),
 )
 
 BY_PLURAL: Final[Mapping[str, Resource]] = MappingProxyType({resource.plural: resource for resource in RESOURCES})

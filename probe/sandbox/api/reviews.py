@@ -7,17 +7,21 @@ from typing import Any
 from probe.sandbox.api.auth.attributes import Attributes
 from probe.sandbox.api.auth.rbac import Rbac
 from probe.sandbox.api.auth.users import User
+from probe.sandbox.api.context import Context
 from probe.sandbox.api.errors import ApiError, FieldError, bad_request, invalid, invalid_object, required
 from probe.sandbox.api.request import Target
+from probe.sandbox.api.tokens import ISSUER
 from probe.sandbox.store import Obj
 
 
-def review(rbac: Rbac, user: User, target: Target, asked: Obj) -> Obj:
+def review(ctx: Context, user: User, target: Target, asked: Obj) -> Obj:
     """The answered review. Raises ApiError 400, 422."""
-    kind, spec = target.resource.kind, asked.get("spec") or {}
+    kind, spec, rbac = target.resource.kind, asked.get("spec") or {}, ctx.rbac
     match kind:
         case "SelfSubjectReview":
             status: Obj = {"userInfo": user.info}
+        case "TokenReview":
+            status = _token(ctx, spec)
         case "SelfSubjectRulesReview":
             if not spec.get("namespace"):
                 raise bad_request("no namespace on request")
@@ -28,6 +32,13 @@ def review(rbac: Rbac, user: User, target: Target, asked: Obj) -> Obj:
             status = _access(rbac, _subject(target, spec), _wanted(target, spec))
     meta = {**(asked.get("metadata") or {}), "creationTimestamp": None}
     return {**asked, "apiVersion": target.resource.api_version, "kind": kind, "metadata": meta, "status": status}
+
+
+def _token(ctx: Context, spec: Obj) -> Obj:
+    user = ctx.tokens.authenticate(spec.get("token") or "")
+    if user is None:
+        return {"user": {}, "error": "[invalid bearer token]"}
+    return {"authenticated": True, "user": user.info, "audiences": [ISSUER]}
 
 
 def _access(rbac: Rbac, user: User, wanted: Attributes) -> Obj:

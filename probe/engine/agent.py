@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from probe.cluster.channel import AgentChannel, ListenerState
 from probe.cluster.deployment import RunningPod
+from probe.cluster.frames import Resolver
 from probe.model.cell import Cell, Family, Outcome, Protocol
 
 ListenerKey: TypeAlias = tuple[int, Protocol, Family]
@@ -39,21 +40,24 @@ class Sample:
 class Agent:
     """A running pod with its control stream. ``lost`` says why there is none any more (empty: there is).
 
-    ``unbound`` are the listeners that it could not open, with the errno's name.
+    ``unbound`` are the listeners that it could not open, with the errno's name; ``resolver`` is where it looks up
+    names.
     """
 
     running: RunningPod
     channel: AgentChannel
     clock_offset: float
     unbound: Mapping[ListenerKey, str] = field(default_factory=dict)
+    resolver: Resolver = field(default_factory=Resolver)
     lost: str = ""
 
     @classmethod
     def of(cls, running: RunningPod, channel: AgentChannel, clock_offset: float) -> Agent:
         """An agent that has just said hello."""
-        failed = (listener for listener in channel.hello.listeners if listener.error)
+        hello = channel.hello
+        failed = (listener for listener in hello.listeners if listener.error)
         unbound = {(each.port, each.protocol, each.family): str(each.error) for each in failed}
-        return cls(running, channel, clock_offset, unbound)
+        return cls(running, channel, clock_offset, unbound, hello.resolver)
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,3 +133,23 @@ def test_only_a_connection_or_a_fully_proven_denial_can_ever_pass() -> None:
             assert reconnected
         else:
             assert (expectation, outcome) == (Expectation.ALLOW, Outcome.CONNECTED)
+
+
+@pytest.mark.parametrize("expectation", [Expectation.DENY, Expectation.DROP, Expectation.REJECT])
+def test_any_answer_of_a_nameserver_is_a_leak_where_a_denial_was_expected(expectation: Expectation) -> None:
+    assert not matches(expectation, Outcome.UNRESOLVED, True)
+    for lack in ({}, *BAD_EVIDENCE):
+        judgement = judge(expectation, Evidence(Outcome.UNRESOLVED, "SERVFAIL", established=True, **(PROVEN | lack)))
+        assert judgement.verdict is Verdict.LEAK
+        assert "the nameserver answered (SERVFAIL)" in judgement.reason
+
+
+def test_a_bad_answer_of_a_nameserver_is_inconclusive_where_allow_was_expected() -> None:
+    judgement = judge(Expectation.ALLOW, Evidence(Outcome.UNRESOLVED, "NXDOMAIN", established=True, **PROVEN))
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+    assert "NXDOMAIN" in judgement.reason
+
+
+@pytest.mark.parametrize("expectation", list(Expectation))
+def test_a_question_that_never_left_is_inconclusive(expectation: Expectation) -> None:
+    assert judge(expectation, Evidence(Outcome.UNRESOLVED, "not an address")).verdict is Verdict.INCONCLUSIVE

@@ -1,29 +1,19 @@
-"""``cni-probe plan``: fleet, steps, cells and expectations, without a cluster.
-
-The truth tables are printed as ``expect.table`` reads them, so that they can be pasted into a scenario; those that are
-too wide for the terminal have numbered columns, and are only for reading.
-"""
+"""``cni-probe plan``: fleet, steps, cells and expectations, without a cluster."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-from tabulate import tabulate
-
+from probe.cli.plan_tables import draw, drawn
 from probe.model.cell import ExitCode, Expectation, Family
-from probe.model.plan import Plan, PlannedCell, PlannedStep
-from probe.model.scenario import Fleet, Port
+from probe.model.plan import Plan, PlannedStep
+from probe.model.scenario import Fleet, Placement, Pod, Port
 
-_WORDS = {Expectation.ALLOW: ".", Expectation.DENY: "X", Expectation.EITHER: "?"}
 _LEGEND = "tables: rows are sources, columns destinations; . allow, X deny, ? either, - not tried"
-
-_Matrix: TypeAlias = dict[tuple[str, str], str]
-"""(source, destination) -> word, for the pairs that are tried."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,13 +56,22 @@ def _text(plan: Plan) -> Iterator[str]:
 
 def _fleet(fleet: Fleet) -> Iterator[str]:
     rows = [
-        [pod.id, ",".join(f"{key}={value}" for key, value in pod.labels.items()), _ports(pod.ports), pod.node or ""]
+        [pod.id, ",".join(f"{key}={value}" for key, value in pod.labels.items()), _ports(pod.ports), *_where(pod)]
         for pod in fleet.pods
     ]
-    rows += [[external.id, " ".join(external.addresses), _ports(external.ports), ""] for external in fleet.externals]
-    nodes = any(row[3] for row in rows)
-    headers = ["pod", "labels", "ports", "node"]
-    yield from _draw([row[: 4 if nodes else 3] for row in rows], headers[: 4 if nodes else 3])
+    rows += [
+        [external.id, " ".join(external.addresses), _ports(external.ports), "", ""] for external in fleet.externals
+    ]
+    headers = ["pod", "labels", "ports", "node", "network"]
+    used = [column for column in range(len(headers)) if column < 3 or any(row[column] for row in rows)]
+    yield from draw([[row[column] for column in used] for row in rows], [headers[column] for column in used])
+    if fleet.placement != Placement():
+        group = f' on nodes of the group "{fleet.placement.group}"' if fleet.placement.group else ""
+        yield f"  placement: {fleet.placement.spread}{group}"
+
+
+def _where(pod: Pod) -> tuple[str, str]:
+    return pod.node or "", "host" if pod.host_network else ""
 
 
 def _ports(ports: Sequence[Port]) -> str:
@@ -88,48 +87,10 @@ def _step(planned: PlannedStep, number: int, total: int) -> Iterator[str]:
     counts = Counter(item.expectation for item in planned.cells)
     words = ", ".join(f"{counts[word]:,} {word}" for word in Expectation if counts[word])
     yield f"  {len(planned.cells):,} cells: {words}" if words else "  no cells for the address families asked for"
-    for ports, matrix in _tables(planned.cells):
-        yield from ("", *_table(ports, matrix, planned.cells))
-
-
-def _tables(cells: Sequence[PlannedCell]) -> list[tuple[str, _Matrix]]:
-    """A matrix per group of ports of which the same is expected; one for all (``*``) where ports make no difference."""
-    by_port: dict[str, _Matrix] = {}
-    for item in cells:
-        cell = item.cell
-        word = _WORDS.get(item.expectation, str(item.expectation))
-        by_port.setdefault(f"{cell.port}/{cell.protocol}", {})[cell.source, cell.destination] = word
-    groups: list[tuple[list[str], _Matrix]] = []
-    for port, matrix in by_port.items():
-        for ports, merged in groups:
-            if all(merged.get(pair, word) == word for pair, word in matrix.items()):
-                ports.append(port)
-                merged.update(matrix)
-                break
-        else:
-            groups.append(([port], dict(matrix)))
-    return [("*" if len(groups) == 1 else ",".join(ports), matrix) for ports, matrix in groups]
-
-
-def _table(ports: str, matrix: _Matrix, cells: Sequence[PlannedCell]) -> Iterator[str]:
-    """Rows and columns in plan order; numbered columns when the names would not fit on the terminal."""
-    sources = [name for name in dict.fromkeys(item.cell.source for item in cells) if _any(matrix, 0, name)]
-    columns = [name for name in dict.fromkeys(item.cell.destination for item in cells) if _any(matrix, 1, name)]
-    rows = [[source, *(matrix.get((source, column), "-") for column in columns)] for source in sources]
-    lines = _draw(rows, [ports, *columns])
-    if max(map(len, lines)) > shutil.get_terminal_size().columns:
-        yield from (f"  {number:>3} {column}" for number, column in enumerate(columns, 1))
-        lines = _draw(rows, [ports, *(str(number) for number in range(1, len(columns) + 1))])
-    yield from lines
-
-
-def _any(matrix: Mapping[tuple[str, str], str], end: int, name: str) -> bool:
-    return any(pair[end] == name for pair in matrix)
-
-
-def _draw(rows: Sequence[Sequence[str]], headers: Sequence[str]) -> list[str]:
-    text = tabulate(rows, headers=headers, tablefmt="plain", disable_numparse=True)
-    return [f"  {line}".rstrip() for line in text.splitlines()]
+    ways = Counter(item.cell.way for item in planned.cells)
+    if len(ways) > 1:
+        yield f"  ways: {', '.join(f'{count:,} {way}' for way, count in ways.items())}"
+    yield from drawn(planned.cells)
 
 
 # --- json ----------------------------------------------------------------------------------------------------------
@@ -142,12 +103,19 @@ def _as_json(plan: Plan) -> dict[str, Any]:
         "file": scenario.file,
         "description": scenario.description,
         "labels": dict(scenario.labels),
+        "placement": {"spread": scenario.fleet.placement.spread, "group": scenario.fleet.placement.group},
         "namespaces": [
             {
                 "name": namespace.name,
                 "labels": dict(namespace.labels),
                 "pods": [
-                    {"id": pod.id, "labels": dict(pod.labels), "ports": list(map(str, pod.ports)), "node": pod.node}
+                    {
+                        "id": pod.id,
+                        "labels": dict(pod.labels),
+                        "ports": list(map(str, pod.ports)),
+                        "node": pod.node,
+                        "hostNetwork": pod.host_network,
+                    }
                     for pod in namespace.pods
                 ],
             }
@@ -174,6 +142,7 @@ def _step_as_json(planned: PlannedStep) -> dict[str, Any]:
                 "protocol": item.cell.protocol,
                 "family": item.cell.family,
                 "path": item.cell.path,
+                "via": item.cell.via,
                 "address": item.cell.address,
                 "expected": item.expectation,
                 "decidedBy": str(item.decided_by) if item.decided_by else None,

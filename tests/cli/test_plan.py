@@ -115,7 +115,14 @@ def test_columns_are_numbered_where_names_do_not_fit(
 def test_json_has_every_cell_with_its_expectation(pair: str, capsys: pytest.CaptureFixture[str]) -> None:
     data: dict[str, Any] = json.loads(plan(capsys, "-o", "json", pair))
     (scenario,) = data["scenarios"]
-    assert scenario["namespaces"][0]["pods"][1] == {"id": "a/client", "labels": {}, "ports": [], "node": None}
+    assert scenario["namespaces"][0]["pods"][1] == {
+        "id": "a/client",
+        "labels": {},
+        "ports": [],
+        "node": None,
+        "hostNetwork": False,
+    }
+    assert scenario["placement"] == {"spread": "spread", "group": None}
     assert [step["name"] for step in scenario["steps"]] == ["closed", "half open"]
     assert scenario["steps"][1]["cells"][3] == {
         "source": "a/client",
@@ -124,10 +131,96 @@ def test_json_has_every_cell_with_its_expectation(pair: str, capsys: pytest.Capt
         "protocol": "UDP",
         "family": "IPv4",
         "path": "pod-ip",
+        "via": "",
         "address": None,
         "expected": "drop",
         "decidedBy": f"{pair}:17:68",
     }
+
+
+def paths(tmp_path: Path, *steps: str) -> str:
+    text = PAIR[: PAIR.index("  steps:")].replace(
+        "client:", "client:\n          proxy: {ports: 8080, hostNetwork: true}"
+    )
+    text = text.replace("    namespaces:", "    placement: {spread: different, group: east}\n    namespaces:")
+    text += "  probe: {from: [a/web, a/client], paths: [pod-ip, node-ip, cluster-ip, node-port/local]}\n  steps:\n"
+    path = tmp_path / "paths.yaml"
+    path.write_text(text + "".join(f"    - {{name: step {n}, {step}}}\n" for n, step in enumerate(steps)), "utf-8")
+    return str(path)
+
+
+def test_a_plan_shows_ways_placement_and_the_hosts_network(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rules = "rules: [{from: a/client, to: a/web, path: cluster-ip/other-port, verdict: allow}]"
+    out = plan(capsys, paths(tmp_path, "expect: allow", f"expect: {{default: deny, {rules}}}"))
+    assert (
+        out.partition("Two pods.\n\n")[2]
+        == """\
+  pod       labels    ports                network
+  a/web     app=web   80/TCP 53/UDP (dns)
+  a/client            client only
+  a/proxy             8080/TCP             host
+  placement: different on nodes of the group "east"
+
+step 1 of 2: step 0
+  24 cells: 18 allow, 6 either
+  ways: 4 pod-ip, 6 cluster-ip/same-port, 6 cluster-ip/other-port, 6 node-port/local, 2 node-ip
+
+  by pod-ip, node-ip, cluster-ip and node-port/local alike; a pod to itself through a service: either
+
+  *         a/web    a/proxy
+  a/web     .        .
+  a/client  .        .
+
+step 2 of 2: step 1
+  24 cells: 4 allow, 4 deny, 16 either
+  ways: 4 pod-ip, 6 cluster-ip/same-port, 6 cluster-ip/other-port, 6 node-port/local, 2 node-ip
+
+  by pod-ip, node-ip and cluster-ip/same-port alike; a pod to itself through a service: either
+
+  *         a/web    a/proxy
+  a/web     .        ?
+  a/client  X        ?
+
+  by cluster-ip/other-port
+
+  *         a/web    a/proxy
+  a/web     ?        ?
+  a/client  .        ?
+
+  by node-port/local: either, everywhere
+
+tables: rows are sources, columns destinations; . allow, X deny, ? either, - not tried
+"""
+    )
+
+
+def test_the_table_that_ways_share_says_in_a_scenario_what_it_says_in_the_plan(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    original = paths(tmp_path, "expect: {default: deny, rules: [{from: a/client, port: UDP, verdict: allow}]}")
+    planned = make_plan(load_scenarios([original])[0]).steps[0]
+    drawn = plan(capsys, original).partition("service: either\n\n")[2].partition("\n\n  by node-port")[0]
+    table = "".join(f"          {line.strip()}\n" for line in drawn.splitlines())
+    text = Path(original).read_text("utf-8")
+    copy = tmp_path / "copy.yaml"
+    step = f"    - name: copy\n      expect:\n        table: |\n{table}"
+    copy.write_text(text[: text.index("    - {name: step 0")] + step, "utf-8")
+    copied = make_plan(load_scenarios([copy])[0]).steps[0]
+    assert [(i.cell, i.expectation) for i in copied.cells] == [(i.cell, i.expectation) for i in planned.cells]
+
+
+def test_json_says_by_which_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = json.loads(plan(capsys, "-o", "json", paths(tmp_path, "expect: allow")))
+    cells = data["scenarios"][0]["steps"][0]["cells"]
+    assert {(cell["path"], cell["via"]) for cell in cells} == {
+        ("pod-ip", ""),
+        ("node-ip", ""),
+        ("cluster-ip", "same-port"),
+        ("cluster-ip", "other-port"),
+        ("node-port", "local"),
+    }
+    assert data["scenarios"][0]["placement"] == {"spread": "different", "group": "east"}
+    assert [pod["hostNetwork"] for pod in data["scenarios"][0]["namespaces"][0]["pods"]] == [False, False, True]
 
 
 def test_families_can_be_asked_for(pair: str, capsys: pytest.CaptureFixture[str]) -> None:

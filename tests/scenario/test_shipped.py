@@ -11,10 +11,11 @@ import jsonschema
 import pytest
 import yaml
 
-from probe.model.cell import Family
+from probe.cluster.services import other_ports
+from probe.model.cell import Expectation, Family
 from probe.model.plan import Plan
 from probe.model.scenario import Apply
-from probe.scenario import load_scenarios, make_plan
+from probe.scenario import load_scenarios, make_plan, ways_needed
 from probe.scenario.schema import scenario_schema
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
@@ -33,10 +34,13 @@ def denied(plan: Plan, step: int) -> set[str]:
 def test_all_that_ships_is_valid() -> None:
     assert {scenario.name for scenario in load_scenarios([SCENARIOS])} == {
         "backend-egress",
+        "dns",
         "frontend-ingress",
+        "host-network",
         "lateral-movement",
         "least-privilege",
         "namespace-separation",
+        "services",
         "smoke",
     }
 
@@ -145,6 +149,78 @@ def test_least_privilege_allows_the_required_flows_and_pods_to_themselves_only()
     }
 
 
+def judged(plan: Plan, step: int) -> dict[str, set[str]]:
+    """Expectation -> the cells that it stands for, those that are only recorded left out."""
+    found: dict[str, set[str]] = {}
+    for item in plan.steps[step].cells:
+        if item.expectation is not Expectation.EITHER:
+            found.setdefault(str(item.expectation), set()).add(str(item.cell))
+    return found
+
+
+def test_policies_hold_through_services_and_speak_of_the_target_port() -> None:
+    plan = plan_of("paths/services.yaml")
+    doors = ("", " via cluster-ip/same-port", " via cluster-ip/other-port")
+    from_web = {f"shop/web -> shop/api 8080/TCP{door}" for door in doors}
+    everything = {
+        f"shop/{source} -> shop/api 8080/{protocol}{door}"
+        for source in ("web", "batch")
+        for protocol in ("TCP", "UDP")
+        for door in doors
+    }
+    assert judged(plan, 1) == {"allow": from_web, "deny": everything - from_web}
+    assert judged(plan, 2) == {"deny": everything}
+    assert judged(plan, 3)["deny"] == {f"shop/web -> shop/api 8080/UDP{door}" for door in doors}
+    assert judged(plan, 4)["deny"] == {cell for cell in everything if cell.startswith("shop/web")}
+
+
+@pytest.mark.parametrize("step", [0, -1])
+def test_without_policies_every_way_to_the_services_must_work(step: int) -> None:
+    cells = plan_of("paths/services.yaml").steps[step].cells
+    assert {item.expectation for item in cells} == {Expectation.ALLOW}
+    assert len({item.cell.way for item in cells}) == 6
+
+
+def test_the_mistaken_policies_list_the_port_that_the_services_really_have() -> None:
+    (scenario,) = load_scenarios([SCENARIOS / "paths/services.yaml"])
+    (api,) = (pod for pod in scenario.fleet.pods if pod.ports)
+    policies = [
+        action.manifest["spec"] for step in scenario.steps for action in step.actions if isinstance(action, Apply)
+    ]
+    listed = [spec.get("ingress", spec.get("egress"))[0]["ports"][0]["port"] for spec in policies]
+    assert listed == [8080, other_ports(api.ports)[8080], 8080, other_ports(api.ports)[8080]]
+
+
+def test_an_egress_policy_that_forgets_dns_cuts_it_off_and_a_rule_for_both_protocols_brings_it_back() -> None:
+    plan = plan_of("paths/dns.yaml")
+    pods = ("shop/web", "shop/db")
+    assert [denied(plan, step) for step in range(4)] == [
+        set(),
+        {f"{pod} -> cluster/dns 53/{protocol}" for pod in pods for protocol in ("UDP", "TCP")},
+        {f"{pod} -> cluster/dns 53/TCP" for pod in pods},
+        set(),
+    ]
+
+
+def test_what_policies_do_on_the_hosts_network_is_recorded_and_not_judged() -> None:
+    plan = plan_of("paths/host-network.yaml")
+    on_host = {pod.id for pod in plan.scenario.fleet.pods if pod.host_network}
+    assert len(on_host) == 2
+    assert all(item.expectation is Expectation.ALLOW for item in plan.steps[0].cells)
+    for step in plan.steps[1:]:
+        for item in step.cells:
+            touched = item.cell.source in on_host or item.cell.destination in on_host
+            assert (item.expectation is Expectation.EITHER) is touched
+    assert [denied(plan, step) for step in (1, 2)] == [{"shop/web -> shop/api 8080/TCP"}] * 2
+
+
+def test_only_the_host_network_scenario_needs_more_than_a_default_run_allows() -> None:
+    needing = [
+        scenario.name for scenario in load_scenarios([SCENARIOS]) if ways_needed(make_plan(scenario)).host_network
+    ]
+    assert needing == ["host-network"]
+
+
 def test_the_smoke_test_is_small_and_needs_nothing_outside_the_cluster() -> None:
     (scenario,) = load_scenarios([SCENARIOS / "smoke"])
     assert len(scenario.fleet.pods) <= 4
@@ -159,9 +235,13 @@ def test_every_step_tries_something_whatever_the_clusters_family(family: Family)
 
 
 def test_the_examples_of_the_reference_are_valid(tmp_path: Path) -> None:
-    scenario, table = re.findall(r"```yaml\n(.*?)```", (SCENARIOS / "README.md").read_text("utf-8"), re.DOTALL)
-    indented = "".join(f"      {line}\n" for line in table.splitlines())
-    step = "    - name: as a table\n" + indented.replace("expect:\n", "expect:\n        default: allow\n")
+    scenario, table, paths = re.findall(r"```yaml\n(.*?)```", (SCENARIOS / "README.md").read_text("utf-8"), re.DOTALL)
+
+    def indented(text: str) -> str:
+        return "".join(f"      {line}\n" for line in text.splitlines())
+
+    step = "    - name: as a table\n" + indented(table).replace("expect:\n", "expect:\n        default: allow\n")
+    step += "    - name: by other ways\n" + indented(paths)
     policy = (
         "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: api, namespace: shop}, "
         "spec: {podSelector: {matchLabels: {app: api}}}}"
@@ -169,4 +249,4 @@ def test_the_examples_of_the_reference_are_valid(tmp_path: Path) -> None:
     (tmp_path / "policies").mkdir()
     (tmp_path / "policies/api.yaml").write_text(policy, "utf-8")
     (tmp_path / "example.yaml").write_text(scenario + step, "utf-8")
-    assert len(load_scenarios([tmp_path / "example.yaml"])[0].steps) == 3
+    assert len(load_scenarios([tmp_path / "example.yaml"])[0].steps) == 4

@@ -20,6 +20,7 @@ COMMANDS = {
     "schema": "print the JSON Schema of scenario files or of run records",
     "sandbox": "the embedded cluster: up, down, status",
     "clean": "remove what any run left in a cluster",
+    "doctor": "look whether a run can work on a cluster, before anything is created",
     "rbac": "print the least rights with which runs work, as manifests",
 }
 """Command name -> one line of help. The module is ``probe.cli.<name>``."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from probe.model.agent_options import SecretRef, parse_secret
 from probe.model.cell import ExitCode
 from probe.model.errors import UsageError
 from probe.model.syntax import dns_label_error, dns_subdomain_error
@@ -31,8 +33,8 @@ def add_access_arguments(parser: argparse._ActionsContainer) -> None:
         "--agent-from-configmap", action="store_true", help="for runs with --agent-from-configmap: create ConfigMaps"
     )
     parser.add_argument(
-        "--image-pull-secret", metavar="NAMESPACE/NAME",
-        help="for runs with --image-pull-secret: read this one Secret, create Secrets",
+        "--image-pull-secret", action="append", default=[], metavar="NAMESPACE/NAME",
+        help="for runs with --image-pull-secret: read this one Secret, create Secrets; may be repeated",
     )  # fmt: skip
 
 
@@ -48,17 +50,15 @@ def access_of(args: argparse.Namespace, *, doctor: bool = False, results: str | 
     needs |= {Need.AGENT_SOURCE} if args.agent_from_configmap else set()
     needs |= {Need.DOCTOR} if doctor else set()
     return Access(
-        args.namespace, args.service_account, frozenset(needs), _secret(args.image_pull_secret), results=results
+        args.namespace, args.service_account, frozenset(needs), _secrets(args.image_pull_secret), results=results
     )
 
 
-def _secret(text: str | None) -> tuple[str, str] | None:
-    if text is None:
-        return None
-    namespace, slash, name = text.partition("/")
-    if not slash or not namespace or not name or "/" in name:
-        raise UsageError(f"--image-pull-secret wants NAMESPACE/NAME, not {text!r}")
-    return namespace, name
+def _secrets(texts: Sequence[str]) -> tuple[SecretRef, ...]:
+    try:
+        return tuple(map(parse_secret, dict.fromkeys(texts)))
+    except ValueError as error:
+        raise UsageError(f"--image-pull-secret: {error}") from None
 
 
 def _check_name(option: str, value: str, error: str | None) -> None:

@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 
 from probe.cluster.api import Json
 from probe.cluster.objects import EXTERNAL_GROUP
+from probe.model.agent_options import AgentOptions
 from probe.model.cell import WAYS, Path
 from probe.model.scenario import Apply, CreateNamespace, CreatePod, Delete, Label, Scenario
 
@@ -35,7 +36,10 @@ class Need(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """One verb on a resource of all namespaces. ``subresource`` is empty or the part after the slash."""
+    """One verb on a resource of all namespaces. ``subresource`` is empty or the part after the slash.
+
+    ``optional``: a run works without, but gets through less or explains less.
+    """
 
     need: Need
     group: str
@@ -43,6 +47,7 @@ class Permission:
     subresource: str
     verb: str
     why: str
+    optional: bool = False
 
     @property
     def target(self) -> str:
@@ -70,9 +75,11 @@ class Permission:
         return f"{self.verb} {self.target}" + (f".{self.group}" if self.group else "")
 
 
-def _rows(need: Need, group: str, target: str, verbs: Iterable[tuple[str, str]]) -> tuple[Permission, ...]:
+def _rows(
+    need: Need, group: str, target: str, verbs: Iterable[tuple[str, str]], *, optional: bool = False
+) -> tuple[Permission, ...]:
     resource, _, subresource = target.partition("/")
-    return tuple(Permission(need, group, resource, subresource, verb, why) for verb, why in verbs)
+    return tuple(Permission(need, group, resource, subresource, verb, why, optional) for verb, why in verbs)
 
 
 _NETWORKING = "networking.k8s.io"
@@ -83,6 +90,7 @@ _CHANGE = (
     ("delete", "a step's deletion"),
 )
 _LOOK = (("list", "look around"),)
+_LOST = (("get", "find one whose creation was answered by nobody"),)
 
 PERMISSIONS: tuple[Permission, ...] = (
     *_rows(Need.RUN, "", "nodes", [("list", "choose nodes for the pods")]),
@@ -104,6 +112,9 @@ PERMISSIONS: tuple[Permission, ...] = (
         "pods/exec",
         [("create", "talk to the agents"), ("get", "the same over WebSocket, which is a GET")],
     ),
+    *_rows(Need.RUN, "", "nodes", [("get", "say why an agent is silent")], optional=True),
+    *_rows(Need.RUN, "", "namespaces", _LOST, optional=True),
+    *_rows(Need.RUN, "", "pods", _LOST, optional=True),
     *_rows(Need.POD_CHANGES, "", "pods", [("patch", "change labels"), ("delete", "a step's deletion")]),
     *_rows(Need.NAMESPACE_CHANGES, "", "namespaces", [("patch", "change labels"), ("get", "wait until one is gone")]),
     *_rows(Need.POLICIES, _NETWORKING, "networkpolicies", [*_CHANGE, ("list", "lift them for the closing control")]),
@@ -114,7 +125,14 @@ PERMISSIONS: tuple[Permission, ...] = (
         "services",
         [("create", "one for each destination"), ("list", "see that they are as made"), ("delete", "make one anew")],
     ),
-    *_rows(Need.SERVICE_PATHS, "discovery.k8s.io", "endpointslices", [("list", "see that Services lead to the pods")]),
+    *_rows(
+        Need.SERVICE_PATHS,
+        "discovery.k8s.io",
+        "endpointslices",
+        [("list", "see that Services lead to the pods")],
+        optional=True,
+    ),
+    *_rows(Need.SERVICE_PATHS, "", "services", _LOST, optional=True),
     *_rows(Need.CONFIG_MAPS, "", "configmaps", _CHANGE),
     *_rows(Need.AGENT_SOURCE, "", "configmaps", [("create", "the agent's source, in the run's namespaces")]),
     *_rows(Need.PULL_SECRET, "", "secrets", [("create", "a copy, in the run's namespaces")]),
@@ -139,11 +157,12 @@ _ANY_SCENARIO = (
 
 
 def permissions_for(needs: Collection[Need]) -> tuple[Permission, ...]:
-    """The rows of some needs in the table's order, each verb once."""
+    """The rows of some needs in the table's order, each verb once; optional only if no need insists on it."""
     seen: dict[tuple[str, str, str], Permission] = {}
     for row in PERMISSIONS:
-        if row.need in needs:
-            seen.setdefault((row.group, row.target, row.verb), row)
+        key = row.group, row.target, row.verb
+        if row.need in needs and (key not in seen or seen[key].optional):
+            seen[key] = row
     return tuple(seen.values())
 
 
@@ -169,6 +188,12 @@ def _leads_through_a_service(pattern: str) -> bool:
         for path in (Path.CLUSTER_IP, Path.NODE_PORT)
         for name in (path, *(f"{path}/{via}" for via in WAYS[path]))
     )
+
+
+def needs_of_options(agent: AgentOptions) -> frozenset[Need]:
+    """What options of the agents need beside the scenarios."""
+    code = {Need.AGENT_SOURCE} if agent.from_configmap else set()
+    return frozenset(code | ({Need.PULL_SECRET} if agent.pull_secrets else set()))
 
 
 _KINDS = {

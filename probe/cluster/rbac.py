@@ -12,6 +12,7 @@ import yaml
 from probe.cluster.api import Json
 from probe.cluster.objects import MANAGED_BY
 from probe.cluster.permissions import Need, RoleRule, permissions_for, role_rules
+from probe.model.agent_options import SecretRef
 
 _GROUP = "rbac.authorization.k8s.io"
 RUNNER_LABELS = MANAGED_BY | {"app.kubernetes.io/name": "cni-probe"}
@@ -29,7 +30,7 @@ class LocalRole:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Who may run what. ``secret`` is a pull secret to be copied, as ``(namespace, name)``.
+    """Who may run what. ``secrets`` are pull secrets to be copied.
 
     ``results``: name of the ConfigMap in ``namespace`` that the account may write its results to.
     """
@@ -37,23 +38,23 @@ class Access:
     namespace: str = "cni-probe"
     service_account: str = "cni-probe"
     needs: frozenset[Need] = field(default_factory=lambda: frozenset({Need.RUN}))
-    secret: tuple[str, str] | None = None
+    secrets: tuple[SecretRef, ...] = ()
     results: str | None = None
 
     @property
     def rules(self) -> tuple[RoleRule, ...]:
         """The rules of the ClusterRole."""
-        needs = self.needs | ({Need.PULL_SECRET} if self.secret else set())
+        needs = self.needs | ({Need.PULL_SECRET} if self.secrets else set())
         return role_rules(permissions_for(needs))
 
     @property
     def local_roles(self) -> tuple[LocalRole, ...]:
         """What is needed in single namespaces, by name of the object where the API can tell."""
         roles = []
-        if self.secret:
-            space, name = self.secret
-            rule = {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [name], "verbs": ["get"]}
-            roles.append(LocalRole(space, f"{self.service_account}-pull-secret", rule))
+        for space in dict.fromkeys(secret.namespace for secret in self.secrets):
+            known = [secret.name for secret in self.secrets if secret.namespace == space]
+            rule = {"apiGroups": [""], "resources": ["secrets"], "resourceNames": known, "verbs": ["get"]}
+            roles.append(LocalRole(space, f"{self.service_account}-pull-secrets", rule))
         if self.results:
             # ``create`` cannot be limited to a name: the name is not known when the request is authorized.
             rule = {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create", "patch"]}

@@ -32,7 +32,7 @@ def test_with_scenarios_it_grants_only_what_these_need(capsys: pytest.CaptureFix
     [
         (["--namespace", "No"], "--namespace 'No'"),
         (["--service-account", "a b"], "--service-account 'a b'"),
-        (["--image-pull-secret", "pull"], "--image-pull-secret wants NAMESPACE/NAME, not 'pull'"),
+        (["--image-pull-secret", "pull"], "write NAMESPACE/NAME"),
     ],
 )
 def test_mistakes(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ import yaml
 
 from probe.cluster.permissions import PERMISSIONS, Need, needs_of, permissions_for, role_rules
 from probe.cluster.rbac import Access, access_manifests, as_yaml
+from probe.model.agent_options import SecretRef
 from probe.scenario import load_scenarios
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
@@ -83,14 +84,16 @@ def test_no_rule_has_a_wildcard() -> None:
 
 
 def test_the_text_is_the_manifests_and_the_reasons() -> None:
-    access = Access(needs=frozenset({Need.RUN, Need.POLICIES}), secret=("registry", "pull"), results="results")
+    access = Access(
+        needs=frozenset({Need.RUN, Need.POLICIES}), secrets=(SecretRef("registry", "pull"),), results="results"
+    )
     text = as_yaml(access_manifests(access), access.rules)
     assert list(yaml.safe_load_all(text)) == list(access_manifests(access))
-    assert "  # choose nodes for the pods\n" in text
+    assert "  # choose nodes for the pods; say why an agent is silent\n" in text
 
 
 def test_a_secret_is_read_by_name_in_its_own_namespace_only() -> None:
-    manifests = list(access_manifests(Access(secret=("registry", "pull"))))
+    manifests = list(access_manifests(Access(secrets=(SecretRef("registry", "pull"),))))
     (role,) = [each for each in manifests if each["kind"] == "Role"]
     assert role["metadata"]["namespace"] == "registry"
     assert role["rules"] == [{"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["pull"], "verbs": ["get"]}]

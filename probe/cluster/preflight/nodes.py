@@ -1,0 +1,80 @@
+"""Nodes: which can take pods, and whether they have slots for as many as are planned."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from probe.cluster.api import Json
+from probe.cluster.nodes import Node, is_ready
+from probe.cluster.placement import Placer
+from probe.cluster.preflight.demand import Fleet
+from probe.cluster.preflight.finding import Finding, names, ok, problem, warning
+from probe.cluster.preflight.look import Listing, Unseen
+from probe.model.errors import ClusterError
+
+_NODES = "nodes"
+_SLOTS = "pod slots"
+
+
+def judge_nodes(nodes: Listing, usable: Sequence[Node]) -> list[Finding]:
+    """Which nodes can be used, and those that should be ready but are not."""
+    if isinstance(nodes, Unseen):
+        return []  # a missing permission, which is said as one
+    unready = sorted(name for node in nodes if (name := node["metadata"]["name"]) and not is_ready(node))
+    advice = f"see: kubectl describe node {unready[0]}" if unready else "see: kubectl get nodes"
+    if not usable:
+        why = f" ({names(unready)} not ready)" if unready else ""
+        return [problem(_NODES, f"none of the {len(nodes)} nodes is ready, schedulable and runs Linux{why}", advice)]
+    findings = []
+    if unready:
+        findings.append(
+            warning(_NODES, f"{names(unready)} not ready: nothing is proven about enforcement there", advice)
+        )
+    one = " (one node: nothing can be proven about traffic between nodes)" if len(usable) == 1 else ""
+    chosen = names([node.name for node in usable])
+    return [*findings, ok(_NODES, f"{len(usable)} of {len(nodes)} can take pods: {chosen}{one}")]
+
+
+def judge_slots(nodes: Listing, pods: Mapping[str, int] | None, fleets: Iterable[Fleet]) -> list[Finding]:
+    """Whether each node has slots for the pods that go there (allocatable pods without those that are not over).
+
+    Scenarios run one after the other, so each is judged by itself.
+    """
+    if isinstance(nodes, Unseen) or pods is None:
+        return []
+    free = {name: slots - pods.get(name, 0) for name, slots in _allocatable(nodes).items()}
+    findings = []
+    largest: Counter[str] = Counter()
+    for fleet in fleets:
+        try:
+            placed = Placer(fleet.nodes, fleet.spread).place(fleet.pods)
+        except ClusterError as error:
+            findings.append(problem(_SLOTS, f"{fleet.scenario}: {error}", "use a larger cluster or fewer pods"))
+            continue
+        counts = Counter(node.name for node in placed.values())
+        largest |= counts
+        findings += [
+            problem(
+                _SLOTS,
+                f"{name} has {max(free[name], 0)} free, and {fleet.scenario} puts {count} pods there",
+                "remove pods from the node, or raise the kubelet's maxPods",
+            )
+            for name, count in sorted(counts.items())
+            if name in free and count > free[name]
+        ]
+    if findings:
+        return findings
+    if not largest:
+        return [ok(_SLOTS, ", ".join(f"{name} {max(count, 0)} free" for name, count in sorted(free.items())[:5]))]
+    told = [f"{name} {count} of {free[name]} free" for name, count in sorted(largest.items()) if name in free]
+    return [ok(_SLOTS, f"enough for the largest scenario: {names(told)}")]
+
+
+def _allocatable(nodes: Sequence[Json]) -> dict[str, int]:
+    found = {}
+    for node in nodes:
+        slots = str(node.get("status", {}).get("allocatable", {}).get("pods", ""))
+        if slots.isdecimal():
+            found[node["metadata"]["name"]] = int(slots)
+    return found

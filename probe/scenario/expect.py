@@ -23,21 +23,26 @@ from probe.scenario.world import World
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What an expectation is about: who is there at the step, and which cells are tried."""
+    """What an expectation is about: who is there at the step, and which cells are tried.
+
+    ``leaves_open``: whether the API may leave any of them open. ``damage``: what was taken out of the document.
+    """
 
     world: World
     selection: Selection
     origins: Directory
     reachable: Directory
     ways: tuple[Way, ...]
+    leaves_open: bool
     damage: Collection[FieldPath] = ()
 
     @classmethod
     def of(cls, world: World, selection: Selection, damage: Collection[FieldPath] = ()) -> Scene:
-        """The scene of the world as it is now. ``damage``: what was taken out of the document."""
+        """The scene of the world as it is now."""
         pods = list(world.pods.values())
-        reachable = reachable_from(pods, world.externals, selection)
-        return cls(world, selection, Directory(pods), reachable, selected_ways(selection.paths), damage)
+        reachable, ways = reachable_from(pods, world.externals, selection), selected_ways(selection.paths)
+        leaves_open = any(pod.host_network for pod in pods) or not all(way.is_direct for way in ways)
+        return cls(world, selection, Directory(pods), reachable, ways, leaves_open, damage)
 
     def selected_sources(self, patterns: Sequence[str]) -> frozenset[str]:
         """Sources that the patterns mean and ``probe`` selects."""
@@ -170,7 +175,7 @@ def _untried(rule: Rule, scene: Scene, destinations: Iterable[str]) -> tuple[str
 
 def decides_nothing(rule: Rule, scene: Scene) -> tuple[str, str] | None:
     """Why a rule without a path decides none of the cells that it matches: the API leaves all of them open."""
-    if rule.paths or rule.verdict is Expectation.EITHER:
+    if rule.paths or rule.verdict is Expectation.EITHER or not scene.leaves_open:
         return None
     sources = scene.selected_sources(rule.sources)
     pods = [scene.world.pods[id] for id in sources]

@@ -22,7 +22,7 @@ def map_manifest(manifest: Manifest, namespaces: Mapping[str, str]) -> dict[str,
     Mapped are ``metadata.namespace`` and, in a NetworkPolicy, the values of ``kubernetes.io/metadata.name`` in every
     peer's namespaceSelector. Names that ``namespaces`` does not have are left alone: in a selector, ``kube-system``
     then means the cluster's own. That cannot touch anybody else's traffic, since a policy only isolates pods of the
-    namespace it lies in, which is ours, nor change a verdict, since no cell leads to a namespace outside the fleet.
+    namespace it lies in, which is ours, nor change a verdict but of cells to the cluster's DNS, where it is meant.
     ``namespaces`` must therefore hold all namespaces of the scenario, those that a later step creates included.
     """
     result: dict[str, Any] = copy.deepcopy(dict(manifest))

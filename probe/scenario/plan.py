@@ -235,7 +235,8 @@ class _Rows:
 
     def of(self, source: Pod) -> tuple[_Decision, ...]:
         """The row of a source."""
-        speaking = tuple(index for index, rule in enumerate(self._rules) if source.id in rule.sources)
+        id = source.id  # built anew each time that it is asked for
+        speaking = tuple(index for index, rule in enumerate(self._rules) if id in rule.sources)
         if source.host_network:
             rules = (self._rules[index] for index in speaking)
             return _row(self._default_on_host, [rule for rule in rules if speaks_from_host(rule.rule, source)])

@@ -17,9 +17,11 @@ from probe.cluster.deployment import RunningPod
 from probe.cluster.duplex import Duplex
 from probe.cluster.failures import raise_failures
 from probe.engine.agent import Agent, Health, Sample
+from probe.engine.externals import Outside
 from probe.engine.routes import Route, Routes
 from probe.model.cell import Cell, Outcome, Protocol
 from probe.model.errors import AgentLost, ClusterError
+from probe.model.scenario import Port
 
 _OPEN_SECONDS = 20.0
 _PARALLEL_OPENINGS = 64
@@ -36,13 +38,19 @@ class Pace:
 
 @dataclass(slots=True)
 class Agents:
-    """All agents of a scenario, by logical pod id, the identities of its external endpoints, and the ways to each."""
+    """All agents of a scenario, by logical pod id, the identities of its external endpoints, and the ways to each.
+
+    ``explain`` tells in the cluster's words why the agent of a pod does not answer (empty: it does not know).
+    ``renewed`` is a pod with the container that it has now.
+    """
 
     connect: Callable[[RunningPod], Awaitable[Duplex]]
     pace: Pace
     routes: Routes
+    explain: Callable[[RunningPod], Awaitable[str]]
+    renewed: Callable[[RunningPod], Awaitable[RunningPod]]
     by_pod: dict[str, Agent] = field(default_factory=dict)
-    externals: Mapping[str, str] = field(default_factory=dict)
+    outside: Outside = field(default_factory=Outside)
 
     async def open(self, pods: Iterable[RunningPod]) -> None:
         """Open a control stream to each pod. Raises ClusterError naming every pod that did not answer."""
@@ -67,17 +75,36 @@ class Agents:
             raise
         self.by_pod[running.pod.id] = Agent.of(running, channel, clock.offset)
 
-    async def reopen_lost(self) -> None:
-        """Try once to get lost agents back (a restarted container); one that stays away stays lost."""
+    async def refresh(self) -> None:
+        """Find out who was lost unnoticed, and try once to get the lost back (a container that was restarted).
+
+        The pods are the same, so what connected before is still their control. One that stays away stays lost.
+        """
+
+        async def ping(agent: Agent) -> None:
+            try:
+                await agent.channel.ping()
+            except AgentLost as error:
+                await self._lose(agent, error)
 
         async def reopen(agent: Agent) -> None:
             await agent.channel.aclose()
             try:
-                await self._open(agent.running, _REOPEN_SECONDS)
+                await self._open(await self.renewed(agent.running), _REOPEN_SECONDS)
             except ClusterError as error:
                 agent.lost = str(error)
 
+        await asyncio.gather(*(ping(agent) for agent in self.by_pod.values() if not agent.lost))
         await asyncio.gather(*(reopen(agent) for agent in list(self.by_pod.values()) if agent.lost))
+
+    async def _lose(self, agent: Agent, error: AgentLost) -> str:
+        """Note that an agent is lost, and why; returns that."""
+        if not agent.lost:
+            agent.lost = str(error)
+            cause = await self.explain(agent.running)
+            if cause and cause not in agent.lost:
+                agent.lost = f"{cause}; {agent.lost}"
+        return agent.lost
 
     async def forget(self, pod_ids: Iterable[str]) -> None:
         """Close the streams of pods that are about to be deleted."""
@@ -127,9 +154,9 @@ class Agents:
                 targets, nonce=nonce, timeout=timeout, in_flight=self.pace.in_flight, rate=rate
             )
         except AgentLost as error:
-            agent.lost = str(error)
+            why = await self._lose(agent, error)
             return samples | {
-                cell: Sample(Outcome.AGENT_ERROR, f"agent of {source} was lost: {error}") for cell, _ in tried
+                cell: Sample(Outcome.AGENT_ERROR, f"agent of {source} was lost: {why}") for cell, _ in tried
             }
         for index, ((cell, route), result) in enumerate(zip(tried, report.results, strict=True)):
             samples[cell] = self._sample(agent, cell, route, result, f"{nonce}.{index}", report.lag)
@@ -137,7 +164,7 @@ class Agents:
 
     def route(self, cell: Cell) -> Route | Sample:
         """Where a cell of a source that has an agent is dialled now, or why it cannot be."""
-        return self.routes.resolve(cell, self.by_pod, self.externals)
+        return self.routes.resolve(cell, self.by_pod, self.outside)
 
     def _sample(self, agent: Agent, cell: Cell, route: Route, result: DialResult, nonce: str, lag: float) -> Sample:
         outcome, error = result.outcome, result.error
@@ -165,16 +192,41 @@ class Agents:
         known = (pod_id for pod_id, agent in self.by_pod.items() if agent.running.uid == responder)
         return next((f"{pod_id} ({responder})" for pod_id in known), str(responder))
 
-    def identity(self, destination: str) -> str | None:
-        """What the right responder calls itself: a pod's UID, or the identity of an external endpoint."""
-        agent = self.by_pod.get(destination)
-        return agent.running.uid if agent else self.externals.get(destination)
+    def identities(self, cell: Cell) -> tuple[str | None, str | None]:
+        """What the two ends of a cell call themselves: a pod by its UID, an endpoint outside by its agent's name."""
+        source, destination = self.by_pod.get(cell.source), self.by_pod.get(cell.destination)
+        endpoint = self.outside.endpoint(cell)
+        there = destination.running.uid if destination else endpoint.responder if endpoint else None
+        return source.running.uid if source else None, there
+
+    async def who_answers(self, pod_id: str, address: str, ports: Iterable[Port], timeout: float) -> str | None:
+        """What calls itself an agent at an address, asked from a pod on each of the ports; None when nobody does.
+
+        ``timeout``: seconds. Raises AgentLost when the pod's own agent is gone.
+        """
+        targets = [Target(address, port.number, port.protocol) for port in ports]
+        report = await self.by_pod[pod_id].channel.dial(targets, nonce=secrets.token_hex(8), timeout=timeout)
+        found = (result.responder for result in report.results if result.outcome is Outcome.CONNECTED)
+        return next(found, None)
+
+    async def mark(self, pod_ids: Iterable[str]) -> None:
+        """Note how many receipts responders have, so that ``receipts`` can tell if one of a later request was forgotten."""
+
+        async def ask(agent: Agent) -> None:
+            try:
+                agent.mark = (await agent.channel.receipts(())).total
+            except AgentLost as error:
+                await self._lose(agent, error)
+
+        agents = (self.by_pod.get(pod_id) for pod_id in set(pod_ids))
+        await asyncio.gather(*(ask(agent) for agent in agents if agent is not None and not agent.lost))
 
     async def receipts(self, wanted: Mapping[str, Sequence[str]]) -> dict[str, str]:
         """Ask responders (pod ids) for receipts of nonces. Returns nonce -> source address for those that arrived.
 
-        A responder that does not answer is marked lost; its nonces are missing like those that never arrived, so the
-        caller must look at ``trouble`` before it takes a missing receipt for proof.
+        A responder that does not answer is marked lost, and one whose ring has come round since the last ``mark`` as
+        forgetful; their nonces may be missing like those that never arrived, so the caller must look at both before it
+        takes a missing receipt for proof.
         """
         found: dict[str, str] = {}
 
@@ -185,8 +237,9 @@ class Agents:
             try:
                 seen = await agent.channel.receipts(nonces)
             except AgentLost as error:
-                agent.lost = str(error)
+                await self._lose(agent, error)
                 return
+            agent.forgot = seen.overwritten > agent.mark
             found.update({nonce: receipt.source for nonce, receipt in seen.found.items()})
 
         await asyncio.gather(*(ask(pod_id, nonces) for pod_id, nonces in wanted.items()))
@@ -204,8 +257,7 @@ class Agents:
             try:
                 return pod_id, Health("", await agent.channel.check())
             except AgentLost as error:
-                agent.lost = str(error)
-                return pod_id, Health(f"its agent is lost: {agent.lost}")
+                return pod_id, Health(f"its agent is lost: {await self._lose(agent, error)}")
 
         return dict(await asyncio.gather(*(ask(pod_id) for pod_id in pod_ids)))
 

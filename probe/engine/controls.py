@@ -49,7 +49,7 @@ class Controls:
 
     def pair(self, cell: Cell) -> Pair:
         """Who the two ends of a cell are now."""
-        return cell, self.agents.identity(cell.source), self.agents.identity(cell.destination)
+        return cell, *self.agents.identities(cell)
 
 
 def pauses() -> Iterable[float]:

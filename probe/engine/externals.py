@@ -9,14 +9,41 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from probe.model.cell import Cell
 from probe.model.scenario import Apply, External, Scenario
 from probe.scenario.plan import family_of
 
 Addressed: TypeAlias = tuple[str, str]
 """An endpoint's id and one of the addresses that the scenario gives it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where an endpoint is dialled, and what it calls itself (None: nobody has answered there as an agent does)."""
+
+    address: str
+    responder: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """The endpoints that a scenario has, and why it has others not."""
+
+    endpoints: Mapping[Addressed, Endpoint] = field(default_factory=dict)
+    reasons: Mapping[Addressed, str] = field(default_factory=dict)
+
+    def endpoint(self, cell: Cell) -> Endpoint | None:
+        """The endpoint that an external cell leads to, if there is one."""
+        return self.endpoints.get((cell.destination, cell.address or ""))
+
+    def reason(self, cell: Cell) -> str:
+        """Why there is none."""
+        return self.reasons.get(
+            (cell.destination, cell.address or ""), "this cluster has no such endpoint outside of it"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from probe.cluster.deployment import RunningPod
 from probe.cluster.nodes import Node
 from probe.cluster.services import Services
 from probe.engine.agent import Agent, Sample
+from probe.engine.externals import Outside
 from probe.model.cell import Cell, Family, Outcome, Path, Protocol, Via
 
 NOT_OURS = (Path.EXTERNAL, Path.DNS)
@@ -50,16 +51,16 @@ class Routes:
     nodes: Sequence[Node]
     services: Services
 
-    def resolve(self, cell: Cell, agents: Mapping[str, Agent], externals: Mapping[str, str]) -> Route | Sample:
+    def resolve(self, cell: Cell, agents: Mapping[str, Agent], outside: Outside) -> Route | Sample:
         """Where to dial for a cell, or the sample that says why it can't be.
 
-        ``agents`` by logical pod id, the cell's source included; ``externals``: identities by endpoint.
+        ``agents`` by logical pod id, the cell's source included.
         """
         source = agents[cell.source]
         if cell.family not in source.running.addresses:
             return _unsupported(f"{cell.source} has no {cell.family} address")
         if cell.path is Path.EXTERNAL:
-            return _outside(cell, externals)
+            return _outside(cell, outside)
         if cell.path is Path.DNS:
             return _nameserver(cell, source)
         destination = agents.get(cell.destination)
@@ -112,16 +113,20 @@ class Routes:
         return found or _unsupported(f"no other node than {destination} has an {cell.family} address")
 
 
-def _outside(cell: Cell, externals: Mapping[str, str]) -> Route | Sample:
-    if cell.destination not in externals:
-        return _unsupported("this cluster has no endpoint outside of it under this name")
-    assert cell.address is not None  # the planner sets it for every external cell
-    return Route(cell.address, cell.port, externals[cell.destination])
+def _outside(cell: Cell, outside: Outside) -> Route | Sample:
+    endpoint = outside.endpoint(cell)
+    if endpoint is None:
+        return _unsupported(outside.reason(cell))
+    if endpoint.responder is None:
+        return Sample(
+            Outcome.AGENT_ERROR, f"no agent answers at {endpoint.address}, where {cell.destination} should be"
+        )
+    return Route(endpoint.address, cell.port, endpoint.responder)
 
 
 def _nameserver(cell: Cell, source: Agent) -> Route | Sample:
     """The first nameserver of the prober's own ``resolv.conf`` that has the family."""
-    resolver = source.channel.hello.resolver
+    resolver = source.resolver
     for address in resolver.nameservers:
         if (Family.IPV6 if ":" in address else Family.IPV4) is cell.family:
             return Route(address, _DNS_PORT, None, api_name(resolver.search))

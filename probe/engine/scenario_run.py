@@ -9,11 +9,11 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from probe.cluster.api import Api
-from probe.cluster.deployment import Deployment, RunningPod, offers_externals
+from probe.cluster.deployment import Deployment, RunningPod
 from probe.cluster.duplex import Duplex
 from probe.cluster.exec import exec_stream
 from probe.cluster.nodes import Node
@@ -28,10 +28,11 @@ from probe.engine.controls import Controls, run_baseline
 from probe.engine.evidence import Scribe
 from probe.engine.liveness import WITNESS, WITNESS_NAMESPACE, WITNESS_NAMESPACE_SPEC, needs_witness
 from probe.engine.options import RunOptions
+from probe.engine.outside import OutsideFleet
 from probe.engine.routes import NOT_OURS, Routes
 from probe.engine.step import StepMeasurement
 from probe.model.cell import Cell, Family
-from probe.model.errors import CniProbeError
+from probe.model.errors import AgentLost, CniProbeError
 from probe.model.events import (
     BaselineDone,
     Event,
@@ -51,14 +52,13 @@ from probe.model.scenario import (
     CreateNamespace,
     CreatePod,
     Delete,
-    External,
     Label,
     Namespace,
     Pod,
     Scenario,
 )
 from probe.scenario.names import map_manifest
-from probe.scenario.plan import family_of, make_plan, ways_needed
+from probe.scenario.plan import make_plan, ways_needed
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class ScenarioRun:
             self.emit(BaselineDone(baseline))
             judged = []
             for index, planned in enumerate(plan.steps):
-                await agents.reopen_lost()
+                await agents.refresh()
                 judged.append(await self._step(index, planned, deployment, agents, controls))
             scribe, keep = self._scribe(agents), self.options.keep
             await run_closing_control(judged, deployment, agents, controls, timeouts, scribe, self.emit, restore=keep)
@@ -131,10 +131,14 @@ class ScenarioRun:
         relay = self.options.agent.relay
 
         async def connect(running: RunningPod) -> Duplex:
+            if fate := deployment.fate(running):
+                raise AgentLost(fate)
             return await exec_stream(deployment.api, running.namespace, running.name, CONTAINER, relay)
 
         services = Services(self.api, deployment.owner, self.namespaces)
-        agents = Agents(connect, self.options.pace, Routes(self.nodes, services))
+        agents = Agents(
+            connect, self.options.pace, Routes(self.nodes, services), deployment.explain, deployment.renewed
+        )
         try:
             yield agents
         finally:
@@ -164,20 +168,13 @@ class ScenarioRun:
             self.emit(PodReady(_pod_record(pod)))
 
     async def _start_externals(self, deployment: Deployment, agents: Agents) -> None:
-        externals = self.scenario.fleet.externals
-        if not externals or not await offers_externals(self.api):
+        if not self.scenario.fleet.externals:
             return
-        namespace = self.namespaces[WITNESS_NAMESPACE]
-        identities = {}
-        families = _families(deployment.running.values())
-        for external in (reachable(external, families) for external in externals):
-            if not external.addresses:
-                continue
-            responder = await deployment.create_external(external, namespace, self.scenario.timeouts.ready)
-            identities[external.id] = responder
-            record = PodRecord(external.id, namespace, external.name, responder, None, list(external.addresses), {})
+        given, namespace = self.options.externals, self.namespaces[WITNESS_NAMESPACE]
+        fleet = OutsideFleet(self.scenario, deployment, agents, given, namespace)
+        agents.outside, records = await fleet.start(_families(deployment.running.values()))
+        for record in records:
             self.emit(PodReady(record))
-        agents.externals = identities
 
     async def _step(
         self, index: int, planned: PlannedStep, deployment: Deployment, agents: Agents, controls: Controls
@@ -250,11 +247,6 @@ def _cells_of(plan: Plan, pods: set[str]) -> Iterable[Cell]:
             cell = planned.cell
             if cell.source in pods and (cell.destination in pods or cell.path in NOT_OURS):
                 yield cell
-
-
-def reachable(external: External, families: Sequence[Family]) -> External:
-    """The endpoint with only those addresses that pods with ``families`` can try."""
-    return replace(external, addresses=tuple(each for each in external.addresses if family_of(each) in families))
 
 
 def _families(pods: Iterable[RunningPod]) -> tuple[Family, ...]:

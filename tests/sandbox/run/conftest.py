@@ -124,9 +124,12 @@ def cluster(sandbox: Sandbox, agent_pid: Callable[[str], int]) -> Cluster:
 
 @pytest.fixture
 def run_it(cluster: Cluster) -> RunIt:
-    """Run scenario files; ``hook(event)`` sees every event as it happens, before the engine goes on."""
+    """Run scenario files; ``hook(event)`` sees every event as it happens, before the engine goes on.
 
-    async def run(*paths: Path, hook: Callable[[Event], None] = lambda event: None) -> RunRecord:
+    Other arguments are those of ``RunOptions``.
+    """
+
+    async def run(*paths: Path, hook: Callable[[Event], None] = lambda event: None, **options: Any) -> RunRecord:
         recorder = Recorder()
 
         def emit(event: Event) -> None:
@@ -135,7 +138,7 @@ def run_it(cluster: Cluster) -> RunIt:
             hook(event)
 
         async with connect(str(cluster.kubeconfig)) as api:
-            await run_scenarios(api, load_scenarios(paths), RunOptions(), emit)
+            await run_scenarios(api, load_scenarios(paths), RunOptions(**options), emit)
         emit(RunDone("2026-01-01T00:00:00Z", 0.0, False))
         return recorder.record()
 

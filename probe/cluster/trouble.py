@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 
 import aiohttp
@@ -74,7 +75,8 @@ def _about_tls(error: BaseException) -> str:
 def _reason(error: BaseException) -> str:
     cause = getattr(error, "os_error", None)
     if isinstance(cause, OSError) and cause.strerror:
-        return cause.strerror
+        # asyncio's "Connect call failed ('192.0.2.1', 6443)" leaves out what the error number says
+        return os.strerror(cause.errno) if isinstance(cause, ConnectionError) and cause.errno else cause.strerror
     if isinstance(error, aiohttp.ServerDisconnectedError):
-        return "it closed the connection without an answer"
+        return "it closed the connection without an answer; it may be restarting, or want a client certificate"
     return str(error) or type(error).__name__

@@ -8,13 +8,16 @@ from datetime import UTC, datetime
 
 from probe.cluster.api import Api
 from probe.cluster.facts import cluster_facts
-from probe.cluster.nodes import Node, usable_nodes
+from probe.cluster.nodes import Node
 from probe.cluster.outfit import prepare_outfit
 from probe.cluster.placement import nodes_for, sample_pairs
+from probe.cluster.preflight.demand import demand_of
+from probe.cluster.preflight.doctor import quick
 from probe.engine.leftovers import Leftovers
 from probe.engine.liveness import WITNESS_NAMESPACE, needs_witness
 from probe.engine.options import RunOptions
 from probe.engine.preconditions import check_scenarios
+from probe.engine.preflight import fleet_demands, is_possible, notice
 from probe.engine.scenario_run import ScenarioRun
 from probe.model.errors import UsageError
 from probe.model.events import Event, Noticed, RunStarted
@@ -30,18 +33,26 @@ async def run_scenarios(
     """Run the scenarios in order and clean up, also when cancelled. What happened is in the events.
 
     Raises UsageError before anything is created when names do not fit; ClusterError when the cluster can't be asked.
+    What would make the run impossible is told before anything is created, too: every reason is a ``ProblemSeen``.
     """
     started = datetime.now(UTC).isoformat()
     check_scenarios(scenarios, options)
-    nodes = await usable_nodes(api)
+    check = await quick(api, demand_of(scenarios, options.agent))
+    if not is_possible(check, (), emit):
+        return
+    nodes = check.nodes
     fleets = tuple(plan_fleets(scenarios, nodes, options))
     names = [map_namespaces(fleet.scenario, index, len(fleets), options) for index, fleet in enumerate(fleets)]
     used = {node.name for fleet in fleets for node in fleet.nodes}
     outfit = await prepare_outfit(api, options.agent, options.namespaces)
     facts, pace = await cluster_facts(api, used), options.pace
+    facts.network_plugins = check.network_plugins
     emit(RunStarted(options.run, started, facts, len(fleets), pace.rate, pace.in_flight, options.keep))
     if options.sample_nodes is not None:
         emit(Noticed(f"{len(used)} of {len(nodes)} usable nodes, by --seed {options.seed}: {', '.join(sorted(used))}"))
+    notice(check, emit)
+    if not is_possible(check, fleet_demands(fleets), emit):
+        return
     leftovers = Leftovers(api, options, emit)
     try:
         for fleet, namespaces in zip(fleets, names, strict=True):

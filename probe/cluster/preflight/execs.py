@@ -27,6 +27,8 @@ def judge_exec(answer: Answer | None) -> list[Finding]:
         return [ok(_CHECK, "answered by Kubernetes itself (that a command runs, only --create shows)")]
     if answer.status == 101:
         return [ok(_CHECK, "WebSockets come through")]
+    if answer.status >= 500:
+        return [warning(_CHECK, f"an exec is answered {answer.status}", "the server is busy or starting: try again")]
     said = status or " ".join(answer.text.split())[:80]
     return [
         problem(

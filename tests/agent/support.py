@@ -54,6 +54,7 @@ class RunningAgent:
     process: subprocess.Popen[bytes]
     socket_path: Path
     uid: str
+    command: Sequence[str] = COMMAND
 
     def rss(self) -> int:
         """Resident memory in KiB."""
@@ -76,16 +77,18 @@ class RunningAgent:
     def run(self, *argv: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         """Run another command of the agent's program in its environment."""
         return subprocess.run(
-            (*COMMAND, *argv), input=stdin, env=environment(self.socket_path), capture_output=True, timeout=30
+            (*self.command, *argv), input=stdin, env=environment(self.socket_path), capture_output=True, timeout=30
         )
 
 
 @contextlib.contextmanager
-def serving(path: Path, ports: Sequence[str], uid: str = "uid-of-test") -> Iterator[RunningAgent]:
+def serving(
+    path: Path, ports: Sequence[str], uid: str = "uid-of-test", command: Sequence[str] = COMMAND
+) -> Iterator[RunningAgent]:
     """Run an agent until the end of the block; it must still be alive then, or have been killed on purpose."""
-    argv = [*COMMAND, "serve", *(word for port in ports for word in ("--port", port))]
+    argv = [*command, "serve", *(word for port in ports for word in ("--port", port))]
     process = subprocess.Popen(argv, env=environment(path, uid), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    agent = RunningAgent(process, path, uid)
+    agent = RunningAgent(process, path, uid, command)
     try:
         wait_for(lambda: _answers(path), "the control socket")
         yield agent

@@ -7,7 +7,7 @@ the nameserver that the prober itself would ask.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from probe.cluster.deployment import RunningPod
 from probe.cluster.nodes import Node
@@ -44,12 +44,16 @@ class Route:
         return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Routes:
     """What is known of a cluster besides the pods: the nodes that a fleet may use, and the harness's Services."""
 
     nodes: Sequence[Node]
     services: Services
+    _by_name: Mapping[str, Node] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._by_name = {node.name: node for node in self.nodes}
 
     def resolve(self, cell: Cell, agents: Mapping[str, Agent], outside: Outside) -> Route | Sample:
         """Where to dial for a cell, or the sample that says why it can't be.
@@ -98,19 +102,23 @@ class Routes:
     def _entry(self, cell: Cell, source: str, destination: str) -> str | Sample:
         """The address of the node through which a node port is tried."""
         if cell.via is not Via.OTHER_NODE:
-            own = next((node for node in self.nodes if node.name == destination), None)
+            own = self._by_name.get(destination)
             address = own.addresses.get(cell.family) if own else None
             return address or _unsupported(
                 f"{destination}, the node of {cell.destination}, has no {cell.family} address"
             )
-        others = [node for node in self.nodes if node.name != destination]
-        if not others:
+        own_only = None
+        for node in self.nodes:
+            address = node.addresses.get(cell.family) if node.name != destination else None
+            # Through a third node if there is one: then the packet leaves the source's node before it is translated.
+            if address and node.name != source:
+                return address
+            own_only = own_only or address
+        if own_only:
+            return own_only
+        if len(self.nodes) < 2:
             return _unsupported(f"there is no other node than {destination}, which is {cell.destination}'s")
-        # Through a third node if there is one: then the packet leaves the source's node before it is translated.
-        others.sort(key=lambda node: (node.name == source, node.name))
-        addresses = (node.addresses.get(cell.family) for node in others)
-        found = next((address for address in addresses if address), None)
-        return found or _unsupported(f"no other node than {destination} has an {cell.family} address")
+        return _unsupported(f"no other node than {destination} has an {cell.family} address")
 
 
 def _outside(cell: Cell, outside: Outside) -> Route | Sample:

@@ -74,13 +74,17 @@ class Cluster:
                 self.uids[pod.id] = pod.uid
                 self.addresses[pod.id] = pod.addresses[0]
 
+    def agent_pid(self, pod_id: str) -> int:
+        """The process of the agent of a pod of the run."""
+        return self._agent_pid(self.uids[pod_id])
+
     def signal_agent(self, pod_id: str, number: int) -> None:
         """Send a signal to the agent of a pod of the run."""
-        os.kill(self._agent_pid(self.uids[pod_id]), number)
+        os.kill(self.agent_pid(pod_id), number)
 
     def in_network_of(self, pod_id: str, *words: str) -> bool:
         """Run a command in the network namespace of a pod of the run; whether it succeeded."""
-        enter = ["nsenter", "--target", str(self._agent_pid(self.uids[pod_id])), "--net"]
+        enter = ["nsenter", "--target", str(self.agent_pid(pod_id)), "--net"]
         if os.geteuid() != 0:
             enter += ["--user", "--preserve-credentials"]
         return subprocess.run([*enter, *words], capture_output=True, timeout=60, check=False).returncode == 0

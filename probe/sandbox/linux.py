@@ -23,9 +23,11 @@ MS_NODEV = 0x4
 MS_NOEXEC = 0x8
 MS_REMOUNT = 0x20
 MS_BIND = 0x1000
+MS_MOVE = 0x2000
 MS_REC = 0x4000
 MS_PRIVATE = 0x40000
 
+_MNT_DETACH = 0x2
 _PR_SET_NAME = 15
 _PR_CAPBSET_DROP = 24
 _PR_SET_CHILD_SUBREAPER = 36
@@ -90,6 +92,11 @@ def mount(source: str, target: str, fstype: str = "", flags: int = 0, data: str 
     """mount(2)."""
     result = _libc.mount(source.encode(), target.encode(), fstype.encode(), ctypes.c_ulong(flags), data.encode())
     _check(result, f"mount {fstype or source} on {target}")
+
+
+def umount(path: str) -> None:
+    """Unmount, now for those who look and later for those who are there (umount2 with MNT_DETACH)."""
+    _check(_libc.umount2(path.encode(), _MNT_DETACH), f"umount {path}")
 
 
 def make_read_only(path: str) -> None:

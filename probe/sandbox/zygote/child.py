@@ -1,7 +1,7 @@
 """What a forked child does: enter or make its namespaces, give up privileges, become the container's process.
 
-Runs after fork in a copy of the zygote and never returns. A pod sees the host's files, read-only, with a /run of
-its own: the sandbox has no images, so whatever program the host has can be run in a pod, and none can write to it.
+Runs after fork in a copy of the zygote and never returns. A pod sees the host's files, read-only (``mounts``): the
+sandbox has no images, so whatever program the host has can be run in a pod, and none can write to it.
 """
 
 from __future__ import annotations
@@ -20,14 +20,11 @@ from dataclasses import asdict
 from typing import NoReturn
 
 from probe.sandbox import linux
-from probe.sandbox.zygote.protocol import AGENT_ARGV, ContainerProcess, ExecProcess, Mount, Refusal
+from probe.sandbox.zygote.mounts import mount_all
+from probe.sandbox.zygote.protocol import AGENT_ARGV, ContainerProcess, ExecProcess, Refusal
 
 NOT_EXECUTABLE, NOT_FOUND = 126, 127
 """Exit codes of a command that could not be executed, as shells and container runtimes have them."""
-
-
-_IMAGE_DIRECTORY = "/run/cni-probe"
-"""The agent image has it, for the control socket of an agent whose pod mounts no volume there."""
 
 
 def run_container(process: ContainerProcess, status: int, netns: int, output: int) -> NoReturn:
@@ -37,7 +34,7 @@ def run_container(process: ContainerProcess, status: int, netns: int, output: in
         linux.setns(netns, linux.CLONE_NEWNET)
         linux.unshare(linux.CLONE_NEWNS | linux.CLONE_NEWUTS)
         socket.sethostname(process.hostname)
-        _mount_all(process.mounts)
+        mount_all(process.mounts)
         _take_stdio(os.open(os.devnull, os.O_RDONLY), output, output)
 
     _become(process, status, (netns, output), enter)
@@ -96,29 +93,6 @@ def _forget_the_zygote(keep: Collection[int]) -> None:
             except OSError as error:  # the listing's own descriptor is closed by now
                 if error.errno != errno.EBADF:
                     raise
-
-
-def _mount_all(mounts: Sequence[Mount]) -> None:
-    hidden = linux.MS_NOSUID | linux.MS_NODEV
-    linux.mount("none", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
-    linux.mount("proc", "/proc", "proc", hidden | linux.MS_NOEXEC)
-    sources = [os.open(mount.source, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) for mount in mounts]
-    linux.make_read_only("/")
-    linux.mount("tmpfs", "/run", "tmpfs", hidden, "mode=755,size=16m")
-    os.mkdir(_IMAGE_DIRECTORY)
-    for mount, source in zip(mounts, sources, strict=True):
-        try:
-            os.makedirs(mount.target, exist_ok=True)
-        except OSError as error:
-            raise OSError(
-                error.errno,
-                f"cannot mount on {mount.target}: a pod of the sandbox has the host's files, read-only; "
-                "volumes can be mounted on existing directories and below /run",
-            ) from error
-        linux.mount(f"/proc/self/fd/{source}", mount.target, flags=linux.MS_BIND)
-        read_only = linux.MS_RDONLY if mount.read_only else 0
-        linux.mount("none", mount.target, flags=linux.MS_REMOUNT | linux.MS_BIND | hidden | read_only)
-        os.close(source)
 
 
 def _take_stdio(stdin: int, stdout: int, stderr: int) -> None:

@@ -29,7 +29,7 @@ AGENT_ARGV = ("-m", "cni_probe_agent")
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """A directory of the sandbox's that a container sees at ``target``."""
+    """A directory or file of the sandbox's that a container sees at ``target``."""
 
     source: str
     target: str

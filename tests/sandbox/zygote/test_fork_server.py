@@ -2,92 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import socket
-import subprocess
-import sys
-from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import pytest
 
-from probe.model.errors import MissingRequirement
-from probe.sandbox.requirements import check_host, unshare_command
-from probe.sandbox.zygote.protocol import ContainerProcess, ExecProcess, receive, send
+from probe.sandbox.zygote.protocol import ExecProcess
 from tests.sandbox.processes import descendants, open_files, wait_until
+from tests.sandbox.zygote.forks import Zygote
 
 pytestmark = pytest.mark.sandbox
-
-
-class Zygote:
-    """A zygote and the pipe to it, without asyncio."""
-
-    def __init__(self, sock: socket.socket, pid: int) -> None:
-        self._sock = sock
-        self.pid = pid
-        self.netns = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY)
-        self.null = os.open(os.devnull, os.O_RDWR)
-
-    def say(self, body: Any, fds: Sequence[int] = ()) -> None:
-        send(self._sock, body, fds)
-
-    def say_bytes(self, data: bytes) -> None:
-        self._sock.send(data)
-
-    def hear(self) -> dict[str, Any]:
-        packet = receive(self._sock)
-        assert packet is not None, "the zygote has ended"
-        for fd in packet.fds[1:]:
-            os.close(fd)
-        return packet.body | ({"pidfd": packet.fds[0]} if packet.fds else {})
-
-    def start(self, *argv: str, **more: Any) -> tuple[int, int, str]:
-        """Start a container; its pid, pidfd, and why it was refused."""
-        process = ContainerProcess(list(argv), {"PATH": os.defpath}, "pod", **more)
-        return self._ask("start", asdict(process), (self.netns, self.null))
-
-    def execute(self, pidfd: int, *argv: str) -> tuple[int, int, str]:
-        process = ExecProcess(list(argv), {"PATH": os.defpath})
-        return self._ask("exec", asdict(process), (pidfd, self.null, self.null, self.null))
-
-    def _ask(self, operation: str, body: dict[str, Any], fds: tuple[int, ...]) -> tuple[int, int, str]:
-        read, write = os.pipe()
-        self.say({"id": 1, "op": operation, **body}, (write, *fds))
-        os.close(write)
-        answer = self.hear()
-        with os.fdopen(read) as status:
-            refusal = status.read()
-        assert "pid" in answer, answer
-        return answer["pid"], answer["pidfd"], json.loads(refusal)["message"] if refusal else ""
-
-    def close(self) -> None:
-        os.close(self.netns)
-        os.close(self.null)
-
-
-@pytest.fixture
-def zygote() -> Iterator[Zygote]:
-    try:
-        check_host()
-    except MissingRequirement as missing:
-        pytest.skip(str(missing))
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    ours.settimeout(10)
-    with ours, theirs:
-        command = [*unshare_command(), sys.executable, "-P", "-m", "probe.sandbox.zygote", str(theirs.fileno())]
-        with subprocess.Popen(command, pass_fds=[theirs.fileno()]) as process:
-            theirs.close()
-            wait_until(lambda: len(descendants(process.pid)) == 2)
-            (pid,) = descendants(process.pid) - {process.pid}
-            send(ours, {"id": 1, "op": "hello?"})
-            receive(ours)
-            forks = Zygote(ours, pid)
-            yield forks
-            forks.close()
-            ours.close()
 
 
 def test_the_exit_code_of_a_container_is_told(zygote: Zygote) -> None:

@@ -149,10 +149,9 @@ class Control:
             raise BadFrame("nonces: a list of strings")
         if len(nonces) > MAX_NONCES:
             raise BadFrame(f"nonces: at most {MAX_NONCES}")
-        found = self._receipts.find(nonces)
-        session.emit(
-            {"op": "receipts", "id": _text(frame, "id"), "found": found, "overwritten": self._receipts.overwritten}
-        )
+        receipts = self._receipts
+        counts = {"overwritten": receipts.overwritten, "total": receipts.total}
+        session.emit({"op": "receipts", "id": _text(frame, "id"), "found": receipts.find(nonces), **counts})
 
     def _check(self, session: Session, frame: dict[str, Any]) -> None:
         session.checks += 1

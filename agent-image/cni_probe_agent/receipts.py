@@ -27,8 +27,13 @@ class Receipts:
         self._total = 0
 
     @property
+    def total(self) -> int:
+        """How many requests have arrived since the start."""
+        return self._total
+
+    @property
     def overwritten(self) -> int:
-        """How many receipts the ring has lost since the start."""
+        """How many receipts the ring has lost since the start: those of the first requests."""
         return self._total - len(self._lines)
 
     def add(self, nonce: str, ip: str, source_port: int, port: int, protocol: str) -> None:

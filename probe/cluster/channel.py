@@ -137,15 +137,17 @@ class AgentChannel:
                 await self._line.write(chunk)
 
     async def receipts(self, nonces: Sequence[str]) -> Receipts:
-        """Which of these requests have arrived at this agent. Raises AgentLost."""
+        """Which of these requests (maybe none) have arrived at this agent. Raises AgentLost."""
         found: dict[str, ReceiptSeen] = {}
-        overwritten = 0
-        for start in range(0, len(nonces), _NONCES_PER_FRAME):
+        for start in range(0, max(1, len(nonces)), _NONCES_PER_FRAME):
             part = list(nonces[start : start + _NONCES_PER_FRAME])
             answer = parse_receipts(await self._ask("receipts", nonces=part))
             found.update(answer.found)
-            overwritten = answer.overwritten
-        return Receipts(found, overwritten)
+        return Receipts(found, answer.overwritten, answer.total)
+
+    async def ping(self) -> None:
+        """Have the agent say that it is there. Raises AgentLost."""
+        await self._ask("ping")
 
     async def check(self) -> tuple[ListenerState, ...]:
         """Have the agent dial each of its own listeners over loopback. Raises AgentLost."""

@@ -9,7 +9,7 @@ import asyncio
 import time
 from dataclasses import dataclass
 
-from probe.cluster.api import Api, ApiError, Json
+from probe.cluster.api import Api, ApiError, Json, Unreachable
 from probe.cluster.failures import raise_failures
 from probe.cluster.objects import MANAGED_BY, RUN_LABEL
 from probe.model.errors import ClusterError
@@ -86,9 +86,7 @@ async def _delete_all(api: Api, namespaces: tuple[OwnedNamespace, ...], deadline
 
 def _may_pass(error: object) -> bool:
     """Whether what kept a namespace may be over soon: the server was away, or has failed; not that it refused."""
-    if isinstance(error, ApiError):
-        return error.code in _PASSING
-    return isinstance(error, ClusterError)
+    return isinstance(error, Unreachable) or (isinstance(error, ApiError) and error.code in _PASSING)
 
 
 def _terminating_cause(namespace: Json) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from probe.cluster import objects
@@ -27,6 +28,7 @@ from probe.model.scenario import Apply, Delete, External, Label, Manifest, Names
 _PARALLEL_REQUESTS = 24
 _GONE_SECONDS = 60.0
 _REFUSED_SECONDS = 10.0
+_RESTART_SECONDS = 10.0
 _NEWS_SECONDS = 2.0
 """How long it may take until the API tells what has just happened to a pod."""
 
@@ -131,8 +133,14 @@ class Deployment:
         """What is known to have become of a pod or its container; empty while nothing is known to be wrong."""
         return self.watch.fate(running.namespace, running.name, running.uid, running.container)
 
-    def renewed(self, running: RunningPod) -> RunningPod:
-        """The pod with the container that it has now."""
+    async def renewed(self, running: RunningPod) -> RunningPod:
+        """The pod with the container that it has now; one that is just being restarted is waited for a little."""
+
+        def settled(seen: Json | None) -> bool:
+            return seen is None or seen["metadata"]["uid"] != running.uid or is_running(seen)
+
+        with suppress(TimeoutError):
+            await self.watch.until([(running.namespace, running.name)], settled, _RESTART_SECONDS)
         seen = self.watch.pod(running.namespace, running.name)
         if seen is None or seen["metadata"]["uid"] != running.uid or not is_running(seen):
             return running

@@ -106,10 +106,14 @@ class ReceiptSeen:
 
 @dataclass(frozen=True, slots=True)
 class Receipts:
-    """Receipts by nonce. While ``overwritten`` is 0 a missing nonce never arrived; else it may have been forgotten."""
+    """Receipts by nonce. The agent has had ``total`` since its start, of which it forgot the first ``overwritten``.
+
+    So a missing nonce never arrived if ``overwritten`` is at most the ``total`` from before the request was sent.
+    """
 
     found: Mapping[str, ReceiptSeen]
     overwritten: int
+    total: int
 
 
 def encode(frame: Mapping[str, Any]) -> bytes:
@@ -184,7 +188,7 @@ def parse_receipts(frame: Frame) -> Receipts:
     """The answer to a request for receipts. Raises AgentLost."""
     try:
         found = {str(nonce): ReceiptSeen(str(source), float(at)) for nonce, source, at, _, _ in frame["found"]}
-        return Receipts(found, int(frame["overwritten"]))
+        return Receipts(found, int(frame["overwritten"]), int(frame["total"]))
     except (KeyError, TypeError, ValueError) as error:
         raise malformed("receipts", error) from error
 

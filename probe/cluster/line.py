@@ -93,7 +93,7 @@ class Line:
         try:
             async with asyncio.timeout_at(self._by(give_up, _CONNECT_SECONDS)):
                 stream = await self._connect()
-            by = self._by(give_up, _HELLO_SECONDS if self._ever_greeted else float("inf"))
+            by = self._by(give_up, self._hello_seconds)
             async with asyncio.timeout_at(by) as self._limit:
                 await stream.write(encode(self._talk.greeting()))
                 self._stream = stream
@@ -119,6 +119,12 @@ class Line:
             if stream is not None:
                 await stream.aclose()
         return True, because(stream)
+
+    @property
+    def _hello_seconds(self) -> float:
+        if not self._ever_greeted:
+            return float("inf")
+        return _HELLO_SECONDS / 2 if self._doubt else _HELLO_SECONDS
 
     def _by(self, give_up: float, seconds: float) -> float:
         return min(give_up, asyncio.get_running_loop().time() + seconds)

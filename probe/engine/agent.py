@@ -50,6 +50,8 @@ class Agent:
     unbound: Mapping[ListenerKey, str] = field(default_factory=dict)
     resolver: Resolver = field(default_factory=Resolver)
     lost: str = ""
+    mark: int = 0
+    forgot: bool = False
 
     @classmethod
     def of(cls, running: RunningPod, channel: AgentChannel, clock_offset: float) -> Agent:

@@ -210,7 +210,7 @@ class Agents:
         return next(found, None)
 
     async def mark(self, pod_ids: Iterable[str]) -> None:
-        """Note how many receipts responders have, so that ``receipts`` can tell if one of a later request was forgotten."""
+        """Note how many receipts responders have had, so that ``receipts`` can tell if later ones were forgotten."""
 
         async def ask(agent: Agent) -> None:
             try:

@@ -6,23 +6,28 @@ that open again what an earlier one closed give this proof by themselves. For th
 the scenario's policies are lifted and the denied cells tried again, between the very same pods. The same goes for
 pods that were created under a policy and never had a chance to connect before.
 
-What stays silent is inconclusive. A pair whose pods are gone cannot be tried and keeps its verdict.
+What stays silent is inconclusive, and so is what cannot be tried because the cluster does not do as it is asked. A
+pair whose pods were deleted by the scenario cannot be tried and keeps its verdict.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from probe.cluster.deployment import Deployment
+from probe.engine.agent import Sample
 from probe.engine.agents import Agents
 from probe.engine.controls import Controls, connect_again
 from probe.engine.evidence import Scribe
 from probe.engine.step import StepMeasurement
-from probe.model.cell import Cell, Verdict
+from probe.model.cell import Cell, Outcome, Verdict
+from probe.model.errors import ClusterError
 from probe.model.events import Event, StepDone
 from probe.model.record import CellRecord, StepRecord
 from probe.model.scenario import Timeouts
+
+_UNTRIED = "the pair could not be tried again with the policies lifted"
 
 
 @dataclass(slots=True)
@@ -40,8 +45,11 @@ class JudgedStep:
             if _is_denied(record) and self.measurement.reconnected(track.planned.cell) is False
         ]
 
-    def revise(self, scribe: Scribe, tried: Sequence[Cell]) -> StepRecord | None:
-        """The record with the ``tried`` cells judged again; None when that changes nothing."""
+    def revise(self, scribe: Scribe, tried: Mapping[Cell, str]) -> StepRecord | None:
+        """The record with the ``tried`` cells judged again, each with what it means if it did not connect.
+
+        None when that changes nothing.
+        """
         self.measurement.close(tried)
         judged = self.measurement.records(scribe, frozenset(tried))
         cells = [
@@ -66,20 +74,35 @@ async def run_closing_control(
     """Lift the policies, try again what was denied, and emit a new ``StepDone`` for each step that this changes.
 
     ``restore`` puts the policies back for whoever looks at the fleet afterwards. Raises ClusterError when policies
-    cannot be deleted or restored.
+    cannot be deleted or restored; what could not be tried is judged so before.
     """
     unclosed = [step.unclosed() for step in steps]
     tried = list(dict.fromkeys(cell for cells in unclosed for cell in cells))
     if not tried:
         return
-    lifted = await deployment.lift_policies()
-    await connect_again(tried, agents, controls, timeouts.attempt, timeouts.baseline)
-    if restore:
-        await deployment.restore_policies(lifted)
-    for step, cells in zip(steps, unclosed, strict=True):
-        revised = step.revise(scribe, cells) if cells else None
-        if revised is not None:
-            emit(StepDone(revised))
+    why = dict.fromkeys(tried, _UNTRIED)
+    try:
+        lifted = await deployment.lift_policies()
+        await agents.refresh()
+        samples = await connect_again(tried, agents, controls, timeouts.attempt, timeouts.baseline)
+        why = {cell: _meaning(samples[cell]) for cell in tried}
+        if restore:
+            await deployment.restore_policies(lifted)
+    except ClusterError as error:
+        why = {cell: f"{reason} ({error})" if reason == _UNTRIED else reason for cell, reason in why.items()}
+        raise
+    finally:
+        for step, cells in zip(steps, unclosed, strict=True):
+            revised = step.revise(scribe, {cell: why[cell] for cell in cells}) if cells else None
+            if revised is not None:
+                emit(StepDone(revised))
+
+
+def _meaning(sample: Sample) -> str:
+    """What the last attempt means for the denial, if it did not connect."""
+    if sample.outcome is Outcome.AGENT_ERROR:
+        return f"{_UNTRIED}: {sample.error}"
+    return "the pair stayed silent when the policies were lifted, so something else than a policy was in the way"
 
 
 def _is_denied(record: CellRecord) -> bool:

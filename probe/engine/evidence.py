@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from probe.engine.agent import Agent, Sample
@@ -19,14 +19,14 @@ from probe.model.record import CellRecord, Receipt, Topology
 class Findings:
     """What was asked after the confirmation. ``arrived``: nonce -> source; ``troubles``: by cell, empty when fine.
 
-    ``starved`` is the event-loop lag in seconds above which an agent's own timing is not to be trusted. ``silent`` are
-    the cells that did not connect again when the policies were lifted at the end (empty before that).
+    ``starved`` is the event-loop lag in seconds above which an agent's own timing is not to be trusted. ``unclosed``
+    are the cells that did not connect again with the policies lifted at the end, and why that is no proof.
     """
 
     arrived: Mapping[str, str]
     troubles: Mapping[Cell, str]
     starved: float
-    silent: frozenset[Cell] = frozenset()
+    unclosed: Mapping[Cell, str] = field(default_factory=dict)
 
 
 def topology_of(cell: Cell, source: Agent | None, destination: Agent | None) -> Topology:
@@ -133,7 +133,7 @@ class Scribe:
             responder_trouble=findings.troubles.get(track.planned.cell, ""),
             prober_trouble=self._prober_trouble(track.planned.cell, sample, findings.starved),
             arrived=receipt.arrived if receipt else None,
-            reconnected=track.planned.cell not in findings.silent,
+            unclosed=findings.unclosed.get(track.planned.cell, ""),
         )
         return judge(track.planned.expectation, evidence)
 

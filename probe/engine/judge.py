@@ -18,8 +18,8 @@ class Evidence:
     ``outcome`` is the confirming attempt's (None: it was not made) and ``error`` its errno or text. ``established``: at
     least its handshake was completed. ``control``: the same pair connected earlier in the run. ``responder_trouble``
     and ``prober_trouble`` say what is wrong with an end (empty: proven healthy at the time). ``arrived``: the responder
-    has a receipt for the request (None: not asked). ``reconnected`` is False once it is known that the pair did not
-    connect again with the policies lifted.
+    has a receipt for the request (None: not asked). ``unclosed`` says why the control after the denial, with
+    the policies lifted, does not stand for it (empty: it does, or is still to come).
     """
 
     outcome: Outcome | None
@@ -29,7 +29,7 @@ class Evidence:
     responder_trouble: str = ""
     prober_trouble: str = ""
     arrived: bool | None = None
-    reconnected: bool = True
+    unclosed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +110,8 @@ def _judge_denial(expectation: Expectation, outcome: Outcome, evidence: Evidence
         return _inconclusive(f"{outcome}{_said(evidence)} looks like a denial, but {trouble}")
     if not evidence.control:
         return _inconclusive(f"{outcome} proves nothing: the pair never connected in this run (no positive control)")
-    if not evidence.reconnected:
-        return _inconclusive(
-            f"{outcome} proves nothing: the pair stayed silent when the policies were lifted, "
-            "so something else than a policy was in the way"
-        )
+    if evidence.unclosed:
+        return _inconclusive(f"{outcome} proves nothing: {evidence.unclosed}")
     if not matches(expectation, outcome, evidence.established):
         wanted = "a silent drop" if expectation is Expectation.DROP else "a reject"
         return Judgement(Verdict.WRONG_DENIAL, f"denied, but not by {wanted}: {outcome}{_said(evidence)}")

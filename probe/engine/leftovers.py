@@ -1,4 +1,4 @@
-"""Leaving nothing behind: the removal of what a run made, through whatever has gone wrong, or the word of what is left."""
+"""Leaving nothing behind: what a run made is removed through whatever has gone wrong, or else what is left is said."""
 
 from __future__ import annotations
 

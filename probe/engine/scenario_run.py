@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -32,7 +32,7 @@ from probe.engine.outside import OutsideFleet
 from probe.engine.routes import NOT_OURS, Routes
 from probe.engine.step import StepMeasurement
 from probe.model.cell import Cell, Family
-from probe.model.errors import AgentLost, CniProbeError
+from probe.model.errors import AgentLost, ClusterError, CniProbeError
 from probe.model.events import (
     BaselineDone,
     Event,
@@ -111,12 +111,23 @@ class ScenarioRun:
             cells = _cells_of(plan, {pod.id for pod in self.scenario.fleet.pods})
             baseline = await run_baseline(cells, agents, controls, timeouts.attempt, timeouts.baseline)
             self.emit(BaselineDone(baseline))
-            judged = []
-            for index, planned in enumerate(plan.steps):
-                await agents.refresh()
-                judged.append(await self._step(index, planned, deployment, agents, controls))
-            scribe, keep = self._scribe(agents), self.options.keep
-            await run_closing_control(judged, deployment, agents, controls, timeouts, scribe, self.emit, restore=keep)
+            judged: list[JudgedStep] = []
+
+            async def close() -> None:
+                scribe, keep = self._scribe(agents), self.options.keep
+                await run_closing_control(
+                    judged, deployment, agents, controls, timeouts, scribe, self.emit, restore=keep
+                )
+
+            try:
+                for index, planned in enumerate(plan.steps):
+                    await agents.refresh()
+                    judged.append(await self._step(index, planned, deployment, agents, controls))
+            except ClusterError:  # no further step, but what was measured may still get its control
+                with suppress(ClusterError):
+                    await close()
+                raise
+            await close()
 
     @asynccontextmanager
     async def _deployment(self) -> AsyncIterator[Deployment]:

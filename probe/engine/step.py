@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from probe.engine.agent import Sample
@@ -90,11 +90,11 @@ class StepMeasurement:
             if only is None or track.planned.cell in only
         }
 
-    def close(self, tried: Iterable[Cell]) -> None:
-        """Add to the findings which of the cells that were ``tried`` once more after the last step stayed silent."""
+    def close(self, tried: Mapping[Cell, str]) -> None:
+        """Add to the findings which of the cells ``tried`` once more did not connect, each with what that means."""
         if self.findings is not None:
-            silent = frozenset(cell for cell in tried if self.reconnected(cell) is False)
-            self.findings = replace(self.findings, silent=silent)
+            unclosed = {cell: why for cell, why in tried.items() if self.reconnected(cell) is False}
+            self.findings = replace(self.findings, unclosed=unclosed)
 
     async def _converge(self, tracks: Sequence[Track], deadline: float) -> None:
         pending: Sequence[Track] = tracks
@@ -107,6 +107,7 @@ class StepMeasurement:
 
     async def _confirm(self) -> None:
         started = time.monotonic()
+        await self.agents.mark(track.planned.cell.destination for track in self.tracks)
         await self._round(self.tracks, self.timeouts.confirm, "confirm")
         for retry in range(1, _SLOW_RETRIES + 1):
             starved = [track for track in self.tracks if track.last and track.last.lag > self._starved]
@@ -154,9 +155,14 @@ class StepMeasurement:
         return Findings(arrived, troubles, self._starved)
 
     def _lost(self, cell: Cell) -> str:
-        """A responder that was lost while it was asked for receipts proves nothing either."""
+        """A responder that was lost while it was asked for receipts, or has forgotten some, proves nothing either."""
         agent = self.agents.by_pod.get(cell.destination)
-        return f"the responder {cell.destination} was lost: {agent.lost}" if agent and agent.lost else ""
+        if agent is None:
+            return ""
+        if agent.lost:
+            return f"the responder {cell.destination} was lost: {agent.lost}"
+        forgot = f"the responder {cell.destination} has had too many requests since to know whether this one arrived"
+        return forgot if agent.forgot else ""
 
 
 def _needs_proof(sample: Sample) -> bool:

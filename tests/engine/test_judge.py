@@ -16,7 +16,7 @@ BAD_EVIDENCE: tuple[dict[str, Any], ...] = (
     {"control": False},
     {"responder_trouble": "its agent is lost"},
     {"prober_trouble": "it was starved"},
-    {"reconnected": False},
+    {"unclosed": "it stayed silent"},
 )
 
 
@@ -109,7 +109,7 @@ def test_either_is_undefined_and_records_what_was_seen() -> None:
 def test_only_a_connection_or_a_fully_proven_denial_can_ever_pass() -> None:
     """Over the whole space of evidence: no other way leads to a pass."""
     troubles = ("", "unwell")
-    for expectation, outcome, established, control, responder, prober, arrived, reconnected in itertools.product(
+    for expectation, outcome, established, control, responder, prober, arrived, unclosed in itertools.product(
         Expectation,
         (*Outcome, None),
         (True, False),
@@ -117,9 +117,9 @@ def test_only_a_connection_or_a_fully_proven_denial_can_ever_pass() -> None:
         troubles,
         troubles,
         (True, False, None),
-        (True, False),
+        troubles,
     ):
-        evidence = Evidence(outcome, None, established, control, responder, prober, arrived, reconnected)
+        evidence = Evidence(outcome, None, established, control, responder, prober, arrived, unclosed)
         if judge(expectation, evidence).verdict is not Verdict.PASS:
             continue
         assert outcome is not None
@@ -130,7 +130,7 @@ def test_only_a_connection_or_a_fully_proven_denial_can_ever_pass() -> None:
             assert not responder
             assert not prober
             assert not arrived
-            assert reconnected
+            assert not unclosed
         else:
             assert (expectation, outcome) == (Expectation.ALLOW, Outcome.CONNECTED)
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 
 from probe.engine.agent import Health, Sample
 from probe.engine.agents import Agents
@@ -22,6 +21,7 @@ from probe.engine.routes import NOT_OURS
 from probe.model.cell import Cell, Outcome, Path, Via
 from probe.model.errors import ClusterError
 from probe.model.scenario import Namespace, Pod, Scenario
+from probe.scenario.ways import selected_ways
 
 WITNESS_NAMESPACE = "cni-probe-witness"
 WITNESS = Pod(namespace=WITNESS_NAMESPACE, name="witness", group="witness", labels={}, ports=())
@@ -30,8 +30,10 @@ WITNESS_NAMESPACE_SPEC = Namespace(name=WITNESS_NAMESPACE, pods=(WITNESS,))
 
 def needs_witness(scenario: Scenario) -> bool:
     """Whether a scenario tries anything that is no pod of its fleet."""
-    asks_dns = (fnmatchcase(Path.DNS, pattern) for step in scenario.steps for pattern in step.selection.paths)
-    return bool(scenario.fleet.externals) or any(asks_dns)
+    asked = {step.selection.paths for step in scenario.steps}
+    return bool(scenario.fleet.externals) or any(
+        way.path is Path.DNS for paths in asked for way in selected_ways(paths)
+    )
 
 
 @dataclass(frozen=True, slots=True)

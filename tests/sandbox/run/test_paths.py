@@ -9,9 +9,17 @@ from typing import Any
 
 import pytest
 
-from probe.model.cell import ExitCode, Outcome, Verdict
-from probe.model.events import BaselineDone, Event, FleetReady, StepStarted
+from probe.cluster.connect import connect
+from probe.engine.options import RunOptions
+from probe.engine.run import run_scenarios
+from probe.model.cell import WAYS, ExitCode, Family, Outcome, Verdict, Via
+from probe.model.cell import Path as ProbePath
+from probe.model.events import BaselineDone, Event, FleetReady, RunDone, StepStarted
 from probe.model.record import CellRecord, RunRecord
+from probe.report.fold import Recorder
+from probe.sandbox.launch import Sandbox
+from probe.sandbox.options import SandboxOptions
+from probe.scenario.load import load_scenarios
 
 pytestmark = pytest.mark.sandbox
 
@@ -232,6 +240,53 @@ async def test_services_that_cannot_be_made_end_the_scenario_with_their_cause(
     assert "already exists" in problem
     assert record.exit_code == ExitCode.HARNESS
     assert cluster.leftovers() == []
+
+
+async def test_a_service_that_lost_its_backend_is_inconclusive(run_it: Any, paths: Any, cluster: Any) -> None:
+    """The pod lost the label that its service selects: the service is as it was made, the pod is well, and no policy
+    refuses anything."""
+
+    def relabel() -> None:
+        path = f"/api/v1/namespaces/{cluster.namespaces['shop']}/pods/server"
+        pod = cluster.request("GET", path)
+        pod["metadata"]["labels"]["cni-probe.dev/pod"] = "somebody-else"
+        cluster.request("PUT", path, pod)
+
+    record = await run_it(paths(), hook=at("closed", relabel))
+    cells = by_way(record, "closed")
+    assert cells[SERVER + "pod-ip"].verdict is Verdict.PASS
+    for way in CLUSTER_IP:
+        assert cells[SERVER + way].verdict is Verdict.INCONCLUSIVE
+        assert "it has no ready endpoint" in cells[SERVER + way].reason
+
+
+async def test_each_family_takes_every_way_by_its_own_addresses(state_directory: Path, paths: Any) -> None:
+    record = await run_in(SandboxOptions(families=(Family.IPV4, Family.IPV6)), paths("[cluster-ip, node-port]"))
+    assert record.exit_code == ExitCode.PASSED, record.scenarios[0]
+    for step in record.scenarios[0].steps:
+        tried = {(cell.family, cell.path, cell.via) for cell in step.cells if cell.verdict is Verdict.PASS}
+        assert tried == {
+            (f, p, via) for f in Family for p in (ProbePath.CLUSTER_IP, ProbePath.NODE_PORT) for via in WAYS[p]
+        }
+        assert all(str(cell.dialled).startswith("[") == (cell.family is Family.IPV6) for cell in step.cells)
+
+
+async def test_one_node_has_no_other(state_directory: Path, paths: Any) -> None:
+    record = await run_in(SandboxOptions(nodes=1), paths("[node-port]"))
+    assert record.exit_code == ExitCode.PASSED, record.scenarios[0]
+    other = [cell for cell in record.scenarios[0].steps[1].cells if cell.via is Via.OTHER_NODE]
+    assert {cell.verdict for cell in other} == {Verdict.UNSUPPORTED}
+    assert "there is no other node than " in other[0].reason
+    assert record.counts == {Verdict.UNSUPPORTED: 8, Verdict.PASS: 16}
+
+
+async def run_in(options: SandboxOptions, *files: Path) -> RunRecord:
+    """Run scenario files in a sandbox of its own."""
+    recorder = Recorder()
+    async with Sandbox.start(options) as sandbox, connect(str(sandbox.kubeconfig)) as api:
+        await run_scenarios(api, load_scenarios(files), RunOptions(), recorder.see)
+    recorder.see(RunDone("2026-01-01T00:00:00Z", 0.0, False))
+    return recorder.record()
 
 
 COME_AND_GO = """

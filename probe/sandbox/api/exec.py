@@ -15,6 +15,8 @@ from typing import Any, Final
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from probe.sandbox.api.admission.webhooks import Operation, ask
+from probe.sandbox.api.auth.middleware import user_of
 from probe.sandbox.api.context import Context
 from probe.sandbox.api.errors import ApiError, bad_request
 from probe.sandbox.api.forms import encode
@@ -40,6 +42,7 @@ async def serve_exec(ctx: Context, target: Target, request: web.Request) -> web.
         raise bad_request("you must specify at least one command")
     if not any(flag(query, stream) for stream in ("stdin", "stdout", "stderr")):
         raise bad_request("you must specify at least one of stdin, stdout, stderr")
+    await _ask(ctx, target, request)
     socket = web.WebSocketResponse(protocols=(V5, V4), max_msg_size=_MAX_MESSAGE, compress=False, autoclose=False)
     upgrade = socket.can_prepare(request)
     if not upgrade.ok:
@@ -62,6 +65,29 @@ async def serve_exec(ctx: Context, target: Target, request: web.Request) -> web.
         session.kill()
         await session.aclose()
     return socket
+
+
+async def _ask(ctx: Context, target: Target, request: web.Request) -> None:
+    """Webhooks may refuse a connection, too. Raises ApiError."""
+    query = request.query
+    options: Obj = {
+        "kind": "PodExecOptions",
+        "apiVersion": "v1",
+        **{stream: True for stream in ("stdin", "stdout", "stderr", "tty") if flag(query, stream)},
+        **({"container": query["container"]} if "container" in query else {}),
+        "command": query.getall("command", []),
+    }
+    operation = Operation(
+        "CONNECT",
+        target.resource,
+        user_of(request),
+        options,
+        subresource="exec",
+        name=target.name or "",
+        namespace=target.namespace or "",
+        obj_kind=("", "v1", "PodExecOptions"),
+    )
+    await ask(ctx.store, operation)
 
 
 class _Stream:

@@ -54,7 +54,7 @@ async def serve_resource(request: web.Request) -> web.StreamResponse:
             return await _create(ctx, target, request, form)
         case "update":
             body, write = await read_object(request), _write(request)
-            return _written(form, update(ctx, target, body, write), write)
+            return _written(form, await update(ctx, target, body, write), write)
         case "patch":
             return await _patch(ctx, target, request, form)
         case "delete":
@@ -87,12 +87,12 @@ def _allowed(target: Target) -> tuple[str, ...]:
 
 
 def _write(request: web.Request) -> Write:
-    return Write.of(request.query, request.headers.get("User-Agent", ""))
+    return Write.of(request.query, request.headers.get("User-Agent", ""), user_of(request))
 
 
 async def _create(ctx: Context, target: Target, request: web.Request, form: Form) -> web.Response:
     body, write = await read_object(request), _write(request)
-    return _written(form, create(ctx, target, body, write), write, 201)
+    return _written(form, await create(ctx, target, body, write), write, 201)
 
 
 async def _patch(ctx: Context, target: Target, request: web.Request, form: Form) -> web.Response:
@@ -105,10 +105,10 @@ async def _patch(ctx: Context, target: Target, request: web.Request, form: Form)
             raise bad_request("fieldManager: Required value: is required for apply patch")
         if not isinstance(body, dict):
             raise bad_request("the body of the request must be an object")
-        applied, created = apply_object(ctx, target, body, write)
+        applied, created = await apply_object(ctx, target, body, write)
         return _written(form, applied, write, 201 if created else 200)
     change = _PATCHES[kind]
-    return _written(form, patch(ctx, target, lambda current: change(target, current, body), write), write)
+    return _written(form, await patch(ctx, target, lambda current: change(target, current, body), write), write)
 
 
 _PATCHES: Final[dict[str, Callable[[Target, Obj, Any], Any]]] = {
@@ -120,7 +120,8 @@ _PATCHES: Final[dict[str, Callable[[Target, Obj, Any], Any]]] = {
 
 async def _delete(ctx: Context, target: Target, request: web.Request, form: Form) -> web.Response:
     options, write = await read_options(request), _write(request)
-    deleted = delete(ctx, target, options, request.query, dry_run=write.dry_run or bool(options.get("dryRun")))
+    write.dry_run = write.dry_run or bool(options.get("dryRun"))
+    deleted = await delete(ctx, target, options, request.query, write)
     # Those that others finish deleting are answered as they are; of the others nothing is left to show.
     if target.resource.plural == "pods" or "deletionTimestamp" in deleted["metadata"]:
         return _written(form, deleted, write)
@@ -129,14 +130,14 @@ async def _delete(ctx: Context, target: Target, request: web.Request, form: Form
 
 
 async def _delete_collection(ctx: Context, target: Target, request: web.Request, form: Form) -> web.Response:
-    options, dry_run = await read_options(request), _write(request).dry_run
+    options, write = await read_options(request), _write(request)
     if target.resource.namespaced and target.namespace is None:
         raise method_not_allowed()
     deleted = []
     for obj in select(ctx, target, request.query):
         one = Target(target.resource, obj["metadata"].get("namespace"), obj["metadata"]["name"])
         try:
-            deleted.append(delete(ctx, one, options, request.query, dry_run=dry_run))
+            deleted.append(await delete(ctx, one, options, request.query, write))
         except NotFound:
             continue
     return answer(form.many(deleted, {"resourceVersion": str(ctx.store.revision)}))

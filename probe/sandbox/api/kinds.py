@@ -210,6 +210,19 @@ KINDS: Final[Mapping[str, Fields]] = MappingProxyType(
         ),
         "PriorityClass": _kind(value=INT, globalDefault=BOOL, description=STR, preemptionPolicy=STR),
         "RuntimeClass": _kind(handler=STR, overhead=ANY, scheduling=ANY),
+        "ValidatingWebhookConfiguration": _kind(
+            webhooks=keyed(
+                struct(
+                    name=STR, admissionReviewVersions=STRINGS, clientConfig=ANY, failurePolicy=STR,
+                    matchConditions=ListOf(ANY), matchPolicy=STR, namespaceSelector=SELECTOR, objectSelector=SELECTOR,
+                    sideEffects=STR, timeoutSeconds=INT,
+                    rules=ListOf(
+                        struct(apiGroups=STRINGS, apiVersions=STRINGS, operations=STRINGS, resources=STRINGS, scope=STR)
+                    ),
+                ),
+                "name",
+            )
+        ),
         "Role": _kind(rules=_RULES),
         "ClusterRole": _kind(rules=_RULES, aggregationRule=struct(clusterRoleSelectors=ListOf(SELECTOR))),
         "RoleBinding": _BINDING,

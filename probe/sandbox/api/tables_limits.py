@@ -1,4 +1,4 @@
-"""Tables of what limits others: quotas, ranges and classes."""
+"""Tables of what limits others: quotas, ranges, classes and webhooks."""
 
 from __future__ import annotations
 
@@ -22,6 +22,11 @@ def limit_tables() -> dict[str, tuple[Column, ...]]:
             Column("Global-Default", lambda obj: str(bool(obj.get("globalDefault"))).lower()),
             AGE,
             Column("PreemptionPolicy", lambda obj: obj.get("preemptionPolicy", "")),
+        ),
+        "validatingwebhookconfigurations": (
+            NAME,
+            Column("Webhooks", lambda obj: len(obj.get("webhooks") or ()), type="integer"),
+            AGE,
         ),
         "runtimeclasses": (NAME, Column("Handler", lambda obj: obj["handler"]), AGE),
     }

@@ -1,17 +1,20 @@
 """Create, update, patch and delete: from a request's body to what the store keeps.
 
-The order is Kubernetes': decode, defaults, admission, validation, storage.
+The order is Kubernetes': decode, defaults, admission, validation, webhooks, storage. From reading the stored object to
+writing it is one atomic step, unless a webhook is asked in between: if somebody else was faster then, it is done again.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from probe.sandbox.api.admission.chain import admit, admit_last, complete
+from probe.sandbox.api.admission.webhooks import Operation, ask
 from probe.sandbox.api.apply import APPLY, UPDATE, Manager, apply, track_update
+from probe.sandbox.api.auth.users import ADMIN, User
 from probe.sandbox.api.context import Context
 from probe.sandbox.api.decode import WARN, decode
 from probe.sandbox.api.errors import ApiError, bad_request, conflict, forbidden, invalid, invalid_object
@@ -25,6 +28,8 @@ from probe.sandbox.api.rules.strategies import strategy, validate
 from probe.sandbox.controllers.namespaces import PERMANENT
 from probe.sandbox.store import Obj, clone, timestamp
 
+_Written = TypeVar("_Written")
+
 # What only the server sets.
 _SYSTEM = ("uid", "creationTimestamp", "selfLink", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
 
@@ -37,28 +42,41 @@ class Write:
     validation: str = WARN
     manager: str = "unknown"
     force: bool = False
+    user: User = ADMIN
     warnings: list[str] = field(default_factory=list)
 
     @classmethod
-    def of(cls, query: Mapping[str, str], user_agent: str) -> Write:
+    def of(cls, query: Mapping[str, str], user_agent: str, user: User) -> Write:
         """From query parameters. Raises ApiError 400."""
         dry_run = query.get("dryRun", "")
         if dry_run not in ("", "All"):
             raise bad_request(f'dryRun: Unsupported value: "{dry_run}": supported values: "All"')
         manager = query.get("fieldManager") or user_agent.partition("/")[0] or "unknown"
-        return cls(bool(dry_run), query.get("fieldValidation") or WARN, manager, flag(query, "force"))
+        return cls(bool(dry_run), query.get("fieldValidation") or WARN, manager, flag(query, "force"), user)
 
 
-def create(ctx: Context, target: Target, body: Obj, write: Write) -> Obj:
+class _OvertakenError(Exception):
+    """While a webhook was asked, somebody else changed the object."""
+
+
+async def _until_first(attempt: Callable[[], Awaitable[_Written]]) -> _Written:
+    while True:
+        try:
+            return await attempt()
+        except _OvertakenError:
+            continue
+
+
+async def create(ctx: Context, target: Target, body: Obj, write: Write) -> Obj:
     """POST. Raises ApiError, AlreadyExists."""
     resource = target.resource
     write.warnings += decode(resource, body, write.validation)
     if body["metadata"].get("resourceVersion"):
         raise bad_request("resourceVersion should not be set on objects to be created")
-    return _create(ctx, target, body, write)
+    return await _create(ctx, target, body, write)
 
 
-def _create(ctx: Context, target: Target, obj: Obj, write: Write) -> Obj:
+async def _create(ctx: Context, target: Target, obj: Obj, write: Write) -> Obj:
     resource, meta = target.resource, obj["metadata"]
     for key in (*_SYSTEM, "resourceVersion"):
         meta.pop(key, None)
@@ -76,6 +94,7 @@ def _create(ctx: Context, target: Target, obj: Obj, write: Write) -> Obj:
     if errors:
         raise invalid_object(resource, meta.get("name") or meta.get("generateName") or "", errors)
     write.warnings += admit(ctx.store, resource, obj)
+    await _ask(ctx, "CREATE", target, write, obj)
     if resource.plural == "services" and (errors := allocate(ctx.store, obj, ctx.families)):
         raise invalid_object(resource, meta["name"], errors)
     admit_last(ctx.store, resource, obj)
@@ -83,6 +102,16 @@ def _create(ctx: Context, target: Target, obj: Obj, write: Write) -> Obj:
         ctx.store.check_free(resource.plural, meta.get("namespace"), meta["name"])
         return {**obj, "metadata": {**meta, "uid": str(uuid.uuid4()), "creationTimestamp": timestamp()}}
     return ctx.store.create(resource.plural, obj)
+
+
+async def _ask(ctx: Context, kind: str, target: Target, write: Write, obj: Obj | None, old: Obj | None = None) -> None:
+    """Let webhooks have their say. Raises ApiError."""
+    meta = (obj or old or {})["metadata"]
+    place = {"name": meta["name"], "namespace": meta.get("namespace") or ""}
+    operation = Operation(
+        kind, target.resource, write.user, obj, old, target.subresource, dry_run=write.dry_run, **place
+    )
+    write.warnings += await ask(ctx.store, operation)
 
 
 def _place(target: Target, obj: Obj) -> None:
@@ -98,15 +127,23 @@ def _place(target: Target, obj: Obj) -> None:
     meta["namespace"] = target.namespace
 
 
-def update(ctx: Context, target: Target, body: Obj, write: Write) -> Obj:
+async def update(ctx: Context, target: Target, body: Obj, write: Write) -> Obj:
     """PUT. Raises ApiError, NotFound, Conflict."""
-    current = ctx.store.get(target.resource.plural, target.namespace, target.name or "")
-    write.warnings += decode(target.resource, body, write.validation)
-    return _replace(ctx, target, current, body, write)
+
+    async def attempt() -> Obj:
+        current, new = ctx.store.get(target.resource.plural, target.namespace, target.name or ""), clone(body)
+        write.warnings += decode(target.resource, new, write.validation)
+        return await _replace(ctx, target, current, new, write)
+
+    return await _until_first(attempt)
 
 
-def patch(ctx: Context, target: Target, change: Callable[[Obj], Any], write: Write) -> Obj:
+async def patch(ctx: Context, target: Target, change: Callable[[Obj], Any], write: Write) -> Obj:
     """PATCH with a function from the current object to the patched one. Raises ApiError, NotFound, Conflict."""
+    return await _until_first(lambda: _patch(ctx, target, change, write))
+
+
+async def _patch(ctx: Context, target: Target, change: Callable[[Obj], Any], write: Write) -> Obj:
     current = ctx.store.get(target.resource.plural, target.namespace, target.name or "")
     patched = change(current)
     if not isinstance(patched, dict):
@@ -114,10 +151,10 @@ def patch(ctx: Context, target: Target, change: Callable[[Obj], Any], write: Wri
     # Patches share what they leave alone with the stored object, which the steps below change in place.
     patched = clone(patched)
     write.warnings += decode(target.resource, patched, write.validation)
-    return _replace(ctx, target, current, patched, write)
+    return await _replace(ctx, target, current, patched, write)
 
 
-def _replace(ctx: Context, target: Target, current: Obj, new: Obj, write: Write) -> Obj:
+async def _replace(ctx: Context, target: Target, current: Obj, new: Obj, write: Write) -> Obj:
     resource = target.resource
     _check_identity(target, new)
     new = _restrict(target, current, new)
@@ -126,11 +163,15 @@ def _replace(ctx: Context, target: Target, current: Obj, new: Obj, write: Write)
     strategy(resource).default(new)
     _check_update(resource, current, new)
     track_update(KINDS[resource.kind], current, new, manager)
-    return _store(ctx, resource, current, new, write)
+    return await _store(ctx, target, current, new, write)
 
 
-def apply_object(ctx: Context, target: Target, config: Obj, write: Write) -> tuple[Obj, bool]:
+async def apply_object(ctx: Context, target: Target, config: Obj, write: Write) -> tuple[Obj, bool]:
     """Server-side apply: the object, and whether it was created. Raises ApiError, Conflict."""
+    return await _until_first(lambda: _apply(ctx, target, clone(config), write))
+
+
+async def _apply(ctx: Context, target: Target, config: Obj, write: Write) -> tuple[Obj, bool]:
     resource = target.resource
     write.warnings += decode(resource, config, write.validation)
     _check_identity(target, config)
@@ -144,7 +185,7 @@ def apply_object(ctx: Context, target: Target, config: Obj, write: Write) -> tup
             ctx.store.get(resource.plural, target.namespace, target.name or "")
         config["metadata"]["name"] = target.name
         wanted = apply(shape, None, config, manager, force=write.force, complete=lambda obj: None)
-        return _create(ctx, target, wanted, write), True
+        return await _create(ctx, target, wanted, write), True
     if (uid := config["metadata"].get("uid")) and uid != current["metadata"]["uid"]:
         raise conflict(resource, target.name or "", f"uid mismatch: the provided object specified uid {uid}")
 
@@ -156,7 +197,7 @@ def apply_object(ctx: Context, target: Target, config: Obj, write: Write) -> tup
     merged = apply(shape, current, base, manager, force=write.force, complete=default)
     new = _restrict(target, current, merged)
     _check_update(resource, current, new)
-    return _store(ctx, resource, current, new, write), False
+    return await _store(ctx, target, current, new, write), False
 
 
 def _without_status(obj: Obj) -> Obj:
@@ -204,13 +245,17 @@ def _check_update(resource: Resource, current: Obj, new: Obj) -> None:
         raise invalid_object(resource, current["metadata"]["name"], errors)
 
 
-def _store(ctx: Context, resource: Resource, current: Obj, new: Obj, write: Write) -> Obj:
+async def _store(ctx: Context, target: Target, current: Obj, new: Obj, write: Write) -> Obj:
+    resource = target.resource
     if resource.generation:
         old = current["metadata"].get("generation", 1)
         new["metadata"]["generation"] = old + (new.get("spec") != current.get("spec"))
     if resource.plural == "services" and (errors := allocate_node_ports(ctx.store, new)):
         raise invalid_object(resource, current["metadata"]["name"], errors)
     write.warnings += admit(ctx.store, resource, new, current)
+    await _ask(ctx, "UPDATE", target, write, new, current)
+    if ctx.store.find(resource.plural, target.namespace, target.name or "") is not current:
+        raise _OvertakenError
     admit_last(ctx.store, resource, new, current)
     if write.dry_run:
         meta = new["metadata"]
@@ -219,7 +264,9 @@ def _store(ctx: Context, resource: Resource, current: Obj, new: Obj, write: Writ
     return ctx.store.replace(resource.plural, new)
 
 
-def delete(ctx: Context, target: Target, options: Mapping[str, Any], query: Mapping[str, str], *, dry_run: bool) -> Obj:
+async def delete(
+    ctx: Context, target: Target, options: Mapping[str, Any], query: Mapping[str, str], write: Write
+) -> Obj:
     """DELETE of one object: its last state, marked or gone. Raises ApiError, NotFound, Conflict."""
     resource, name = target.resource.plural, target.name or ""
     if resource == "namespaces" and name in PERMANENT:
@@ -230,7 +277,9 @@ def delete(ctx: Context, target: Target, options: Mapping[str, Any], query: Mapp
         grace = number(query, "gracePeriodSeconds")
     if isinstance(grace, bool) or not isinstance(grace, int | None) or (grace is not None and grace < 0):
         raise bad_request(f"gracePeriodSeconds: Invalid value: {grace}: must be a number and not negative")
-    if dry_run:
+    current = ctx.store.get(resource, target.namespace, name)
+    await _ask(ctx, "DELETE", target, write, None, current)
+    if write.dry_run:
         current = ctx.store.get(resource, target.namespace, name)
         ctx.store.check(
             resource, current, uid=conditions.get("uid"), resource_version=conditions.get("resourceVersion")

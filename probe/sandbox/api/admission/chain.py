@@ -52,6 +52,8 @@ def admit(store: Store, resource: Resource, obj: Obj, current: Obj | None = None
 
 
 def admit_last(store: Store, resource: Resource, obj: Obj, current: Obj | None = None) -> None:
-    """What is counted, right before the object is kept. Raises ApiError 403."""
+    """What is counted, right before the object is kept. Raises ApiError 403, 404."""
     if resource.namespaced:
+        if current is None:
+            _check_namespace(store, resource, obj)  # again: a webhook may have taken its time
         check_quota(store, resource, obj, current)

@@ -33,6 +33,7 @@ from probe.sandbox.api.rules.pod_defaults import default_pod
 from probe.sandbox.api.rules.pods import validate_pod, validate_pod_update
 from probe.sandbox.api.rules.roles import default_binding, keep_role, validate_binding, validate_role
 from probe.sandbox.api.rules.services import default_service, keep_addresses, validate_service, validate_service_update
+from probe.sandbox.api.rules.webhooks import default_webhooks, validate_webhooks
 from probe.sandbox.store import Obj
 
 NAME_LABEL: Final = "kubernetes.io/metadata.name"
@@ -153,6 +154,7 @@ _STRATEGIES: Final[Mapping[str, Strategy]] = MappingProxyType(
         "limitranges": Strategy(default_limits, validate_limits),
         "priorityclasses": Strategy(default_priority, validate_priority, validate_update=keep_priority),
         "runtimeclasses": Strategy(validate=validate_runtime, validate_update=keep_handler),
+        "validatingwebhookconfigurations": Strategy(default_webhooks, validate_webhooks),
         "externalendpoints": Strategy(_default_endpoint, _validate_endpoint),
     }
 )

@@ -98,7 +98,7 @@ async def _examine(
         found += await examine(api, demand, config.namespaces, fleets_on, owner)
         if args.create and not problems(found):
             outfit = await prepare_outfit(api, config.agent, config.namespaces)
-            found += await try_one_pod(api, demand, outfit, await usable_nodes(api), owner, args.timeout)
+            found += await try_one_pod(api, demand, outfit, await usable_nodes(api, config.agent), owner, args.timeout)
 
 
 def _text(server: str, found: Sequence[Finding]) -> Iterator[str]:

@@ -23,10 +23,11 @@ def raise_failures(ids: Iterable[str], results: Iterable[object], what: str, kin
         elif isinstance(result, BaseException):
             raise result
     if failed:
-        causes = "; ".join(f"{_named(names)}: {cause}" for cause, names in failed.items())
+        causes = "; ".join(f"{some(names)}: {cause}" for cause, names in failed.items())
         raise kind(f"{sum(map(len, failed.values()))} of {total} {what}: {causes}")
 
 
-def _named(ids: Sequence[str]) -> str:
+def some(ids: Sequence[str]) -> str:
+    """The first few, and how many more there are."""
     more = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
     return ", ".join(ids[:_NAMED]) + more

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from probe.cluster.api import Api, Json
+from probe.cluster.failures import some
+from probe.model.agent_options import AgentOptions
 from probe.model.cell import Family
 from probe.model.errors import ClusterError
+from probe.model.toleration import taint_text, tolerates
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,19 +26,47 @@ class Node:
     labels: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
-async def usable_nodes(api: Api) -> tuple[Node, ...]:
-    """Linux nodes that are ready and take a pod without tolerations, by name. Raises ClusterError if none."""
+async def usable_nodes(api: Api, agent: AgentOptions | None = None) -> tuple[Node, ...]:
+    """Nodes that take an agent's pod with these options, by name. Raises ClusterError with the causes if none does."""
     nodes = (await api.get("/api/v1/nodes"))["items"]
-    found = usable(nodes)
+    found = usable(nodes, agent)
     if not found:
-        raise ClusterError(f"none of the cluster's {len(nodes)} nodes is ready, schedulable and runs Linux")
+        raise ClusterError(f"none of the cluster's {len(nodes)} nodes can take pods: {unusable_causes(nodes, agent)}")
     return found
 
 
-def usable(nodes: Iterable[Json]) -> tuple[Node, ...]:
-    """Those that can take pods, by name."""
-    found = (_node(node) for node in nodes if is_ready(node) and _is_schedulable(node) and _is_linux(node))
+def usable(nodes: Iterable[Json], agent: AgentOptions | None = None) -> tuple[Node, ...]:
+    """Those that can take an agent's pod, by name."""
+    found = (_node(node) for node in nodes if not unusable_cause(node, agent))
     return tuple(sorted(found, key=lambda node: node.name))
+
+
+def unusable_cause(node: Json, agent: AgentOptions | None = None) -> str:
+    """What keeps an agent's pod from a node; empty when nothing does.
+
+    A cordoned node is left alone whatever is tolerated: somebody is about to drain it.
+    """
+    options, spec, labels = agent or AgentOptions(), node.get("spec", {}), _labels(node)
+    if labels.get("kubernetes.io/os", "linux") != "linux":
+        return f"runs {labels['kubernetes.io/os']}"
+    missing = [f"{key}={value}" for key, value in options.node_selector.items() if labels.get(key) != value]
+    if missing:
+        return f"without the label {missing[0]}"
+    if not is_ready(node):
+        return "not ready"
+    if spec.get("unschedulable", False):
+        return "cordoned"
+    hindering = [taint for taint in spec.get("taints", []) if not tolerates([taint], options.tolerations)]
+    return f"tainted (--toleration {taint_text(hindering[0])})" if hindering else ""
+
+
+def unusable_causes(nodes: Sequence[Json], agent: AgentOptions | None = None) -> str:
+    """The causes of all nodes, each once: ``node-1, node-2 not ready; node-3 cordoned``."""
+    by_cause: dict[str, list[str]] = {}
+    for node in nodes:
+        if cause := unusable_cause(node, agent):
+            by_cause.setdefault(cause, []).append(node["metadata"]["name"])
+    return "; ".join(f"{some(names)} {cause}" for cause, names in by_cause.items()) or "there is none"
 
 
 def _node(node: Json) -> Node:
@@ -60,17 +91,6 @@ def is_ready(node: Json) -> bool:
     """Whether its kubelet says so, and was heard lately (NodeCondition Ready)."""
     conditions = node.get("status", {}).get("conditions", [])
     return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
-
-
-def _is_schedulable(node: Json) -> bool:
-    spec = node.get("spec", {})
-    tainted = any(taint.get("effect") in ("NoSchedule", "NoExecute") for taint in spec.get("taints", []))
-    return not spec.get("unschedulable", False) and not tainted
-
-
-def _is_linux(node: Json) -> bool:
-    """Whether agents run there: a Windows node is ready and schedulable, too."""
-    return bool(_labels(node).get("kubernetes.io/os", "linux") == "linux")
 
 
 def _labels(node: Json) -> Json:

@@ -54,6 +54,12 @@ def tolerates(taints: Iterable[Mapping[str, Any]], tolerations: Iterable[Tolerat
     return all(any(toleration.fits(taint) for toleration in borne) for taint in hindering)
 
 
+def taint_text(taint: Mapping[str, Any]) -> str:
+    """A taint as kubectl writes it, which is how the toleration that fits it is written."""
+    value = f"={taint['value']}" if taint.get("value") else ""
+    return f"{taint.get('key', '')}{value}:{taint.get('effect', '')}"
+
+
 def parse_toleration(text: str) -> Toleration:
     """A toleration as it is written like kubectl's taints. Raises ValueError with what is wrong.
 

@@ -39,14 +39,14 @@ class QuickCheck:
     @property
     def nodes(self) -> tuple[Node, ...]:
         """The nodes that pods can be placed on; none where they may not be listed."""
-        return () if isinstance(self.seen.nodes, Unseen) else usable(self.seen.nodes)
+        return () if isinstance(self.seen.nodes, Unseen) else usable(self.seen.nodes, self.demand.agent)
 
     def findings(self, fleets: Iterable[Fleet] = (), user: str = "") -> list[Finding]:
         """Of permissions, nodes, slots for the fleets, plugins, image and exec."""
         seen = self.seen
         return [
             *judge_permissions(self.demand.permissions, seen.denied, user),
-            *judge_nodes(seen.nodes, self.nodes),
+            *judge_nodes(seen.nodes, self.nodes, self.demand.agent),
             *judge_slots(seen.nodes, seen.pods, fleets),
             *judge_plugins(seen.daemonsets, seen.nodes),
             *judge_image(seen.nodes, self.nodes, self.demand.agent),

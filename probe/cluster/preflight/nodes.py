@@ -6,26 +6,27 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from probe.cluster.api import Json
-from probe.cluster.nodes import Node, is_ready
+from probe.cluster.nodes import Node, is_ready, unusable_causes
 from probe.cluster.placement import Placer
 from probe.cluster.preflight.demand import Fleet
 from probe.cluster.preflight.finding import Finding, names, ok, problem, warning
 from probe.cluster.preflight.look import Listing, Unseen
+from probe.model.agent_options import AgentOptions
 from probe.model.errors import ClusterError
 
 _NODES = "nodes"
 _SLOTS = "pod slots"
 
 
-def judge_nodes(nodes: Listing, usable: Sequence[Node]) -> list[Finding]:
+def judge_nodes(nodes: Listing, usable: Sequence[Node], agent: AgentOptions) -> list[Finding]:
     """Which nodes can be used, and those that should be ready but are not."""
     if isinstance(nodes, Unseen):
         return []  # a missing permission, which is said as one
     unready = sorted(name for node in nodes if (name := node["metadata"]["name"]) and not is_ready(node))
     advice = f"see: kubectl describe node {unready[0]}" if unready else "see: kubectl get nodes"
     if not usable:
-        why = f" ({names(unready)} not ready)" if unready else ""
-        return [problem(_NODES, f"none of the {len(nodes)} nodes is ready, schedulable and runs Linux{why}", advice)]
+        why = unusable_causes(nodes, agent)
+        return [problem(_NODES, f"none of the {len(nodes)} nodes can take pods: {why}", advice)]
     findings = []
     if unready:
         findings.append(

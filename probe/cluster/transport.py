@@ -87,6 +87,7 @@ class Transport:
         ClusterError when there are no credentials.
         """
         headers = await self._headers()
+        self._make_session()
         headers.extend({"Accept": "application/json", "Content-Type": content_type})
         url = f"{self.access.server}{path}" + (f"?{urlencode(query)}" if query else "")
         limit = timeout or aiohttp.ClientTimeout(total=self.timeout)
@@ -133,6 +134,15 @@ class Transport:
             headers["Authorization"] = authorization
         headers.extend(access.impersonation.headers())
         return headers
+
+    def _make_session(self) -> None:
+        """The client's session, made as it would by itself."""
+        rest = self._client.rest_client
+        if rest.pool_manager is None:
+            rest.pool_manager = rest._create_pool_manager()
+            # aiohttp silently repeats a DELETE whose connection broke. We have to know that the first may have been
+            # handled: the second then finds nothing, or another object of the same name.
+            rest.pool_manager._retry_connection = False
 
     def _leave_old_connections(self) -> None:
         """Make new connections from here on: those that are open were made with the certificate of before.

@@ -136,7 +136,7 @@ async def test_a_client_certificate_that_is_missing_or_none(tmp_path: Path) -> N
     trust = {"certificate-authority-data": data(AUTHORITY.cert_pem)}
     async with Server.start(answer, context) as server:
         async with to(tmp_path, server, trust) as api:
-            with pytest.raises(Unreachable, match="wants? a client certificate"):
+            with pytest.raises(Unreachable, match=r"wants? a client certificate"):
                 await api.get("/version")
         garbage = {"client-certificate-data": data(b"garbage"), "client-key-data": data(b"garbage")}
         async with to(tmp_path, server, trust, garbage) as api:

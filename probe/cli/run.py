@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import math
-import shlex
 import signal
 import sys
 import time
@@ -17,12 +16,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from probe.cli.cluster_arguments import (
+    add_connection_arguments,
+    check_connection_arguments,
+    connection,
+    kubectl_command,
+    names_a_cluster,
+)
 from probe.cli.fleet_arguments import add_fleet_arguments, sample_seed
 from probe.cli.pod_arguments import add_pod_arguments, run_config
 from probe.cli.sandbox import add_cluster_arguments, cluster_options
 from probe.model.agent_options import RunConfig
 from probe.model.errors import CniProbeError, UsageError
-from probe.model.events import Event, ProblemSeen, RunDone
+from probe.model.events import Event, Noticed, ProblemSeen, RunDone
 from probe.model.record import RunRecord
 from probe.model.scenario import Scenario
 from probe.sandbox.options import SandboxOptions
@@ -33,13 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="+", metavar="PATH", help="scenario files or directories")
     where = parser.add_argument_group("where")
     where.add_argument("--sandbox", action="store_true", help="bring up the embedded cluster for this run alone")
-    where.add_argument(
-        "--kubeconfig", metavar="FILE", help="default: $KUBECONFIG, ~/.kube/config, or the pod's account"
-    )
-    where.add_argument("--context", metavar="NAME", help="context of the kubeconfig")
-    where.add_argument(
-        "--request-timeout", type=float, default=30.0, metavar="SECONDS", help="for one API request (default: 30)"
-    )
+    add_connection_arguments(where)
     out = parser.add_argument_group("what comes out")
     out.add_argument(
         "-o", "--output", action="append", default=[], metavar="FORMAT[=FILE]",
@@ -108,8 +108,8 @@ def _with_timeouts(scenario: Scenario, args: argparse.Namespace) -> Scenario:
 
 
 def _check(args: argparse.Namespace) -> None:
-    if args.sandbox and (args.kubeconfig or args.context):
-        raise UsageError("--sandbox brings its own cluster: leave out --kubeconfig and --context")
+    if args.sandbox and names_a_cluster(args):
+        raise UsageError("--sandbox brings its own cluster: leave out --kubeconfig, --context and --as")
     sampled = args.nodes if not args.sandbox else None
     if not args.sandbox and replace(cluster_options(args), nodes=SandboxOptions().nodes) != SandboxOptions():
         raise UsageError("--ipv6, --dual-stack, --no-enforcement and --deny-with go with --sandbox")
@@ -119,10 +119,11 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError("--nodes runs a scenario several times, which --exact-namespaces has no names for")
     if args.sandbox and args.keep:
         raise UsageError("--keep needs a cluster that stays: use `cni-probe sandbox up` and its kubeconfig")
-    for name in ("rate", "in_flight", "request_timeout", "converge", "confirm"):
+    for name in ("rate", "in_flight", "converge", "confirm"):
         value = getattr(args, name)
         if value is not None and not 0 < value < math.inf:
             raise UsageError(f"--{name.replace('_', '-')} must be a positive number, not {value}")
+    check_connection_arguments(args)
 
 
 async def _run(args: argparse.Namespace, config: RunConfig, scenarios: list[Scenario]) -> RunRecord:
@@ -194,14 +195,13 @@ async def _measure(
     args: argparse.Namespace, config: RunConfig, scenarios: list[Scenario], emit: Callable[[Event], None]
 ) -> None:
     """Connect and run. What goes wrong on the way is an event, so that the record has it."""
-    from probe.cluster.connect import connect
     from probe.engine.agents import Pace
     from probe.engine.options import RunOptions
     from probe.engine.run import run_scenarios
 
     pace = Pace(rate=args.rate, in_flight=args.in_flight)
     try:
-        async with _cluster(args) as kubeconfig:
+        async with _embedded(args) as embedded:
             options = RunOptions(
                 agent=config.agent,
                 namespaces=config.namespaces,
@@ -213,9 +213,9 @@ async def _measure(
                 node_groups=config.node_groups,
                 externals=config.externals,
                 allow_host_network=args.allow_host_network,
-                kubectl=_kubectl(kubeconfig, args.context),
+                kubectl=kubectl_command(args, embedded),
             )
-            async with connect(kubeconfig, args.context, request_timeout=args.request_timeout) as api:
+            async with connection(args, lambda said: emit(Noticed(said)), embedded=embedded) as api:
                 await run_scenarios(api, scenarios, options, emit)
     except UsageError:
         raise
@@ -227,19 +227,12 @@ async def _measure(
 
 
 @asynccontextmanager
-async def _cluster(args: argparse.Namespace) -> AsyncIterator[str | None]:
-    """The kubeconfig to use: the one named, or that of an embedded cluster which lives as long as the block."""
+async def _embedded(args: argparse.Namespace) -> AsyncIterator[Path | None]:
+    """The kubeconfig of an embedded cluster that lives as long as the block; None without ``--sandbox``."""
     if not args.sandbox:
-        yield args.kubeconfig
+        yield None
         return
     from probe.sandbox.launch import Sandbox
 
     async with Sandbox.start(cluster_options(args)) as sandbox:
-        yield str(sandbox.kubeconfig)
-
-
-def _kubectl(kubeconfig: str | None, context: str | None) -> str:
-    words = ["kubectl"]
-    words += ["--kubeconfig", kubeconfig] if kubeconfig else []
-    words += ["--context", context] if context else []
-    return shlex.join(words)
+        yield sandbox.kubeconfig

@@ -10,13 +10,12 @@ from dataclasses import dataclass, field
 import yaml
 
 from probe.cluster.api import Json
-from probe.cluster.objects import MANAGED_BY
 from probe.cluster.permissions import Need, RoleRule, permissions_for, role_rules
 from probe.model.agent_options import SecretRef
 
 _GROUP = "rbac.authorization.k8s.io"
-RUNNER_LABELS = MANAGED_BY | {"app.kubernetes.io/name": "cni-probe"}
-"""Labels of what lets cni-probe run; without a run's label, so that ``cni-probe clean`` leaves it alone."""
+RUNNER_LABELS = {"app.kubernetes.io/name": "cni-probe"}
+"""Labels of what lets cni-probe run. Not those of what runs make: ``cni-probe clean`` leaves it alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,8 @@ async def examine(
     findings = judge_version(full.version) + check.findings(fleets, full.user)
     findings += judge_families(seen.nodes, full.kubernetes_service, demand)
     findings += judge_sctp(demand)
-    findings += judge_dry_runs(full.dry_namespace, full.dry_pod)
+    if "create" not in {permission.verb for permission in seen.denied}:  # else nothing new is learnt
+        findings += judge_dry_runs(full.dry_namespace, full.dry_pod)
     findings += judge_webhooks(full.webhooks, namespace, pod)
     findings += judge_quotas(full.quotas, full.limits, full.namespaces, demand)
     return findings

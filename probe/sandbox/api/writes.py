@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 from probe.sandbox.api.admission.chain import admit, admit_last, complete
 from probe.sandbox.api.admission.webhooks import Operation, ask
 from probe.sandbox.api.apply import APPLY, UPDATE, Manager, apply, track_update
+from probe.sandbox.api.auth.attributes import Attributes
+from probe.sandbox.api.auth.middleware import require
 from probe.sandbox.api.auth.users import ADMIN, User
 from probe.sandbox.api.context import Context
 from probe.sandbox.api.decode import WARN, decode
@@ -183,6 +185,9 @@ async def _apply(ctx: Context, target: Target, config: Obj, write: Write) -> tup
     if current is None:
         if target.subresource:
             ctx.store.get(resource.plural, target.namespace, target.name or "")
+        # Who applies what is not there creates it, and must be allowed to (withAuthorization in handlers/patch.go).
+        place = (target.namespace or "", target.name or "")
+        require(ctx, write.user, Attributes("create", resource.group, resource.version, resource.plural, "", *place))
         config["metadata"]["name"] = target.name
         wanted = apply(shape, None, config, manager, force=write.force, complete=lambda obj: None)
         return await _create(ctx, target, wanted, write), True

@@ -35,7 +35,7 @@ async def access(request: web.Request, handler: Handler) -> web.StreamResponse:
     user = _impersonated(ctx, request, _authenticated(ctx, request))
     request[_USER] = user
     for wanted in needed(attributes_of(request)):
-        _require(ctx, user, wanted)
+        require(ctx, user, wanted)
     return await handler(request)
 
 
@@ -47,7 +47,8 @@ def _authenticated(ctx: Context, request: web.Request) -> User:
     return user
 
 
-def _require(ctx: Context, user: User, wanted: Attributes) -> None:
+def require(ctx: Context, user: User, wanted: Attributes) -> None:
+    """Raises ApiError 403 unless the user may."""
     decision = ctx.rbac.authorize(user, wanted)
     if not decision.allowed:
         raise denied(user.name, wanted, decision.reason)
@@ -63,7 +64,7 @@ def _impersonated(ctx: Context, request: web.Request, user: User) -> User:
             raise ApiError(500, "InternalError", "Internal error occurred: groups, uid or extra without a user name")
         return user
     for wanted in _impersonations(name, groups, uid, extra):
-        _require(ctx, user, wanted)
+        require(ctx, user, wanted)
     known = "system:unauthenticated" if name == ANONYMOUS else AUTHENTICATED
     groups = groups or account_groups(name)
     return User(name, groups if known in groups else (*groups, known), uid, extra)

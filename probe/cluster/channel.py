@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from probe.cluster.batches import Batch, BatchReport
+from probe.cluster.clock import now
 from probe.cluster.duplex import Duplex
 from probe.cluster.frames import (
     VERSION,
@@ -53,7 +53,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ClockOffset:
-    """Add ``offset`` to an agent's times to have them on our clock; ``error`` bounds it. Both in seconds."""
+    """Add ``offset`` to an agent's times to have them on our clock (``clock.now``); ``error`` bounds it. In seconds."""
 
     offset: float
     error: float
@@ -145,10 +145,6 @@ class AgentChannel:
             found.update(answer.found)
         return Receipts(found, answer.overwritten, answer.total)
 
-    async def ping(self) -> None:
-        """Have the agent say that it is there. Raises AgentLost."""
-        await self._ask("ping")
-
     async def check(self) -> tuple[ListenerState, ...]:
         """Have the agent dial each of its own listeners over loopback. Raises AgentLost."""
         return parse_listeners(await self._ask("check"))
@@ -157,9 +153,9 @@ class AgentChannel:
         """Where our clock is relative to the agent's, from the quickest of a few pings. Raises AgentLost."""
         offsets = []
         for _ in range(_PINGS):
-            sent_at, begin = time.time(), time.monotonic()
+            sent_at = now()
             pong = await self._ask("ping")
-            half = (time.monotonic() - begin) / 2
+            half = (now() - sent_at) / 2
             try:
                 offsets.append(ClockOffset(sent_at + half - float(pong["time"]), half))
             except (KeyError, TypeError, ValueError) as error:

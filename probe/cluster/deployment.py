@@ -154,8 +154,10 @@ class Deployment:
         fate = await self.watch.until_fate(
             running.namespace, running.name, running.uid, running.container, _NEWS_SECONDS
         )
-        if fate:
-            return fate
+        return fate or await self.node_trouble(running)
+
+    async def node_trouble(self, running: RunningPod) -> str:
+        """What is wrong with a pod's node; empty when it is well, or nobody can tell."""
         try:
             async with asyncio.timeout(_NEWS_SECONDS):
                 return not_ready_cause(await self.api.get(f"/api/v1/nodes/{running.node}"))

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from probe.cluster.channel import AgentChannel, DialResult, Target
 from probe.cluster.deployment import RunningPod
-from probe.cluster.duplex import Duplex
 from probe.cluster.failures import raise_failures
 from probe.engine.agent import Agent, Health, Sample
 from probe.engine.externals import Outside
+from probe.engine.reach import Reach
 from probe.engine.routes import Route, Routes
 from probe.model.cell import Cell, Outcome, Protocol
 from probe.model.errors import AgentLost, ClusterError
@@ -38,17 +37,11 @@ class Pace:
 
 @dataclass(slots=True)
 class Agents:
-    """All agents of a scenario, by logical pod id, the identities of its external endpoints, and the ways to each.
+    """All agents of a scenario, by logical pod id, the identities of its external endpoints, and the ways to each."""
 
-    ``explain`` tells in the cluster's words why the agent of a pod does not answer (empty: it does not know).
-    ``renewed`` is a pod with the container that it has now.
-    """
-
-    connect: Callable[[RunningPod], Awaitable[Duplex]]
+    reach: Reach
     pace: Pace
     routes: Routes
-    explain: Callable[[RunningPod], Awaitable[str]]
-    renewed: Callable[[RunningPod], Awaitable[RunningPod]]
     by_pod: dict[str, Agent] = field(default_factory=dict)
     outside: Outside = field(default_factory=Outside)
 
@@ -65,7 +58,7 @@ class Agents:
         raise_failures([pod.pod.id for pod in pods], results, "agents do not answer", ClusterError)
 
     async def _open(self, running: RunningPod, timeout: float = _OPEN_SECONDS) -> None:
-        channel = await AgentChannel.open(lambda: self.connect(running), timeout=timeout)
+        channel = await AgentChannel.open(lambda: self.reach.connect(running), timeout=timeout)
         try:
             if channel.hello.pod_uid != running.uid:
                 raise AgentLost(f"the agent says it is pod {channel.hello.pod_uid}, expected {running.uid}")
@@ -78,19 +71,20 @@ class Agents:
     async def refresh(self) -> None:
         """Find out who was lost unnoticed, and try once to get the lost back (a container that was restarted).
 
-        The pods are the same, so what connected before is still their control. One that stays away stays lost.
+        The pods are the same, so what connected before is still their control. One that stays away stays lost. The
+        others tell their time again: a node's clock may have been set.
         """
 
         async def ping(agent: Agent) -> None:
             try:
-                await agent.channel.ping()
+                agent.clock_offset = (await agent.channel.clock()).offset
             except AgentLost as error:
                 await self._lose(agent, error)
 
         async def reopen(agent: Agent) -> None:
             await agent.channel.aclose()
             try:
-                await self._open(await self.renewed(agent.running), _REOPEN_SECONDS)
+                await self._open(await self.reach.renewed(agent.running), _REOPEN_SECONDS)
             except ClusterError as error:
                 agent.lost = str(error)
 
@@ -101,7 +95,7 @@ class Agents:
         """Note that an agent is lost, and why; returns that."""
         if not agent.lost:
             agent.lost = str(error)
-            cause = await self.explain(agent.running)
+            cause = await self.reach.explain(agent.running)
             if cause and cause not in agent.lost:
                 agent.lost = f"{cause}; {agent.lost}"
         return agent.lost
@@ -260,8 +254,3 @@ class Agents:
                 return pod_id, Health(f"its agent is lost: {await self._lose(agent, error)}")
 
         return dict(await asyncio.gather(*(ask(pod_id) for pod_id in pod_ids)))
-
-
-def now() -> float:
-    """The orchestrator's clock: unix time in seconds."""
-    return time.time()

@@ -13,26 +13,26 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from probe.cluster.api import Api
+from probe.cluster.clock import now
 from probe.cluster.deployment import Deployment, RunningPod
-from probe.cluster.duplex import Duplex
-from probe.cluster.exec import exec_stream
 from probe.cluster.nodes import Node
-from probe.cluster.objects import CONTAINER, Owner
+from probe.cluster.objects import Owner
 from probe.cluster.outfit import Outfit
 from probe.cluster.placement import Placer, untested_topology
 from probe.cluster.pods import PodWatch
 from probe.cluster.services import Services
-from probe.engine.agents import Agents, now
+from probe.engine.agents import Agents
 from probe.engine.closing import JudgedStep, run_closing_control
 from probe.engine.controls import Controls, run_baseline
 from probe.engine.evidence import Scribe
 from probe.engine.liveness import WITNESS, WITNESS_NAMESPACE, WITNESS_NAMESPACE_SPEC, needs_witness
 from probe.engine.options import RunOptions
 from probe.engine.outside import OutsideFleet
+from probe.engine.reach import Reach
 from probe.engine.routes import NOT_OURS, Routes
 from probe.engine.step import StepMeasurement
 from probe.model.cell import Cell, Family
-from probe.model.errors import AgentLost, ClusterError, CniProbeError
+from probe.model.errors import ClusterError, CniProbeError
 from probe.model.events import (
     BaselineDone,
     Event,
@@ -139,17 +139,9 @@ class ScenarioRun:
 
     @asynccontextmanager
     async def _agents(self, deployment: Deployment) -> AsyncIterator[Agents]:
-        relay = self.options.agent.relay
-
-        async def connect(running: RunningPod) -> Duplex:
-            if fate := deployment.fate(running):
-                raise AgentLost(fate)
-            return await exec_stream(deployment.api, running.namespace, running.name, CONTAINER, relay)
-
+        reach = Reach(deployment, self.options.agent.relay)
         services = Services(self.api, deployment.owner, self.namespaces)
-        agents = Agents(
-            connect, self.options.pace, Routes(self.nodes, services), deployment.explain, deployment.renewed
-        )
+        agents = Agents(reach, self.options.pace, Routes(self.nodes, services))
         try:
             yield agents
         finally:

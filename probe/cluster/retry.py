@@ -18,13 +18,15 @@ PASSING = (500, 502, 503, 504)
 """Statuses of a server that restarts, of its load balancer, and of an etcd that changes its leader."""
 _FAULT_SECONDS = 20.0
 """How long 500 is taken for something that passes: an admission webhook that is down answers so for good."""
+_WORTH_A_WORD = 1.0
+"""Seconds: a connection that was closed while it was idle is made anew, and nobody needs to know."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 
 
 class Patience:
     """For how long requests go on while the server does not answer as it should. ``seconds`` in all.
 
-    ``notice`` is told once that a server is waited for, and once that it is back.
+    ``notice`` is told once that a server is waited for (not for a moment), and once that it is back.
     """
 
     def __init__(
@@ -53,8 +55,9 @@ class Patience:
             raise error
         now = self._clock()
         self._since = now if self._since is None else self._since
-        left = self.seconds - (now - self._since)
-        if left > 0 and not self._said:
+        away = now - self._since
+        left = self.seconds - away
+        if away >= _WORTH_A_WORD and left > 0 and not self._said:
             self._said = True
             self._notice(f"{error}; waiting for it, up to {self.seconds:g} s")
         return left

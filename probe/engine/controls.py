@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from probe.engine.agent import Sample
 from probe.engine.agents import Agents
-from probe.model.cell import Cell, Outcome
+from probe.model.cell import Cell, Outcome, Protocol
 from probe.model.record import BaselineRecord
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.25
@@ -20,6 +20,9 @@ _FAILED_SHOWN = 50
 Pair: TypeAlias = tuple[Cell, str | None, str | None]
 """A cell and the identities of the pods (or the endpoint) that are its two ends at some time."""
 
+Door: TypeAlias = tuple[str | None, Protocol, str]
+"""A service's ``address:port`` and protocol, as seen from a node."""
+
 
 @dataclass(slots=True)
 class Controls:
@@ -27,13 +30,17 @@ class Controls:
 
     agents: Agents
     _connected: dict[Pair, float] = field(default_factory=dict)
+    _led: set[tuple[Door, str | None]] = field(default_factory=set)
 
     def see(self, samples: Mapping[Cell, Sample]) -> None:
         """Take in a round's attempts, which have just come back."""
         seen = time.monotonic()
         for cell, sample in samples.items():
             if sample.outcome is Outcome.CONNECTED:
-                self._connected[self.pair(cell)] = seen
+                pair = self.pair(cell)
+                self._connected[pair] = seen
+                if cell.via:
+                    self._led.add((self._door(cell, sample), pair[2]))
 
     def has(self, cell: Cell) -> bool:
         """Whether the pair connected, as it is now."""
@@ -46,6 +53,17 @@ class Controls:
     def connected_after(self, pair: Pair, moment: float) -> bool:
         """Whether this very pair connected in a round that ended after ``moment`` (of the monotonic clock)."""
         return self._connected.get(pair, -1.0) > moment
+
+    def led(self, cell: Cell, sample: Sample) -> bool:
+        """Whether the service that was dialled has led anybody on the source's node to the pod that is behind it now.
+
+        Nodes learn of a service each in its own time, and until then it looks as if a policy denied it.
+        """
+        return (self._door(cell, sample), self.agents.identities(cell)[1]) in self._led
+
+    def _door(self, cell: Cell, sample: Sample) -> Door:
+        source = self.agents.by_pod.get(cell.source)
+        return sample.dialled, cell.protocol, source.running.node if source else ""
 
     def pair(self, cell: Cell) -> Pair:
         """Who the two ends of a cell are now."""

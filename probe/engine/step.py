@@ -151,7 +151,9 @@ class StepMeasurement:
             if cell.path not in NOT_OURS:
                 wanted.setdefault(cell.destination, []).append(sample.nonce)
         arrived = await self.agents.receipts(wanted)
-        troubles = {cell: liveness.trouble(cell) or self._lost(cell) for cell, _ in silent}
+        troubles = {
+            cell: liveness.trouble(cell) or self._lost(cell) or self._never_led(cell, sample) for cell, sample in silent
+        }
         return Findings(arrived, troubles, self._starved)
 
     def _lost(self, cell: Cell) -> str:
@@ -163,6 +165,12 @@ class StepMeasurement:
             return f"the responder {cell.destination} was lost: {agent.lost}"
         forgot = f"the responder {cell.destination} has had too many requests since to know whether this one arrived"
         return forgot if agent.forgot else ""
+
+    def _never_led(self, cell: Cell, sample: Sample) -> str:
+        """A service that nobody has come through yet may be unknown to the node: a later control cannot tell."""
+        if not cell.via or self.controls.led(cell, sample):
+            return ""
+        return f"nobody on the node of {cell.source} had come through the service of {cell.destination} yet"
 
 
 def _needs_proof(sample: Sample) -> bool:

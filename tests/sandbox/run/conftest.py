@@ -158,6 +158,13 @@ def cells_of(record: RunRecord, step: str) -> dict[str, CellRecord]:
     raise AssertionError(f"no step {step!r} in {[each.name for s in record.scenarios for each in s.steps]}")
 
 
+def by_way(record: RunRecord, step: str) -> dict[str, CellRecord]:
+    """Cells of a step by ``from -> to port/protocol via way``."""
+    found = next(it for scenario in record.scenarios for it in scenario.steps if it.name == step)
+    ways = ((cell, f"{cell.path}/{cell.via}".rstrip("/")) for cell in found.cells)
+    return {f"{c.source} -> {c.destination} {c.port}/{c.protocol} via {way}": c for c, way in ways}
+
+
 @pytest.fixture
 def cells() -> Callable[[RunRecord, str], dict[str, CellRecord]]:
     return cells_of

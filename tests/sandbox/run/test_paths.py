@@ -15,11 +15,12 @@ from probe.engine.run import run_scenarios
 from probe.model.cell import WAYS, ExitCode, Family, Outcome, Verdict, Via
 from probe.model.cell import Path as ProbePath
 from probe.model.events import BaselineDone, Event, FleetReady, RunDone, StepStarted
-from probe.model.record import CellRecord, RunRecord
+from probe.model.record import RunRecord
 from probe.report.fold import Recorder
 from probe.sandbox.launch import Sandbox
 from probe.sandbox.options import SandboxOptions
 from probe.scenario.load import load_scenarios
+from tests.sandbox.run.conftest import by_way
 
 pytestmark = pytest.mark.sandbox
 
@@ -70,13 +71,6 @@ def paths(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
-
-
-def by_way(record: RunRecord, step: str) -> dict[str, CellRecord]:
-    """Cells of a step by ``from -> to port/protocol via way``."""
-    found = next(it for scenario in record.scenarios for it in scenario.steps if it.name == step)
-    ways = ((cell, f"{cell.path}/{cell.via}".rstrip("/")) for cell in found.cells)
-    return {f"{c.source} -> {c.destination} {c.port}/{c.protocol} via {way}": c for c, way in ways}
 
 
 def at(step: str, act: Callable[[], object]) -> Callable[[Event], None]:
@@ -287,53 +281,3 @@ async def run_in(options: SandboxOptions, *files: Path) -> RunRecord:
         await run_scenarios(api, load_scenarios(files), RunOptions(), recorder.see)
     recorder.see(RunDone("2026-01-01T00:00:00Z", 0.0, False))
     return recorder.record()
-
-
-COME_AND_GO = """
-apiVersion: cni-probe/v1
-kind: Scenario
-metadata: {name: come-and-go}
-spec:
-  fleet:
-    namespaces:
-      shop:
-        pods:
-          client:
-          server: {ports: [80/TCP]}
-  probe: {from: shop/client, paths: [cluster-ip, node-port]}
-  timeouts: {converge: 5s}
-  steps:
-    - name: another pod comes
-      create: {namespaces: {shop: {pods: {guest: {ports: [80/TCP]}}}}}
-      expect: allow
-    - name: the first goes
-      delete: [pod/shop/server]
-      expect: allow
-    - name: and comes again
-      create: {namespaces: {shop: {pods: {server: {ports: [80/TCP]}}}}}
-      expect: allow
-    - name: and again with other ports
-      delete: [pod/shop/server]
-      create: {namespaces: {other: {pods: {late: {ports: [81/UDP]}}}}}
-      expect: allow
-    - name: the namespace comes anew
-      delete: [namespace/other]
-      expect: allow
-    - name: at last
-      create:
-        namespaces:
-          other: {pods: {late: {ports: [81/UDP, 82/TCP]}}}
-          shop: {pods: {server: {ports: [83/TCP]}}}
-      expect: allow
-"""
-
-
-async def test_services_follow_pods_that_come_and_go(run_it: Any, tmp_path: Path) -> None:
-    path = tmp_path / "come-and-go.yaml"
-    path.write_text(COME_AND_GO)
-    record = await run_it(path)
-    assert record.exit_code == ExitCode.PASSED, record.scenarios[0]
-    assert set(record.counts) == {Verdict.PASS}
-    tried = [{(c.destination, c.port) for c in step.cells} for step in record.scenarios[0].steps]
-    assert tried[2] == {("shop/server", 80), ("shop/guest", 80)}
-    assert tried[-1] == {("shop/guest", 80), ("other/late", 81), ("other/late", 82), ("shop/server", 83)}

@@ -28,6 +28,8 @@ _SECONDS = 60.0
 _INTERACTIVE_SECONDS = 600.0
 _QUIET_SECONDS = 2.0
 """What a plugin writes to stderr is shown when it takes longer than this: it may ask the user to do something."""
+_FAILED_SECONDS = 5.0
+"""How long a plugin's failure stands: of many requests at once, one asks the user to log in, not each in its turn."""
 _EARLY_SECONDS = 10.0
 """How long before their expiry credentials are renewed (less for those that live shorter than ten times that)."""
 
@@ -99,6 +101,7 @@ class ExecPlugin(Credentials):
     ) -> None:
         self._spec, self._certificate, self._notice = spec, certificate, notice
         self._issued: _Issued | None = None
+        self._failure: tuple[float, ClusterError] | None = None
         self._turn = asyncio.Lock()
         self.source = f"{spec.where} (credential plugin {spec.command})"
         self.remedy = f"log in again with the tool that {spec.command} belongs to"
@@ -124,7 +127,13 @@ class ExecPlugin(Credentials):
             return self._issued
 
     async def _ask(self) -> _Issued:
-        return _issued(self._spec, await _Run(self._spec, self._notice).output())
+        if self._failure is not None and time.monotonic() - self._failure[0] < _FAILED_SECONDS:
+            raise self._failure[1]
+        try:
+            return _issued(self._spec, await _Run(self._spec, self._notice).output())
+        except ClusterError as error:
+            self._failure = time.monotonic(), error
+            raise
 
 
 class _Run:

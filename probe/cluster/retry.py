@@ -76,7 +76,8 @@ class Tries:
         """Wait until it is time to try again. Raises ``error`` when patience is over."""
         wait = self._grown()
         if isinstance(error, Unreachable):
-            left = self._patience.lost(error)
+            # One request may hang time after time (in a webhook, say) while others are answered: it has its own end.
+            left = min(self._patience.lost(error), self._left(self._patience.seconds))
         else:
             wait = max(wait, error.wait or 0.0)
             left = self._left(_FAULT_SECONDS if error.code == 500 else self._patience.seconds)

@@ -49,6 +49,7 @@ async def watch(
                     garbage = 0
                     if kind != "BOOKMARK":
                         yield kind, obj
+            tries.began_anew()  # a window in which nothing happened was a good one
         except (ApiError, Unreachable) as error:
             if not (is_passing(error) or (isinstance(error, ApiError) and error.code == BUSY)):
                 raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator
@@ -159,6 +160,13 @@ async def test_a_plugin_that_fails_is_quoted(tmp_path: Path, failure: str) -> No
         with pytest.raises(ClusterError, match=said):
             await api.get("/version")
     assert door.seen == []
+
+
+async def test_many_requests_run_a_failing_plugin_once(tmp_path: Path) -> None:
+    async with let_in(tmp_path, Door(), plugin(tmp_path, "sys.exit(1)")) as api:
+        failures = await asyncio.gather(*(api.get("/version") for _ in range(20)), return_exceptions=True)
+    assert {type(failure) for failure in failures} == {ClusterError}
+    assert len(runs(tmp_path)) == 1
 
 
 async def test_a_plugin_that_is_not_installed_is_said_with_its_hint(tmp_path: Path) -> None:

@@ -254,6 +254,23 @@ async def test_a_server_that_stays_away_is_given_up_by_all_at_once(tmp_path: Pat
             await read(api)
 
 
+async def test_a_request_that_always_hangs_ends_though_others_are_answered(tmp_path: Path) -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if request.method == "PATCH":
+            await asyncio.Event().wait()
+        return await version(request)
+
+    async with serving(tmp_path, answer, timeout=0.2, patience=0.6) as api:
+        await api.get("/version")
+        hanging = asyncio.create_task(merge(api))
+        async with asyncio.timeout(10):
+            while not hanging.done():
+                await api.get("/version")
+                await asyncio.sleep(0.01)
+        with pytest.raises(Unreachable, match=r"did not answer within 0.2 s"):
+            await hanging
+
+
 async def test_a_slow_server_is_no_trouble(tmp_path: Path) -> None:
     async def slow(request: web.Request) -> web.StreamResponse:
         await asyncio.sleep(0.3)

@@ -58,13 +58,14 @@ def run(args: argparse.Namespace) -> int:
     found: list[Finding] = []
     servers: list[str] = []
     interrupted = asyncio.run(until_interrupted(_examine(args, config, scenarios, found, servers)))
-    counts = Counter(finding.level.value for finding in found)
-    if args.output == "json":
-        print(json.dumps({"server": servers[0], "counts": counts, "findings": [asdict(each) for each in found]}))
-    else:
-        print("\n".join(_text(servers[0], found)))
     if interrupted:
         return int(ExitCode.INTERRUPTED)
+    counts = Counter(finding.level.value for finding in found)
+    if args.output == "json":
+        findings = [asdict(each) for each in found]
+        print(json.dumps({"server": servers[0], "counts": counts, "findings": findings}, indent=2))
+    else:
+        print("\n".join(_text(servers[0], found)))
     return int(ExitCode.HARNESS if counts["problem"] else ExitCode.PASSED)
 
 

@@ -145,11 +145,20 @@ class Store:
         return self._replace(resource, current, draft, keep_deletion=False)
 
     def finalize(self, resource: str, namespace: str | None, name: str, uid: str) -> bool:
-        """Remove an object whose owner (kubelet, namespace controller) is done. False when it is not there any more."""
+        """Remove an object whose owner (kubelet, namespace controller) is done. False when it is not there any more.
+
+        One with finalizers stays, with no grace left, until the last of them is removed.
+        """
         current = self.find(resource, namespace, name)
         if current is None or current["metadata"]["uid"] != uid:
             return False
-        self._remove(resource, current)
+        if current["metadata"].get("finalizers"):
+            draft = clone(current)
+            draft["metadata"].setdefault("deletionTimestamp", timestamp())
+            draft["metadata"]["deletionGracePeriodSeconds"] = 0
+            self._replace(resource, current, draft, keep_deletion=False)
+        else:
+            self._remove(resource, current)
         return True
 
     def check(self, resource: str, current: Obj, *, uid: str | None, resource_version: str | None) -> None:
@@ -213,7 +222,7 @@ class Store:
                 meta[key] = old[key]
             else:
                 meta.pop(key, None)
-        if "deletionTimestamp" in meta and old.get("finalizers") and not meta.get("finalizers"):
+        if "deletionTimestamp" in meta and old.get("finalizers") and _finished(resource, meta):
             return self._remove(resource, new)
         if new == current:
             return current
@@ -278,6 +287,13 @@ def _grace(resource: str, obj: Obj, asked: int | None) -> int | None:
     if not spec.get("nodeName") or obj.get("status", {}).get("phase") in ("Succeeded", "Failed"):
         grace = 0
     return grace if grace > 0 or finalizers else None
+
+
+def _finished(resource: str, meta: Obj) -> bool:
+    """Whether nobody has to do anything any more about an object that is marked for deletion."""
+    if resource == "namespaces":
+        return False  # its controller sees to what is in it
+    return not meta.get("finalizers") and not meta.get("deletionGracePeriodSeconds")
 
 
 def _mark_deleted(resource: str, draft: Obj, grace: int) -> None:

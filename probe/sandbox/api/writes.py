@@ -224,6 +224,10 @@ def _restrict(target: Target, current: Obj, new: Obj) -> Obj:
         if "managedFields" in new["metadata"]:
             meta["managedFields"] = new["metadata"]["managedFields"]
         return {**clone(current), "metadata": clone(meta), "status": new.get("status", {})}
+    if target.resource.plural == "namespaces":
+        # Its finalizers change through the subresource of that name, and there is nothing else in its spec.
+        finalizers = (new if target.subresource == "finalize" else current).get("spec") or {}
+        new["spec"] = clone(finalizers)
     if target.resource.has_status:
         new = _without_status(new)
         if "status" in current:

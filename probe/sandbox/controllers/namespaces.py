@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Final
 
-from probe.sandbox.api.resources import NAMESPACED
+from probe.sandbox.api.resources import NAMESPACED, Resource
+from probe.sandbox.controllers.conditions import set_condition
 from probe.sandbox.store import Obj, Store
 
 FIRST_NAMESPACES: Final = ("default", "kube-node-lease", "kube-public", "kube-system")
+FINALIZER: Final = "kubernetes"
 PERMANENT: Final = ("default", "kube-public", "kube-system")
 
 
@@ -17,7 +21,7 @@ def new_namespace(name: str) -> Obj:
         "apiVersion": "v1",
         "kind": "Namespace",
         "metadata": {"name": name, "labels": {"kubernetes.io/metadata.name": name}},
-        "spec": {"finalizers": ["kubernetes"]},
+        "spec": {"finalizers": [FINALIZER]},
         "status": {"phase": "Active"},
     }
 
@@ -53,9 +57,70 @@ def _terminate(store: Store, name: str) -> None:
     namespace = store.find("namespaces", None, name)
     if namespace is None or "deletionTimestamp" not in namespace["metadata"]:
         return
+    if not _finalizers(namespace):
+        # Somebody took the last finalizer away by hand: it goes, whatever is in it.
+        store.finalize("namespaces", None, name, namespace["metadata"]["uid"])
+        return
     for resource in NAMESPACED:
         for obj in store.list(resource.plural, name):
             if "deletionTimestamp" not in obj["metadata"]:
                 store.delete(resource.plural, name, obj["metadata"]["name"])
-    if not any(store.list(resource.plural, name) for resource in NAMESPACED):
+    left = [(resource, objects) for resource in NAMESPACED if (objects := store.list(resource.plural, name))]
+    store.modify("namespaces", None, name, lambda draft: _tell(draft, left))
+    if not left:
+        _release(store, name)
+
+
+def _finalizers(namespace: Obj) -> list[str]:
+    spec: list[str] = (namespace.get("spec") or {}).get("finalizers") or []
+    return [*spec, *(namespace["metadata"].get("finalizers") or ())]
+
+
+def _release(store: Store, name: str) -> None:
+    """Nothing is left in it: Kubernetes holds it no more; others may."""
+
+    def drop(draft: Obj) -> None:
+        draft["spec"]["finalizers"] = [item for item in draft["spec"].get("finalizers") or () if item != FINALIZER]
+
+    namespace = store.modify("namespaces", None, name, drop)
+    if namespace is not None and not _finalizers(namespace):
         store.finalize("namespaces", None, name, namespace["metadata"]["uid"])
+
+
+def _tell(namespace: Obj, left: Sequence[tuple[Resource, list[Obj]]]) -> None:
+    """Why the namespace is still there, in place, in the words of Kubernetes' namespace controller."""
+    counts = sorted(f"{item.plural}.{item.group} has {len(objects)} resource instances" for item, objects in left)
+    holders = Counter(
+        holder for _, objects in left for obj in objects for holder in obj["metadata"].get("finalizers") or ()
+    )
+    held = sorted(f"{holder} in {count} resource instances" for holder, count in holders.items())
+    for kind, reason, message in _FINE:
+        _condition(namespace, kind, "False", reason, message)
+    for kind, trouble, prefix, found, fine, message in (
+        ("NamespaceContentRemaining", "SomeResourcesRemain", "Some resources are remaining: ", counts, *_REMOVED),
+        ("NamespaceFinalizersRemaining", "SomeFinalizersRemain", _HELD, held, *_FINISHED),
+    ):
+        if found:
+            _condition(namespace, kind, "True", trouble, prefix + ", ".join(found))
+        else:
+            _condition(namespace, kind, "False", fine, message)
+
+
+_FINE: Final = (
+    ("NamespaceDeletionDiscoveryFailure", "ResourcesDiscovered", "All resources successfully discovered"),
+    ("NamespaceDeletionGroupVersionParsingFailure", "ParsedGroupVersions", "All legacy kube types successfully parsed"),
+    (
+        "NamespaceDeletionContentFailure",
+        "ContentDeleted",
+        "All content successfully deleted, may be waiting on finalization",
+    ),
+)
+_REMOVED: Final = ("ContentRemoved", "All content successfully removed")
+_HELD: Final = "Some content in the namespace has finalizers remaining: "
+_FINISHED: Final = ("ContentHasNoFinalizers", "All content-preserving finalizers finished")
+
+
+def _condition(namespace: Obj, kind: str, status: str, reason: str, message: str) -> None:
+    set_condition(namespace, kind, status, reason, message)
+    for item in namespace["status"]["conditions"]:
+        item.pop("lastProbeTime", None)  # pods have it, namespaces do not

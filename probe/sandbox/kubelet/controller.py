@@ -9,7 +9,7 @@ from probe.sandbox.kubelet.container import Container
 from probe.sandbox.kubelet.pod import Node, PodWorker
 from probe.sandbox.kubelet.session import Session
 from probe.sandbox.runtime import ContainerNotRunning, LogStream
-from probe.sandbox.store import Event, Store
+from probe.sandbox.store import Event, Obj, Store
 
 
 class Kubelets:
@@ -35,6 +35,8 @@ class Kubelets:
                 worker.end(0)
         elif worker is not None:
             worker.update(pod)
+        elif _is_done(pod):
+            return
         elif (node := self._nodes.get(pod["spec"].get("nodeName") or "")) is not None:
             worker = self._workers[uid] = PodWorker(node, pod)
             worker.update(pod)
@@ -58,3 +60,9 @@ class Kubelets:
             if container.name == name:
                 return container
         raise ContainerNotRunning(f'container "{name}" is not running: its pod has not been started on a node')
+
+
+def _is_done(pod: Obj) -> bool:
+    """Whether all that is left of a pod is an object with finalizers."""
+    meta = pod["metadata"]
+    return "deletionTimestamp" in meta and not meta.get("deletionGracePeriodSeconds") and bool(meta.get("finalizers"))

@@ -124,10 +124,10 @@ async def api_server(
             await until(store, "serviceaccounts", lambda: store.find("serviceaccounts", "default", "default"))
             yield Server(store, runtime, credentials, tokens, url, Client(http))
     finally:
+        await runner.cleanup()
         controllers.cancel()
         with suppress(asyncio.CancelledError):
             await controllers
-        await runner.cleanup()
 
 
 async def until(store: Store, resource: str, done: Any) -> Any:

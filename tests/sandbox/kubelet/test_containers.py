@@ -284,3 +284,24 @@ async def test_pods_that_come_and_go_leave_no_descriptor_behind(kube: Kube, name
     async with asyncio.timeout(10):
         while descriptors() != before:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
+
+
+async def test_a_pod_with_a_finalizer_ends_and_leaves_its_object(
+    kube: Kube, namespace: str, agent_pid: Callable[[str], int]
+) -> None:
+    manifest, path = agent_pod("pod", ["80/TCP"]), pod_path(namespace, "pod")
+    manifest["metadata"]["finalizers"] = ["example.com/hold"]
+    await kube.ok("POST", f"/api/v1/namespaces/{namespace}/pods", manifest)
+    uid = (await kube.ready(namespace, "pod"))["metadata"]["uid"]
+    await kube.ok("DELETE", path)
+    left = await kube.wait(path, lambda pod: pod["metadata"].get("deletionGracePeriodSeconds") == 0)
+    with pytest.raises(ValueError, match="not enough values"):
+        agent_pid(uid)
+    left["metadata"]["labels"] = {"touched": "yes"}
+    left = await kube.ok("PUT", path, left)
+    await kube.pod(namespace, "other", "80/TCP")  # a kubelet that had started the first one again had done so by now
+    with pytest.raises(ValueError, match="not enough values"):
+        agent_pid(uid)
+    del left["metadata"]["finalizers"], left["metadata"]["resourceVersion"]
+    await kube.ok("PUT", path, left)
+    await kube.wait(path, gone)

@@ -40,6 +40,37 @@ PATHS = {
     "ClusterRoleBinding": "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
 }
 
+EVERYTHING = """
+apiVersion: cni-probe/v1
+kind: Scenario
+metadata: {name: everything}
+spec:
+  fleet:
+    namespaces:
+      shop: {pods: {client: {ports: [81/TCP]}, server: {labels: {app: server}, ports: [80/TCP]}}}
+      side: {pods: {other: {ports: [80/TCP]}}}
+    external: {vault: {addresses: [10.0.12.34], ports: [443/TCP]}}
+  probe: {paths: [pod-ip, cluster-ip, external]}
+  steps:
+    - name: applied
+      label: {shop/client: {tier: front}, side: {tier: back}}
+      apply:
+        - {apiVersion: v1, kind: ConfigMap, metadata: {name: settings, namespace: shop}, data: {a: b}}
+        - apiVersion: v1
+          kind: Service
+          metadata: {name: server, namespace: shop}
+          spec: {selector: {app: server}, ports: [{port: 80}]}
+        - apiVersion: networking.k8s.io/v1
+          kind: NetworkPolicy
+          metadata: {name: closed, namespace: shop}
+          spec: {podSelector: {matchLabels: {app: server}}, policyTypes: [Ingress]}
+      expect: {default: allow, rules: [{to: shop/server, verdict: deny}]}
+    - name: deleted
+      delete: [networkpolicy/shop/closed, service/shop/server, configmap/shop/settings, pod/shop/client, namespace/side]
+      create: {namespaces: {shop: {pods: {late: }}}}
+      expect: allow
+"""
+
 RunAs: TypeAlias = Callable[..., Awaitable[RunRecord]]
 
 
@@ -104,6 +135,19 @@ async def test_a_run_with_exactly_this_role_passes(run_as: RunAs, account: Any) 
     record = await run_as(SMOKE)
     assert (record.exit_code, record.problems) == (ExitCode.PASSED, [])
     assert account.leftovers() == []
+
+
+async def test_a_run_that_does_everything_passes_with_the_role_for_it(
+    run_as: RunAs, account: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "everything.yaml"
+    path.write_text(EVERYTHING)
+    needs = needs_of(load_scenarios([path]))
+    assert needs == set(Need) - {Need.DOCTOR, Need.AGENT_SOURCE, Need.PULL_SECRET}
+    with role_of(account, permissions_for(needs)):
+        record = await run_as(path)
+    assert (record.exit_code, record.problems) == (ExitCode.PASSED, [])
+    assert [each.problems for each in record.scenarios] == [[]]
 
 
 def test_doctor_with_exactly_this_role_has_no_problems(account: Any) -> None:

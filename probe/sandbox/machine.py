@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from probe.sandbox.enforce.compile import Deny, Options
 from probe.sandbox.enforce.controller import Enforcement, Stages
 from probe.sandbox.events import EventRecorder
+from probe.sandbox.kubelet.cluster import ClusterFacts
 from probe.sandbox.kubelet.controller import Kubelets
 from probe.sandbox.kubelet.nodes import node_object
 from probe.sandbox.kubelet.outside import OutsideHosts
@@ -23,7 +24,11 @@ from probe.sandbox.zygote.client import ZygoteClient, zygote
 
 @asynccontextmanager
 async def machine(
-    store: Store, options: SandboxOptions, kubernetes_version: str, stages: Stages | None = None
+    store: Store,
+    options: SandboxOptions,
+    kubernetes_version: str,
+    cluster: ClusterFacts,
+    stages: Stages | None = None,
 ) -> AsyncIterator[Kubelets]:
     """Build it, and run it for the length of the block. A part that fails ends the block with its error."""
     plan = AddressPlan(options.families, options.nodes)
@@ -32,7 +37,7 @@ async def machine(
         enforcement = Enforcement(store, network.nodes, Options(deny=deny, policies=options.enforce), stages)
         for node_plan in plan.node_plans:
             store.create("nodes", node_object(node_plan, kubernetes_version))
-        nodes = {name: _node(node, forks, store, enforcement) for name, node in network.nodes.items()}
+        nodes = {name: _node(node, forks, store, enforcement, cluster) for name, node in network.nodes.items()}
         kubelets = Kubelets(store, nodes)
         async with asyncio.TaskGroup() as group:
             parts = (forks.run(), enforcement.run(), kubelets.run(), OutsideHosts(store, network, forks).run())
@@ -42,8 +47,10 @@ async def machine(
                 task.cancel()
 
 
-def _node(network: NodeNetwork, forks: ZygoteClient, store: Store, enforcement: Enforcement) -> Node:
+def _node(
+    network: NodeNetwork, forks: ZygoteClient, store: Store, enforcement: Enforcement, cluster: ClusterFacts
+) -> Node:
     async def enforced(pod: Obj) -> None:
         await enforcement.settled(pod["metadata"]["resourceVersion"], network.name)
 
-    return Node(network, forks, store, EventRecorder(store, "kubelet", network.name), enforced)
+    return Node(network, forks, store, EventRecorder(store, "kubelet", network.name), cluster, enforced)

@@ -23,18 +23,29 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from aiohttp import web
+
+from probe.model.cell import Family
 from probe.model.errors import CniProbeError, MissingRequirement
 from probe.sandbox import linux
 from probe.sandbox.api.app import serve
 from probe.sandbox.api.context import KUBERNETES_VERSION
 from probe.sandbox.api.credentials import Credentials, write_kubeconfig
 from probe.sandbox.api.tokens import Tokens
+from probe.sandbox.controllers.clusterservices import api_address, create_api_service
+from probe.sandbox.controllers.namespaces import create_first_namespaces
 from probe.sandbox.controllers.run import run_controllers
+from probe.sandbox.dns.addon import DOMAIN, ClusterDns, nameservers
+from probe.sandbox.kubelet.cluster import ClusterFacts
 from probe.sandbox.machine import machine
+from probe.sandbox.net.plan import UNDERLAY
 from probe.sandbox.options import DEFAULT_NAME, SandboxOptions
 from probe.sandbox.requirements import check_kernel
 from probe.sandbox.state import remove_in
 from probe.sandbox.store import Store
+
+INNER_PORT = 6443
+"""Of the API server as pods reach it (behind 443 of the service ``kubernetes``)."""
 
 DESCRIPTORS = 65536
 """Three or four per pod and exec, and as many as an agent may want for its sockets."""
@@ -62,21 +73,39 @@ async def _cluster(options: SandboxOptions, listener: socket.socket) -> AsyncIte
     credentials = Credentials.make()
     tokens = Tokens(store, credentials.token)
     server = f"https://127.0.0.1:{listener.getsockname()[1]}"
-    async with machine(store, options, f"v{KUBERNETES_VERSION}.0") as kubelets, asyncio.TaskGroup() as group:
-        controllers = group.create_task(run_controllers(store, ca=credentials.ca.decode()))
+    families = options.families
+    facts = ClusterFacts(api_address(families), nameservers(families), DOMAIN, tokens.issue)
+    async with (
+        machine(store, options, f"v{KUBERNETES_VERSION}.0", facts) as kubelets,
+        asyncio.TaskGroup() as group,
+    ):
+        create_first_namespaces(store)
+        dns = ClusterDns(store, families)
+        tasks = [group.create_task(run) for run in (run_controllers(store, ca=credentials.ca.decode()), dns.run())]
         runner = await serve(
             store,
             kubelets,
             sock=listener,
             ssl_context=credentials.server_context(),
             tokens=tokens,
-            families=options.families,
+            families=families,
         )
+        inside = _inner_listener(families[0])
+        await web.SockSite(runner, inside, ssl_context=credentials.server_context()).start()
+        create_api_service(store, families, *inside.getsockname()[:2])
         try:
+            await dns.ready()
             yield {"server": server, "kubeconfig": _kubeconfig(options, credentials, server)}
         finally:
             await runner.cleanup()
-            controllers.cancel()
+            for task in tasks:
+                task.cancel()
+
+
+def _inner_listener(family: Family) -> socket.socket:
+    """Where pods reach the API server: the underlay's own address, to which every node has a route."""
+    kind = socket.AF_INET6 if family is Family.IPV6 else socket.AF_INET
+    return socket.create_server((str(UNDERLAY[family][1]), INNER_PORT), family=kind, backlog=1024)
 
 
 def _kubeconfig(options: SandboxOptions, credentials: Credentials, server: str) -> str:

@@ -10,16 +10,26 @@ from pathlib import Path
 
 def descendants(pid: int) -> set[int]:
     """A process and all that came from it."""
+    parents = _parents()
+    found = {pid}
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found
+
+
+def children(pid: int) -> set[int]:
+    """The processes that a process started itself."""
+    return {child for child, parent in _parents().items() if parent == pid}
+
+
+def _parents() -> dict[int, int]:
     parents = {}
     for name in filter(str.isdigit, os.listdir("/proc")):
         try:
             parents[int(name)] = int(Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()[1])
         except (FileNotFoundError, ProcessLookupError):
             continue
-    found = {pid}
-    while more := {child for child, parent in parents.items() if parent in found} - found:
-        found |= more
-    return found
+    return parents
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 10) -> None:

@@ -23,7 +23,7 @@ from probe.sandbox.launch import Sandbox
 from probe.sandbox.options import SandboxOptions
 from probe.sandbox.requirements import check_host
 from tests.sandbox.kube import EXTERNAL, Kube, ip
-from tests.sandbox.processes import descendants, wait_until
+from tests.sandbox.processes import children, descendants, wait_until
 
 CLI = [sys.executable, "-c", "import sys; from probe.cli import main; sys.exit(main())", "sandbox"]
 NFT = shutil.which("nft")
@@ -151,7 +151,7 @@ async def test_a_sandbox_ends_with_its_block(runtime: Path) -> None:
 async def test_a_part_that_fails_takes_the_sandbox_down_and_says_so() -> None:
     async def break_one() -> None:
         async with Sandbox.start() as sandbox:
-            (fork_server,) = descendants(sandbox.pid) - {sandbox.pid}
+            (fork_server,) = children(sandbox.pid)
             os.kill(fork_server, signal.SIGKILL)
             async with asyncio.timeout(10):
                 await sandbox.ended()

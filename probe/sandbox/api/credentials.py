@@ -15,7 +15,7 @@ import trustme
 import yaml
 
 from probe.sandbox.api.auth.users import ADMIN
-from probe.sandbox.net.plan import SERVICES
+from probe.sandbox.net.plan import SERVICES, UNDERLAY
 
 HOSTS: Final = (
     "127.0.0.1",
@@ -25,9 +25,9 @@ HOSTS: Final = (
     "kubernetes.default",
     "kubernetes.default.svc",
     "kubernetes.default.svc.cluster.local",
-    *(str(network[1]) for network in SERVICES.values()),
+    *(str(network[1]) for plan in (SERVICES, UNDERLAY) for network in plan.values()),
 )
-"""Names of the API server: on the host's loopback, and as the service ``kubernetes`` inside the cluster."""
+"""Names of the API server: on the host's loopback, in the cluster as service ``kubernetes``, and where that leads."""
 
 
 @dataclass(frozen=True, slots=True)

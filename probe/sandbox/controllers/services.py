@@ -134,6 +134,8 @@ def _endpoint(service: Obj, pod: Obj, address: str) -> dict[str, Any]:
     }
     if node := pod["spec"].get("nodeName"):
         endpoint["nodeName"] = node
+    if (name := pod["spec"].get("hostname")) and pod["spec"].get("subdomain") == service["metadata"]["name"]:
+        endpoint["hostname"] = name
     return endpoint
 
 

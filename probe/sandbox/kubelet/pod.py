@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TypeAlias
 
 from probe.sandbox.events import EventRecorder
+from probe.sandbox.kubelet.cluster import ClusterFacts
 from probe.sandbox.kubelet.container import Container, ContainerHost
+from probe.sandbox.kubelet.resolver import FILE, resolv_conf
 from probe.sandbox.kubelet.spec import PodFacts, forbidden_sysctl, sysctls
 from probe.sandbox.kubelet.status import PodState, with_status
 from probe.sandbox.net.node import NodeNetwork, PodNetwork
@@ -34,6 +36,7 @@ class Node:
     zygote: ZygoteClient
     store: Store
     events: EventRecorder
+    cluster: ClusterFacts
     gate: Gate | None = None
 
 
@@ -48,6 +51,7 @@ class PodWorker:
         self._pod_addresses: tuple[str, ...] = ()
         self._started = timestamp()
         self._failed = ("", "")
+        self._resolver = resolv_conf(pod, node.cluster)
         self._ending = asyncio.Event()
         self._hurried = asyncio.Event()
         self._deadline = float("inf")
@@ -83,7 +87,9 @@ class PodWorker:
         return VOLUMES / self.uid
 
     def _facts(self) -> PodFacts:
-        return PodFacts(self._addresses, self._host_addresses, str(self._volumes))
+        files = {str(self._volumes / FILE): "/etc/resolv.conf"} if self._resolver is not None else {}
+        environment = self._node.cluster.environment
+        return PodFacts(self._addresses, self._host_addresses, str(self._volumes), environment, files)
 
     def update(self, pod: Obj) -> None:
         """The pod has changed in the store."""
@@ -126,6 +132,9 @@ class PodWorker:
             return False
         if not self._host_network:
             await self._attach()
+        self._volumes.mkdir(parents=True, exist_ok=True)
+        if self._resolver is not None:
+            (self._volumes / FILE).write_text(self._resolver)
         for volume in self.pod["spec"].get("volumes") or ():
             (self._volumes / volume["name"]).mkdir(parents=True, exist_ok=True)
         self._publish()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
 from probe.sandbox.store import Obj
 from probe.sandbox.zygote.protocol import ContainerProcess, Mount
 
-AGENT_REPOSITORY = "cni-probe-agent"
+RUNNABLE = ("cni-probe-agent", "cni-probe-dns")
 DEFAULT_COMMAND = ("python3", "-m", "cni_probe_agent")
 """The agent image's entry point."""
 
@@ -24,9 +24,9 @@ class ConfigError(Exception):
 
 
 def is_runnable(image: str) -> bool:
-    """Whether the sandbox has the image: any registry, tag or digest of ``cni-probe-agent``."""
+    """Whether the sandbox has the image: any registry, tag or digest of ours."""
     name = image.partition("@")[0].rpartition("/")[2]
-    return name.partition(":")[0] == AGENT_REPOSITORY
+    return name.partition(":")[0] in RUNNABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,8 @@ class PodFacts:
     addresses: tuple[str, ...]
     node_addresses: tuple[str, ...]
     volumes: str  # the directory that holds the pod's volumes, one directory each
+    environment: Mapping[str, str] = field(default_factory=dict)  # what every container of the cluster has
+    files: Mapping[str, str] = field(default_factory=dict)  # file of ours (a path) to where containers see it
 
 
 def container_process(pod: Obj, container: Mapping[str, Any], facts: PodFacts) -> ContainerProcess:
@@ -52,7 +54,10 @@ def container_process(pod: Obj, container: Mapping[str, Any], facts: PodFacts) -
         env=env,
         hostname=hostname(pod),
         cwd=container.get("workingDir") or "/",
-        mounts=[_mount(pod, mount, facts) for mount in container.get("volumeMounts") or ()],
+        mounts=[
+            *(Mount(path, target, read_only=True) for path, target in facts.files.items()),
+            *(_mount(pod, mount, facts) for mount in container.get("volumeMounts") or ()),
+        ],
         drop_capabilities="ALL" in dropped and not security.get("privileged"),
         no_new_privileges=security.get("allowPrivilegeEscalation") is False,
     )
@@ -82,7 +87,7 @@ def environment(pod: Obj, container: Mapping[str, Any], facts: PodFacts) -> dict
     """A container's whole environment; nothing of the sandbox's own gets in. Raises ConfigError."""
     if container.get("envFrom"):
         raise ConfigError("envFrom: the sandbox has no ConfigMaps and Secrets")
-    env = {"PATH": DEFAULT_PATH, "HOME": "/", "HOSTNAME": hostname(pod)}
+    env = {"PATH": DEFAULT_PATH, "HOME": "/", "HOSTNAME": hostname(pod), **facts.environment}
     for entry in container.get("env") or ():
         source = entry.get("valueFrom")
         env[entry["name"]] = _value_from(pod, source, facts) if source else _expand(entry.get("value") or "", env)

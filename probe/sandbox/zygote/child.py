@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import gc
+import importlib
 import json
 import os
 import signal
@@ -21,7 +22,7 @@ from typing import NoReturn
 
 from probe.sandbox import linux
 from probe.sandbox.zygote.mounts import mount_all
-from probe.sandbox.zygote.protocol import AGENT_ARGV, ContainerProcess, ExecProcess, Refusal
+from probe.sandbox.zygote.protocol import FORKED_MODULES, ContainerProcess, ExecProcess, Refusal
 
 NOT_EXECUTABLE, NOT_FOUND = 126, 127
 """Exit codes of a command that could not be executed, as shells and container runtimes have them."""
@@ -66,17 +67,20 @@ def _become(
             linux.drop_capabilities()
         if process.no_new_privileges:
             linux.forbid_new_privileges()
-        if is_agent(process.argv):
+        if (module := forked_module(process.argv)) is not None:
             os.close(status)
-            _run_agent(process)
+            _run_module(module, process)
         _execute(process, status)
     except BaseException as error:  # noqa: BLE001 - nothing of a child may ever return into the zygote's loop
         _refuse(status, Refusal(f"{type(error).__name__}: {error}" if not isinstance(error, OSError) else str(error)))
 
 
-def is_agent(argv: Sequence[str]) -> bool:
-    """Whether the command is the agent, which needs no execve: it is here already."""
-    return os.path.basename(argv[0]) in ("python3", "python") and tuple(argv[1:3]) == AGENT_ARGV
+def forked_module(argv: Sequence[str]) -> str | None:
+    """The module of ours that the command runs, which needs no execve: its interpreter is here already."""
+    match [os.path.basename(argv[0]), *argv[1:3]]:
+        case ["python3" | "python", "-m", module] if module in FORKED_MODULES:
+            return module
+    return None
 
 
 def _forget_the_zygote(keep: Collection[int]) -> None:
@@ -102,19 +106,17 @@ def _take_stdio(stdin: int, stdout: int, stderr: int) -> None:
         os.set_inheritable(stdin, False)
 
 
-def _run_agent(process: ContainerProcess | ExecProcess) -> NoReturn:
+def _run_module(module: str, process: ContainerProcess | ExecProcess) -> NoReturn:
     code: object = 1
     try:
         gc.enable()
-        linux.name_process("cni-probe-agent")
+        linux.name_process(FORKED_MODULES[module])
         os.environ.clear()
         os.environ.update(process.env)
         sys.argv = list(process.argv[2:])
         sys.stdin = open(0, closefd=False)  # noqa: SIM115
         sys.stdout, sys.stderr = (open(fd, "w", buffering=1, closefd=False) for fd in (1, 2))  # noqa: SIM115
-        from cni_probe_agent.__main__ import main
-
-        code = main(list(process.argv[3:]))
+        code = importlib.import_module(f"{module}.__main__").main(list(process.argv[3:]))
     except SystemExit as stop:
         code = stop.code
     except KeyboardInterrupt:

@@ -23,8 +23,8 @@ from typing import Any
 MAX_PACKET = 128 * 1024
 MAX_FDS = 8
 
-AGENT_ARGV = ("-m", "cni_probe_agent")
-"""``python3 -m cni_probe_agent ...`` runs in the forked child itself, without an execve."""
+FORKED_MODULES = {"cni_probe_agent": "cni-probe-agent", "probe.sandbox.dns": "cni-probe-dns"}
+"""``python3 -m cni_probe_agent ...`` runs in the forked child itself, without an execve: module to process name."""
 
 
 @dataclass(frozen=True, slots=True)

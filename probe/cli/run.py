@@ -25,6 +25,7 @@ from probe.cli.cluster_arguments import (
 )
 from probe.cli.fleet_arguments import add_fleet_arguments, sample_seed
 from probe.cli.pod_arguments import add_pod_arguments, run_config
+from probe.cli.results import Delivery, add_result_arguments, delivery
 from probe.cli.sandbox import add_cluster_arguments, cluster_options
 from probe.model.agent_options import RunConfig
 from probe.model.errors import CniProbeError, UsageError
@@ -48,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     out.add_argument(
         "--journal", type=Path, metavar="FILE", help="append every event as it happens; `report FILE` reads it"
     )
+    add_result_arguments(out)
     out.add_argument("-q", "--quiet", action="store_true", help="only problems on stderr")
     how = parser.add_argument_group("how")
     how.add_argument(
@@ -83,6 +85,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the scenarios. Returns the exit code; raises CniProbeError for what is wrong before a run."""
+    with delivery(args) as results:
+        return _run_and_report(args, results)
+
+
+def _run_and_report(args: argparse.Namespace, results: Delivery) -> int:
     from probe.report.outputs import Outputs
     from probe.scenario.load import load_scenarios
 
@@ -91,8 +98,10 @@ def run(args: argparse.Namespace) -> int:
     scenarios = [_with_timeouts(scenario, args) for scenario in load_scenarios(args.paths)]
     outputs = Outputs.parse(args.output)
     outputs.check()
+    results.announce()
     record = asyncio.run(_run(args, config, scenarios))
     outputs.write(record)
+    results.deliver(record)
     return record.exit_code
 
 

@@ -21,6 +21,7 @@ COMMANDS = {
     "sandbox": "the embedded cluster: up, down, status",
     "clean": "remove what any run left in a cluster",
     "doctor": "look whether a run can work on a cluster, before anything is created",
+    "job": "print manifests that run scenarios inside the cluster",
     "rbac": "print the least rights with which runs work, as manifests",
 }
 """Command name -> one line of help. The module is ``probe.cli.<name>``."""

@@ -236,6 +236,19 @@ async def test_services_that_cannot_be_made_end_the_scenario_with_their_cause(
     assert cluster.leftovers() == []
 
 
+async def test_a_quota_that_has_no_room_for_services_is_named(run_it: Any, paths: Any, cluster: Any) -> None:
+    def limit(event: Event) -> None:
+        if isinstance(event, FleetReady):
+            body = {"metadata": {"name": "few-node-ports"}, "spec": {"hard": {"services.nodeports": "0"}}}
+            cluster.request("POST", f"/api/v1/namespaces/{cluster.namespaces['shop']}/resourcequotas", body)
+
+    record = await run_it(paths("[cluster-ip, node-port/local]"), hook=limit)
+    (problem,) = record.scenarios[0].problems
+    assert "2 of 4 services were not made: " in problem
+    assert "exceeded quota: few-node-ports" in problem
+    assert record.exit_code == ExitCode.HARNESS
+
+
 async def test_a_service_that_lost_its_backend_is_inconclusive(run_it: Any, paths: Any, cluster: Any) -> None:
     """The pod lost the label that its service selects: the service is as it was made, the pod is well, and no policy
     refuses anything."""

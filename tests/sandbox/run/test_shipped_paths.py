@@ -1,5 +1,7 @@
-"""The shipped scenarios of services and of the host's network, on real packets: they pass where policies are enforced,
-and a cluster that ignores policies leaks by every way that is judged."""
+"""The shipped scenarios of services, DNS and the host's network, on real packets.
+
+They pass where policies are enforced, and a cluster that ignores policies leaks by every way that is judged.
+"""
 
 from __future__ import annotations
 
@@ -50,6 +52,27 @@ def test_where_policies_are_ignored_every_judged_denial_leaks_through_services_t
     assert verdicts == {("allow", "pass"), ("deny", "leak"), ("either", "undefined")}
     leaking = {(cell["path"], cell["via"]) for cell in cells(record_file) if cell["verdict"] == "leak"}
     assert leaking == {("pod-ip", ""), ("cluster-ip", Via.SAME_PORT), ("cluster-ip", Via.OTHER_PORT)}
+
+
+def test_dns_is_cut_off_by_a_policy_that_forgets_it_and_answers_where_it_is_allowed(
+    sandbox: Any, tmp_path: Path
+) -> None:
+    record_file = tmp_path / "run.json"
+    done = run_command(sandbox.kubeconfig, str(PATHS / "dns.yaml"), "-o", f"json={record_file}")
+    assert done.returncode == ExitCode.PASSED, done.stdout + done.stderr
+    asked = Counter(cell["expected"] for cell in cells(record_file) if cell["path"] == "dns")
+    assert asked == {"allow": 4 + 2 + 4, "deny": 4 + 2}
+    assert {cell["verdict"] for cell in cells(record_file)} == {"pass"}
+
+
+def test_where_policies_are_ignored_names_are_resolved_however_forgotten(
+    unenforced_sandbox: Any, tmp_path: Path
+) -> None:
+    record_file = tmp_path / "run.json"
+    outputs = ("--converge=1", "-o", f"json={record_file}")
+    done = run_command(unenforced_sandbox.kubeconfig, str(PATHS / "dns.yaml"), *outputs)
+    assert done.returncode == ExitCode.MISMATCH, done.stdout + done.stderr
+    assert {(cell["expected"], cell["verdict"]) for cell in cells(record_file)} == {("allow", "pass"), ("deny", "leak")}
 
 
 def test_pods_on_the_hosts_network_are_watched_where_that_is_allowed(sandbox: Any, tmp_path: Path) -> None:

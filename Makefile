@@ -43,8 +43,8 @@ bench: $(STAMP) ## print measurements (no test: machines are noisy)
 	for bench in tests/bench/bench_*.py; do \
 	    echo "== $$bench"; $(BIN)/python -m tests.bench.$$(basename $$bench .py) || exit 1; done
 
-image: ## build the agent's image with docker, podman or buildah
-	scripts/image $(IMAGE)
+image: ## build the agent's image with docker, podman or buildah; PLATFORM=linux/arm64 for another platform
+	scripts/image $(IMAGE) $(PLATFORM)
 
 e2e: $(STAMP) ## run the end-to-end tests on the cluster that KUBECONFIG names; IMAGE=... names the agents' image
 	CNI_PROBE_E2E=1 IMAGE="$(IMAGE)" $(BIN)/pytest tests/e2e -p no:cacheprovider $(if $(REPORTS),--junitxml=$(REPORTS)/e2e.xml)

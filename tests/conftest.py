@@ -1,7 +1,7 @@
 """What all tests share.
 
-With ``CNI_PROBE_NO_SKIP`` set (as CI does), a test of the sandbox or of kubectl that is skipped has failed: a green
-run in which the real packets were left out would be a false pass of our own.
+With ``CNI_PROBE_NO_SKIP`` set (as CI does), a test of the sandbox, of kubectl or of the agent's image that is skipped
+has failed: a green run in which the real packets were left out would be a false pass of our own.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pytest
 
 _OLDEST_KUBECTL = (1, 30)
 """The first whose ``exec`` speaks WebSocket, which is all that the sandbox does."""
-_MUST_RUN = ("sandbox", "kubectl")
+_MUST_RUN = ("sandbox", "kubectl", "image")
 
 
 @pytest.hookimpl(wrapper=True)

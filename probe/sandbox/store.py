@@ -87,11 +87,11 @@ class Store:
     # writing
 
     def create(self, resource: str, obj: Obj) -> Obj:
-        """Store a copy with identity (uid, creationTimestamp, resourceVersion). Raises AlreadyExists."""
+        """Store a copy with identity (uid if it has none, creationTimestamp, resourceVersion). Raises AlreadyExists."""
         new = clone(obj)
         meta = new.setdefault("metadata", {})
         self.check_free(resource, meta.get("namespace"), meta["name"])
-        meta["uid"] = str(uuid.uuid4())
+        meta["uid"] = meta.get("uid") or str(uuid.uuid4())
         meta["creationTimestamp"] = timestamp()
         return self._commit("ADDED", resource, new, None)
 

@@ -284,5 +284,5 @@ async def test_cordon_and_taint(kubectl: Kubectl) -> None:
 
 
 async def test_top_level_errors_are_clear(kubectl: Kubectl) -> None:
-    assert "the server doesn't have a resource type" in (await kubectl("get", "deployments")).err
+    assert "the server doesn't have a resource type" in (await kubectl("get", "statefulsets")).err
     assert 'networkpolicies.networking.k8s.io "x" not found' in (await kubectl("get", "netpol", "x")).err

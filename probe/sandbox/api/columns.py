@@ -26,11 +26,15 @@ class Column:
 
 
 def age(timestamp: str | None) -> str:
-    """The time since then, short: ``45s``, ``3m12s``, ``5h``, ``2d``."""
+    """The time since then, short."""
     if not timestamp:
         return UNKNOWN
-    then = datetime.fromisoformat(timestamp.replace("Z", "+00:00"))
-    seconds = max(0, int((datetime.now(UTC) - then).total_seconds()))
+    return duration((datetime.now(UTC) - datetime.fromisoformat(timestamp)).total_seconds())
+
+
+def duration(exact: float) -> str:
+    """Seconds, short: ``45s``, ``3m12s``, ``5h``, ``2d``."""
+    seconds = max(0, int(exact))
     minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
     if seconds < 120:
         return f"{seconds}s"

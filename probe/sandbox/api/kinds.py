@@ -117,6 +117,7 @@ _POD_SPEC: Final = struct(
     topologySpreadConstraints=ListOf(ANY, "topologyKey", ("topologyKey", "whenUnsatisfiable")),
 )  # fmt: skip
 
+_TEMPLATE: Final = struct(metadata=METADATA, spec=_POD_SPEC)
 _SERVICE_SPEC: Final = struct(
     selector=MapOf(STR, atomic=True),
     ports=ListOf(
@@ -223,6 +224,29 @@ KINDS: Final[Mapping[str, Fields]] = MappingProxyType(
                 "name",
             )
         ),
+        "Job": _kind(
+            spec=struct(
+                activeDeadlineSeconds=INT, backoffLimit=INT, backoffLimitPerIndex=INT, completionMode=STR,
+                completions=INT, managedBy=STR, manualSelector=BOOL, maxFailedIndexes=INT, parallelism=INT,
+                podFailurePolicy=ANY, podReplacementPolicy=STR, selector=SELECTOR, successPolicy=ANY, suspend=BOOL,
+                template=_TEMPLATE, ttlSecondsAfterFinished=INT,
+            ),
+            status=ANY,
+        ),
+        "Deployment": _kind(
+            spec=struct(
+                minReadySeconds=INT, paused=BOOL, progressDeadlineSeconds=INT, replicas=INT, revisionHistoryLimit=INT,
+                selector=SELECTOR, strategy=ANY, template=_TEMPLATE,
+            ),
+            status=ANY,
+        ),
+        "DaemonSet": _kind(
+            spec=struct(
+                minReadySeconds=INT, revisionHistoryLimit=INT, selector=SELECTOR, template=_TEMPLATE, updateStrategy=ANY
+            ),
+            status=ANY,
+        ),
+        "CustomResourceDefinition": _kind(spec=ANY, status=ANY),
         "Role": _kind(rules=_RULES),
         "ClusterRole": _kind(rules=_RULES, aggregationRule=struct(clusterRoleSelectors=ListOf(SELECTOR))),
         "RoleBinding": _BINDING,

@@ -8,7 +8,9 @@ from probe.sandbox.api.context import Context
 from probe.sandbox.api.errors import conflict, invalid_object, method_not_allowed, required
 from probe.sandbox.api.forms import encode
 from probe.sandbox.api.request import Target, read_object
+from probe.sandbox.controllers.conditions import set_condition
 from probe.sandbox.controllers.scheduler import assign
+from probe.sandbox.store import Obj
 
 
 async def bind(ctx: Context, target: Target, request: web.Request) -> web.StreamResponse:
@@ -32,9 +34,18 @@ async def evict(ctx: Context, target: Target, request: web.Request) -> web.Strea
         raise method_not_allowed()
     options = (await read_object(request)).get("deleteOptions") or {}
     uid = (options.get("preconditions") or {}).get("uid")
-    grace = options.get("gracePeriodSeconds")
-    ctx.store.delete("pods", target.namespace, target.name or "", uid=uid, grace_seconds=grace)
+    grace, name = options.get("gracePeriodSeconds"), target.name or ""
+    pod = ctx.store.get("pods", target.namespace, name)
+    ctx.store.check("pods", pod, uid=uid, resource_version=None)
+    if request.query.get("dryRun") != "All" and not options.get("dryRun"):
+        ctx.store.modify("pods", target.namespace, name, _disrupt)
+        ctx.store.delete("pods", target.namespace, name, uid=uid, grace_seconds=grace)
     return _success(201)
+
+
+def _disrupt(pod: Obj) -> None:
+    """Say, in place, that the pod was evicted: what tells its end from any other."""
+    set_condition(pod, "DisruptionTarget", "True", "EvictionByEvictionAPI", "Eviction API: evicting")
 
 
 def _success(status: int) -> web.Response:

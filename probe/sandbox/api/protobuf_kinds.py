@@ -113,6 +113,54 @@ _SELECTOR: Final = Nested(
         ),
     }
 )
+_CONTAINER: Final = Nested(
+    {
+        1: ("name", text),
+        2: ("image", text),
+        3: ("command", _NAMES),
+        4: ("args", _NAMES),
+        5: ("workingDir", text),
+        6: (
+            "ports",
+            Repeated(
+                Nested(
+                    {
+                        1: ("name", text),
+                        2: ("hostPort", number),
+                        3: ("containerPort", number),
+                        4: ("protocol", text),
+                        5: ("hostIP", text),
+                    }
+                )
+            ),
+        ),
+        8: ("resources", Nested({})),
+        13: ("terminationMessagePath", text),
+        14: ("imagePullPolicy", text),
+        16: ("stdin", boolean),
+        17: ("stdinOnce", boolean),
+        18: ("tty", boolean),
+        20: ("terminationMessagePolicy", text),
+    }
+)
+_POD_SPEC: Final = Nested(
+    {
+        2: ("containers", Repeated(_CONTAINER)),
+        3: ("restartPolicy", text),
+        6: ("dnsPolicy", text),
+        8: ("serviceAccountName", text),
+        9: ("serviceAccount", text),
+        10: ("nodeName", text),
+        11: ("hostNetwork", boolean),
+        12: ("hostPID", boolean),
+        13: ("hostIPC", boolean),
+        16: ("hostname", text),
+        17: ("subdomain", text),
+        19: ("schedulerName", text),
+        24: ("priorityClassName", text),
+    }
+)
+_TEMPLATE: Final = Nested({1: ("metadata", _META), 2: ("spec", _POD_SPEC)})
 _ROLE: Final[Message] = {
     1: ("metadata", _META),
     2: ("rules", _RULES),
@@ -161,6 +209,39 @@ KINDS: Final[Mapping[str, Message]] = MappingProxyType(
             4: ("automountServiceAccountToken", boolean),
         },
         "Service": {1: ("metadata", _META), 2: ("spec", _SERVICE_SPEC), 3: ("status", ignored)},
+        "Job": {
+            1: ("metadata", _META),
+            2: (
+                "spec",
+                Nested(
+                    {
+                        1: ("parallelism", number),
+                        2: ("completions", number),
+                        4: ("selector", _SELECTOR),
+                        6: ("template", _TEMPLATE),
+                        7: ("backoffLimit", number),
+                    }
+                ),
+            ),
+            3: ("status", ignored),
+        },
+        "Deployment": {
+            1: ("metadata", _META),
+            2: (
+                "spec",
+                Nested(
+                    {
+                        1: ("replicas", number),
+                        2: ("selector", _SELECTOR),
+                        3: ("template", _TEMPLATE),
+                        4: ("strategy", ignored),
+                        5: ("minReadySeconds", number),
+                        7: ("paused", boolean),
+                    }
+                ),
+            ),
+            3: ("status", ignored),
+        },
         "TokenRequest": {
             1: ("metadata", _META),
             2: (

@@ -65,6 +65,13 @@ _INVOLVED: Final = tuple(
 )
 
 
+def _workload(plural: str, kind: str, group: str, *short_names: str) -> Resource:
+    """What makes pods by a template."""
+    return Resource(
+        plural, kind, group, short_names=short_names, categories=("all",), generation=True, subresources=_STATUS
+    )
+
+
 def _question(plural: str, kind: str, group: str, *, namespaced: bool = False) -> Resource:
     """What is answered and not kept."""
     return Resource(plural, kind, group, namespaced=namespaced, verbs=_CREATE_ONLY)
@@ -132,6 +139,19 @@ RESOURCES: Final = (
         "events", "Event", short_names=("ev",), fields=(*_INVOLVED, "reason", "reportingComponent", "source", "type")
     ),
     Resource("networkpolicies", "NetworkPolicy", "networking.k8s.io", short_names=("netpol",), generation=True),
+    _workload("daemonsets", "DaemonSet", "apps", "ds"),
+    _workload("deployments", "Deployment", "apps", "deploy"),
+    _workload("jobs", "Job", "batch"),
+    Resource(
+        "customresourcedefinitions",
+        "CustomResourceDefinition",
+        "apiextensions.k8s.io",
+        namespaced=False,
+        short_names=("crd", "crds"),
+        categories=("api-extensions",),
+        generation=True,
+        subresources=_STATUS,
+    ),
     Resource("endpointslices", "EndpointSlice", "discovery.k8s.io", generation=True),
     Resource("leases", "Lease", "coordination.k8s.io"),
     Resource(

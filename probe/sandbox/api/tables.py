@@ -11,6 +11,7 @@ from probe.sandbox.api.podstatus import pod_ready, pod_restarts, pod_status
 from probe.sandbox.api.resources import Resource
 from probe.sandbox.api.tables_access import access_tables
 from probe.sandbox.api.tables_limits import limit_tables
+from probe.sandbox.api.tables_workloads import workload_tables
 from probe.sandbox.store import Obj
 
 
@@ -174,6 +175,7 @@ _TABLES: Final[Mapping[str, tuple[Column, ...]]] = MappingProxyType(
         ),
         **access_tables(),
         **limit_tables(),
+        **workload_tables(),
         "externalendpoints": (
             NAME,
             Column("Addresses", lambda obj: joined(obj["spec"].get("addresses") or ())),

@@ -6,12 +6,11 @@ writing it is one atomic step, unless a webhook is asked in between: if somebody
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from probe.sandbox.api.admission.chain import admit, admit_last, complete
+from probe.sandbox.api.admission.chain import admit, admit_last
 from probe.sandbox.api.admission.webhooks import Operation, ask
 from probe.sandbox.api.apply import APPLY, UPDATE, Manager, apply, track_update
 from probe.sandbox.api.auth.attributes import Attributes
@@ -19,16 +18,15 @@ from probe.sandbox.api.auth.middleware import require
 from probe.sandbox.api.auth.users import ADMIN, User
 from probe.sandbox.api.context import Context
 from probe.sandbox.api.decode import WARN, decode
+from probe.sandbox.api.entry import enter
 from probe.sandbox.api.errors import ApiError, bad_request, conflict, forbidden, invalid, invalid_object
 from probe.sandbox.api.kinds import KINDS
 from probe.sandbox.api.request import Target, flag, number
 from probe.sandbox.api.resources import Resource
-from probe.sandbox.api.rules.metadata import generate_name
 from probe.sandbox.api.rules.nodeports import allocate_node_ports
-from probe.sandbox.api.rules.services import allocate
 from probe.sandbox.api.rules.strategies import strategy, validate
 from probe.sandbox.controllers.namespaces import PERMANENT
-from probe.sandbox.store import Obj, clone, timestamp
+from probe.sandbox.store import Obj, clone
 
 _Written = TypeVar("_Written")
 
@@ -85,25 +83,10 @@ async def _create(ctx: Context, target: Target, obj: Obj, write: Write) -> Obj:
     # A kubelet states its node's status at once; anybody else's status is the server's to begin with.
     if resource.has_status and resource.plural != "nodes":
         obj.pop("status", None)
-    if not meta.get("name") and meta.get("generateName"):
-        meta["name"] = generate_name(meta["generateName"])
     _place(target, obj)
-    strategy(resource).default(obj)
-    complete(ctx.store, resource, obj)
-    if resource.generation:
-        meta["generation"] = 1
-    errors = validate(resource, obj)
-    if errors:
-        raise invalid_object(resource, meta.get("name") or meta.get("generateName") or "", errors)
-    write.warnings += admit(ctx.store, resource, obj)
-    await _ask(ctx, "CREATE", target, write, obj)
-    if resource.plural == "services" and (errors := allocate(ctx.store, obj, ctx.families)):
-        raise invalid_object(resource, meta["name"], errors)
-    admit_last(ctx.store, resource, obj)
-    if write.dry_run:
-        ctx.store.check_free(resource.plural, meta.get("namespace"), meta["name"])
-        return {**obj, "metadata": {**meta, "uid": str(uuid.uuid4()), "creationTimestamp": timestamp()}}
-    return ctx.store.create(resource.plural, obj)
+    made, warnings = await enter(ctx.store, resource, obj, write.user, ctx.families, dry_run=write.dry_run)
+    write.warnings += warnings
+    return made
 
 
 async def _ask(ctx: Context, kind: str, target: Target, write: Write, obj: Obj | None, old: Obj | None = None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from probe.sandbox.controllers.jobs import run_jobs
 from probe.sandbox.controllers.namespaces import create_first_namespaces, run_namespaces
 from probe.sandbox.controllers.quotas import run_quotas
 from probe.sandbox.controllers.roles import run_roles
@@ -19,6 +20,7 @@ async def run_controllers(store: Store, *, ca: str) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(run_namespaces(store), name="namespaces")
         group.create_task(run_service_accounts(store, ca), name="service accounts")
+        group.create_task(run_jobs(store), name="jobs")
         group.create_task(run_quotas(store), name="quotas")
         group.create_task(run_roles(store), name="roles")
         group.create_task(run_services(store), name="services")

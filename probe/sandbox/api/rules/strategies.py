@@ -34,6 +34,16 @@ from probe.sandbox.api.rules.pods import validate_pod, validate_pod_update
 from probe.sandbox.api.rules.roles import default_binding, keep_role, validate_binding, validate_role
 from probe.sandbox.api.rules.services import default_service, keep_addresses, validate_service, validate_service_update
 from probe.sandbox.api.rules.webhooks import default_webhooks, validate_webhooks
+from probe.sandbox.api.rules.workloads import (
+    carry_job,
+    default_daemonset,
+    default_deployment,
+    default_job,
+    keep_job,
+    keep_selector,
+    validate_job,
+    validate_workload,
+)
 from probe.sandbox.store import Obj
 
 NAME_LABEL: Final = "kubernetes.io/metadata.name"
@@ -154,6 +164,9 @@ _STRATEGIES: Final[Mapping[str, Strategy]] = MappingProxyType(
         "limitranges": Strategy(default_limits, validate_limits),
         "priorityclasses": Strategy(default_priority, validate_priority, validate_update=keep_priority),
         "runtimeclasses": Strategy(validate=validate_runtime, validate_update=keep_handler),
+        "jobs": Strategy(default_job, validate_job, carry_job, keep_job),
+        "deployments": Strategy(default_deployment, validate_workload, validate_update=keep_selector),
+        "daemonsets": Strategy(default_daemonset, validate_workload, validate_update=keep_selector),
         "validatingwebhookconfigurations": Strategy(default_webhooks, validate_webhooks),
         "externalendpoints": Strategy(_default_endpoint, _validate_endpoint),
     }

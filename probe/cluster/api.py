@@ -1,7 +1,7 @@
 """Requests to the API server as plain JSON: verbs, and which of them are repeated after what.
 
 Reads and writes that come to the same when they are done twice are repeated while the server is busy, restarts or
-cannot be reached; a creation whose answer was lost is looked for before it is tried again. Knows nothing of fleets.
+cannot be reached; so is a creation by name, which is looked for when the second is refused. Knows nothing of fleets.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ class Api:
 
 
 class _Creation:
-    """A POST whose answer may be lost: then the object is looked for by its name, before it is tried again.
+    """A POST whose answer may be lost: when it is refused at another try, the first one may be why.
 
     ``last_try``: nobody waits for the object any more; what is under way is seen to its end, and nothing repeated.
     """
@@ -168,18 +168,16 @@ class _Creation:
             try:
                 return await self._requests.once("POST", self._path, {"fieldManager": FIELD_MANAGER}, self._body)
             except (ApiError, Unreachable) as error:
-                conflict = isinstance(error, ApiError) and error.code == 409
-                if not (is_passing(error) or (lost and conflict)) or not self._name or self.last_try:
-                    raise
-                if not conflict:
-                    lost = True
-                    await tries.pause_after(error)
-                    if self.last_try:
+                if not is_passing(error):  # it exists (409), or has used up the quota (403)
+                    made = await self._made() if lost else None
+                    if made is None:
                         raise
-                made = await self._made()
-                if made is not None:
                     return made
-                if conflict:
+                if not self._name or self.last_try:
+                    raise
+                lost = True
+                await tries.pause_after(error)
+                if self.last_try:
                     raise
 
     async def _made(self) -> Json | None:
@@ -187,7 +185,7 @@ class _Creation:
         try:
             found = await self._api.get(f"{self._path}/{self._name}")
         except ApiError as error:
-            if error.code in (403, 404):  # gone, never made, or not ours to look at: the next try will tell
+            if error.code in (403, 404):  # never made, or not ours to look at: the refusal stands
                 return None
             raise
         return found if _is_from(self._body, found) else None

@@ -133,7 +133,16 @@ async def test_a_creation_that_was_lost_and_never_made_is_tried_again(tmp_path: 
     async with serving(tmp_path, server.answer) as api:
         await api.get("/version")
         await create(api)
-    assert server.asked == ["GET", "POST", "GET", "POST"]
+    assert server.asked == ["GET", "POST", "POST"]
+
+
+async def test_a_creation_that_was_lost_and_has_used_up_the_quota_is_found(tmp_path: Path) -> None:
+    """Admission comes before the name is looked at, so that the second try is refused for another reason."""
+    server = Faulty(hang_up, lambda request: status(403, "exceeded quota"), late=True)
+    async with serving(tmp_path, server.answer) as api:
+        await api.get("/version")
+        assert (await create(api))["metadata"]["name"] == "new"
+    assert server.asked == ["GET", "POST", "POST", "GET"]
 
 
 async def test_a_creation_that_was_lost_does_not_adopt_what_is_not_ours(tmp_path: Path) -> None:

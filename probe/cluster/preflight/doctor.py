@@ -16,7 +16,7 @@ from probe.cluster.preflight.execs import judge_exec
 from probe.cluster.preflight.families import judge_families, judge_sctp
 from probe.cluster.preflight.finding import Finding, Level
 from probe.cluster.preflight.image import judge_image
-from probe.cluster.preflight.look import Quick, Unseen, look_around, look_quickly
+from probe.cluster.preflight.look import Denied, Quick, Unseen, look_around, look_quickly
 from probe.cluster.preflight.nodes import judge_nodes, judge_slots
 from probe.cluster.preflight.permissions import judge_permissions
 from probe.cluster.preflight.plugins import judge_plugins
@@ -89,11 +89,15 @@ async def examine(
     findings = judge_version(full.version) + check.findings(fleets, full.user)
     findings += judge_families(seen.nodes, full.kubernetes_service, demand)
     findings += judge_sctp(demand)
-    if "create" not in {permission.verb for permission in seen.denied}:  # else nothing new is learnt
+    if not _may_not_create(seen.denied):  # else nothing new is learnt
         findings += judge_dry_runs(full.dry_namespace, full.dry_pod)
     findings += judge_webhooks(full.webhooks, namespace, pod)
     findings += judge_quotas(full.quotas, full.limits, full.namespaces, demand)
     return findings
+
+
+def _may_not_create(denied: Denied) -> bool:
+    return isinstance(denied, Unseen) or any(permission.verb == "create" for permission in denied)
 
 
 def samples(demand: Demand, options: NamespaceOptions, owner: Owner) -> tuple[Json, Json]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from probe.cluster.api import Json
 from probe.cluster.nodes import Node
-from probe.cluster.preflight.finding import Finding, names, ok, problem, warning
+from probe.cluster.preflight.finding import Finding, names, ok, warning
 from probe.cluster.preflight.look import Listing, Unseen
 from probe.model.agent_options import AgentOptions
 
@@ -28,15 +28,10 @@ def judge_image(nodes: Listing, usable: Sequence[Node], agent: AgentOptions) -> 
     where = "any usable node" if len(absent) == len(usable) else names(absent)
     surely = all(len(statuses[name].get("images") or ()) < _MOST_LISTED for name in absent)
     listed = "" if surely else " (nodes list their 50 largest only)"
-    if agent.pull_policy == "Never" and surely:
-        return [
-            problem(
-                _CHECK,
-                f"{agent.image} is not on {where}, and the pull policy is Never",
-                "load it there, or use --image-pull-policy IfNotPresent",
-            )
-        ]
     text = f"{agent.image} is not seen on {where}{listed}"
+    if agent.pull_policy == "Never":  # no problem for sure: a node tells of a new image only after a minute or so
+        todo = "load it there, unless that has just been done, or use --image-pull-policy IfNotPresent"
+        return [warning(_CHECK, f"{text}, and the pull policy is Never", todo)]
     if _registry(agent.image):
         return [warning(_CHECK, f"{text}: it will be pulled", "`doctor --create` tries that")]
     return [

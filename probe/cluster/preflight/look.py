@@ -51,14 +51,18 @@ class Answer:
     text: str = ""
 
 
+Denied: TypeAlias = tuple[Permission, ...] | Unseen
+
+
 @dataclass(frozen=True, slots=True)
 class Quick:
     """What a run looks at before it begins. ``pods`` counts pods that are not over by node (None: too many to count).
 
-    ``denied`` are the permissions that are missing; ``exec_answer`` None: nobody answered.
+    ``denied`` are the permissions that are missing, or why they may not be asked for; ``exec_answer`` None: nobody
+    answered.
     """
 
-    denied: tuple[Permission, ...]
+    denied: Denied
     nodes: Listing
     pods: Mapping[str, int] | None
     daemonsets: Listing
@@ -129,20 +133,20 @@ async def look_around(api: Api, namespace: Json, pod: Json) -> Full:
     )
 
 
-async def denied_of(api: Api, permissions: Iterable[Permission]) -> tuple[Permission, ...]:
-    """The permissions that the API server says we lack. One that may not even be asked for counts as granted."""
+async def denied_of(api: Api, permissions: Iterable[Permission]) -> Denied:
+    """The permissions that the API server says we lack; everybody with working credentials may ask that."""
     asked = tuple(permissions)
-    answers = await asyncio.gather(*(_may(api, permission) for permission in asked))
+    try:
+        answers = await asyncio.gather(*(_may(api, permission) for permission in asked))
+    except ApiError as error:
+        if error.code in (403, 404):
+            return Unseen(error.message)
+        raise
     return tuple(permission for permission, granted in zip(asked, answers, strict=True) if not granted)
 
 
 async def _may(api: Api, permission: Permission) -> bool:
-    try:
-        review = await api.create("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", permission.review)
-    except ApiError as error:
-        if error.code in (403, 404):
-            return True  # nobody to ask: the run itself will tell
-        raise
+    review = await api.create("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", permission.review)
     return bool(review.get("status", {}).get("allowed"))
 
 

@@ -6,13 +6,22 @@ from collections.abc import Sequence
 
 from probe.cluster.permissions import Permission, role_rules
 from probe.cluster.preflight.finding import Finding, ok, problem, warning
+from probe.cluster.preflight.look import Denied, Unseen
 
 _CHECK = "permissions"
+_ANONYMOUS = "system:anonymous"
 
 
-def judge_permissions(asked: Sequence[Permission], denied: Sequence[Permission], user: str = "") -> list[Finding]:
-    """One problem for each resource that lacks verbs; a warning where a run works without."""
+def judge_permissions(asked: Sequence[Permission], denied: Denied, user: str = "") -> list[Finding]:
+    """One problem for each resource that lacks verbs; a warning where a run works without.
+
+    Whoever may not even ask is nobody to the API server (``system:anonymous``): all who log in may
+    (ClusterRole ``system:basic-user``).
+    """
     who = user or "this user"
+    if isinstance(denied, Unseen):
+        todo = "check the credentials of the kubeconfig's user: the API server takes requests without any for anonymous"
+        return [(problem if _ANONYMOUS in denied.why else warning)(_CHECK, f"cannot be asked for: {denied.why}", todo)]
     if not denied:
         return [ok(_CHECK, f"{who} may do all that a run does ({len(asked)} verbs)")]
     findings = []

@@ -41,7 +41,7 @@ def test_versions(version: str, level: Level) -> None:
 
 def test_each_resource_that_lacks_verbs_is_one_problem_with_the_rule_to_add() -> None:
     asked = permissions_for({Need.RUN})
-    denied = [each for each in asked if each.target == "pods/exec" or str(each) == "list nodes"]
+    denied = tuple(each for each in asked if each.target == "pods/exec" or str(each) == "list nodes")
     nodes, execs = judge_permissions(asked, denied, "somebody")
     assert nodes.message.startswith("somebody may not list nodes in all namespaces")
     assert 'rule {apiGroups: [""], resources: ["pods/exec"], verbs: [create, get]}' in execs.advice
@@ -49,7 +49,16 @@ def test_each_resource_that_lacks_verbs_is_one_problem_with_the_rule_to_add() ->
 
 def test_a_permission_that_a_run_can_do_without_is_a_warning() -> None:
     asked = permissions_for({Need.RUN})
-    (finding,) = judge_permissions(asked, [each for each in asked if str(each) == "get nodes"])
+    (finding,) = judge_permissions(asked, tuple(each for each in asked if str(each) == "get nodes"))
+    assert finding.level is Level.WARNING
+
+
+def test_whoever_may_not_even_ask_has_no_working_credentials() -> None:
+    said = 'selfsubjectaccessreviews is forbidden: User "system:anonymous" cannot create resource'
+    (finding,) = judge_permissions((), Unseen(said))
+    assert finding.level is Level.PROBLEM
+    assert "check the credentials" in finding.advice
+    (finding,) = judge_permissions((), Unseen("not found"))
     assert finding.level is Level.WARNING
 
 

@@ -30,6 +30,10 @@ def explain(error: BaseException, access: Access, timeout: float) -> str:
         return f"the certificate of {server}{through} is not trusted: {_about_certificate(certificate, access)}"
     if isinstance(error, ssl.SSLError) or isinstance(error.__cause__, ssl.SSLError):
         return f"TLS with {server}{through} failed: {_about_tls(error)}"
+    if isinstance(error, aiohttp.ServerDisconnectedError) and server.startswith("http:"):
+        return (
+            f"{server}{through} closed the connection without an answer; is the server's URL https:// and not http://?"
+        )
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         host = access.server if proxy is None else without_password(proxy)
         return f"cannot reach the API server {server}{through}: the name in {host} is not known: {_reason(error)}"

@@ -85,6 +85,14 @@ async def test_an_http_server_where_https_is_expected(tmp_path: Path) -> None:
                 await api.get("/version")
 
 
+async def test_an_https_server_where_http_is_expected(tmp_path: Path) -> None:
+    async with Server.start(version, server_context(AUTHORITY)) as server:
+        cluster = {"server": server.url.replace("https:", "http:")}
+        async with to(tmp_path, server, cluster) as api:
+            with pytest.raises(Unreachable, match=r"without an answer; is the server's URL https:// and not http://"):
+                await api.get("/version")
+
+
 async def test_a_server_that_is_not_there_fails_at_once(tmp_path: Path) -> None:
     async with Server.start(version) as server:
         pass

@@ -50,7 +50,7 @@ class QuickCheck:
             *judge_slots(seen.nodes, seen.pods, fleets),
             *judge_plugins(seen.daemonsets, seen.nodes),
             *judge_image(seen.nodes, self.nodes, self.demand.agent),
-            *judge_exec(seen.exec_answer),
+            *([] if _lacks(seen.denied, "get pods/exec", "create pods/exec") else judge_exec(seen.exec_answer)),
         ]
 
     @property
@@ -89,15 +89,16 @@ async def examine(
     findings = judge_version(full.version) + check.findings(fleets, full.user)
     findings += judge_families(seen.nodes, full.kubernetes_service, demand)
     findings += judge_sctp(demand)
-    if not _may_not_create(seen.denied):  # else nothing new is learnt
+    if not _lacks(seen.denied, "create namespaces", "create pods"):  # else nothing new is learnt
         findings += judge_dry_runs(full.dry_namespace, full.dry_pod)
     findings += judge_webhooks(full.webhooks, namespace, pod)
     findings += judge_quotas(full.quotas, full.limits, full.namespaces, demand)
     return findings
 
 
-def _may_not_create(denied: Denied) -> bool:
-    return isinstance(denied, Unseen) or any(permission.verb == "create" for permission in denied)
+def _lacks(denied: Denied, *permissions: str) -> bool:
+    """Whether one of these is known to be missing, or nothing is known."""
+    return isinstance(denied, Unseen) or any(str(permission) in permissions for permission in denied)
 
 
 def samples(demand: Demand, options: NamespaceOptions, owner: Owner) -> tuple[Json, Json]:

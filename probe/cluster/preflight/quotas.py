@@ -10,6 +10,7 @@ from probe.cluster.objects import MANAGED_BY
 from probe.cluster.preflight.demand import Demand, most_pods
 from probe.cluster.preflight.finding import Finding, names, problem, warning
 from probe.cluster.preflight.look import Listing, Unseen
+from probe.cluster.rbac import RUNNER_LABELS
 
 _CHECK = "quotas"
 _SYSTEM = ("default", "kube-", "openshift-", "cattle-")
@@ -26,19 +27,19 @@ _COMPUTE = {
 
 
 def judge_quotas(quotas: Listing, limits: Listing, namespaces: Listing, demand: Demand) -> list[Finding]:
-    """Warn of quotas and limits that all namespaces of users share: a new namespace will probably get them, too."""
+    """Warn of quotas and limits that most namespaces of users share: a new namespace may well get them, too."""
     if isinstance(quotas, Unseen) or isinstance(limits, Unseen) or isinstance(namespaces, Unseen):
         return []
     users = {name for each in namespaces if _is_users(name := each["metadata"]["name"], each["metadata"])}
     findings = []
     for kind, listed in (("ResourceQuota", quotas), ("LimitRange", limits)):
-        for name, spec in _everywhere(listed, users):
+        for name, spec, count in _usual(listed, users):
             said = _words(spec.get("hard", {})) if kind == "ResourceQuota" else f"{len(spec.get('limits', []))} limits"
             trouble = "; ".join(quota_troubles(spec.get("hard", {}), demand)) or "the fleet's pods are subject to it"
             findings.append(
                 warning(
                     _CHECK,
-                    f"{kind} {name} ({said}) is in every namespace, so probably in a run's, too: {trouble}",
+                    f"{kind} {name} ({said}) is in {count} of {len(users)} namespaces, so maybe in a run's: {trouble}",
                     "`doctor --create` sees what a new namespace really gets",
                 )
             )
@@ -84,21 +85,23 @@ def _pods_of_a_namespace(demand: Demand) -> dict[str, int]:
     return counts
 
 
-def _everywhere(objects: Iterable[Json], users: Collection[str]) -> list[tuple[str, Json]]:
-    """Name and spec of those that are in every one of at least two namespaces of users, alike in all."""
+def _usual(objects: Iterable[Json], users: Collection[str]) -> list[tuple[str, Json, int]]:
+    """Name and spec of those that are alike in at least two namespaces of users and in most, and in how many."""
     found: dict[tuple[str, str], set[str]] = {}
     for each in objects:
-        key = each["metadata"]["name"], json.dumps(each.get("spec", {}), sort_keys=True)
-        found.setdefault(key, set()).add(each["metadata"]["namespace"])
+        if each["metadata"]["namespace"] in users:
+            key = each["metadata"]["name"], json.dumps(each.get("spec", {}), sort_keys=True)
+            found.setdefault(key, set()).add(each["metadata"]["namespace"])
     return [
-        (name, json.loads(spec))
+        (name, json.loads(spec), len(where))
         for (name, spec), where in sorted(found.items())
-        if len(users) > 1 and where >= set(users)
+        if len(where) > 1 and 2 * len(where) > len(users)
     ]
 
 
 def _is_users(name: str, metadata: Json) -> bool:
-    ours = (metadata.get("labels") or {}).items() >= MANAGED_BY.items()
+    labels = (metadata.get("labels") or {}).items()
+    ours = labels >= MANAGED_BY.items() or labels >= RUNNER_LABELS.items()
     return not ours and not any(name == each or (each.endswith("-") and name.startswith(each)) for each in _SYSTEM)
 
 

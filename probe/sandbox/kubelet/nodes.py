@@ -7,6 +7,7 @@ import platform
 from pathlib import Path
 
 from probe import __version__
+from probe.sandbox.kubelet.spec import RUNNABLE
 from probe.sandbox.net.plan import PODS_PER_NODE, NodePlan
 from probe.sandbox.store import Obj, timestamp
 
@@ -40,6 +41,7 @@ def node_object(plan: NodePlan, kubernetes_version: str) -> Obj:
             "conditions": [
                 _condition("Ready", "True", "KubeletReady", "the sandbox's kubelet is posting ready status")
             ],
+            "images": [{"names": [f"docker.io/library/{name}:{__version__}"], "sizeBytes": 0} for name in RUNNABLE],
             "daemonEndpoints": {"kubeletEndpoint": {"Port": 10250}},
             "nodeInfo": {
                 "architecture": architecture,

@@ -105,12 +105,15 @@ def test_a_quota_of_every_namespace_of_users_will_probably_be_a_runs_too() -> No
     namespaces = named("kube-system", "default", "shop", "bank")
     (finding,) = judge_quotas([quota("shop", pods="2"), quota("bank", pods="2")], [], namespaces, demand(3))
     assert finding.level is Level.WARNING
+    assert "is in 2 of 2 namespaces" in finding.message
     assert "pods=2 is too few for the 3 pods of example/shop" in finding.message
 
 
 def test_a_quota_of_some_namespaces_is_none_of_ours() -> None:
     assert judge_quotas([quota("shop", pods="2")], [], named("shop", "bank"), demand(3)) == []
     assert judge_quotas([quota("shop", pods="2"), quota("bank", pods="3")], [], named("shop", "bank"), demand(3)) == []
+    few = [quota("a", pods="2"), quota("b", pods="2")]
+    assert judge_quotas(few, [], named("a", "b", "c", "d"), demand(3)) == []
     assert judge_quotas(Unseen("no"), [], named("shop"), demand(3)) == []
 
 

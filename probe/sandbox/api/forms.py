@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from probe.sandbox.api.events_v1 import from_core, to_core
 from probe.sandbox.api.resources import Resource
 from probe.sandbox.api.tables import cells, definitions
 from probe.sandbox.store import Obj
@@ -32,12 +33,21 @@ class Form:
 
     def one(self, obj: Obj, *, first: bool = True) -> Any:
         """One object. ``first`` is off for the later events of a watch, which repeat no headings."""
-        return obj
+        return self.shown(obj)
+
+    def shown(self, obj: Obj) -> Obj:
+        """An object as its resource shows it."""
+        return from_core(obj) if self.resource.view else obj
+
+    def read(self, obj: Any) -> Any:
+        """What `shown` was, or what a client wrote in its place."""
+        return to_core(obj) if self.resource.view and isinstance(obj, dict) else obj
 
     def many(self, objects: Sequence[Obj], meta: Mapping[str, Any]) -> Any:
         """A list."""
         kind, version = f"{self.resource.kind}List", self.resource.api_version
-        return {"kind": kind, "apiVersion": version, "metadata": meta, "items": objects}
+        items = [self.shown(obj) for obj in objects] if self.resource.view else objects
+        return {"kind": kind, "apiVersion": version, "metadata": meta, "items": items}
 
     def bookmark(self, meta: Mapping[str, Any]) -> Any:
         """The object of a BOOKMARK event."""
@@ -93,7 +103,7 @@ class TableForm(Form):
 
     def _carried(self, obj: Obj) -> Any:
         if self.include == "Object":
-            return obj
+            return self.shown(obj)
         return None if self.include == "None" else _partial(obj)
 
 
@@ -103,6 +113,7 @@ def _partial(obj: Obj) -> Any:
 
 def negotiate(resource: Resource, accept: str, query: Mapping[str, str]) -> Form:
     """The first form of the Accept header that is served here; plain JSON when none is."""
+    prefix = f"{resource.group}:" if resource.view else ""
     for choice in accept.split(","):
         media, *parameters = (part.strip() for part in choice.split(";"))
         wanted = dict(part.split("=", 1) for part in parameters if "=" in part)
@@ -114,9 +125,9 @@ def negotiate(resource: Resource, accept: str, query: Mapping[str, str]) -> Form
         kind = wanted.get("as", "")
         if kind == "Table":
             include = query.get("includeObject") or "Metadata"
-            return TableForm(resource, f"table:{include}", include)
+            return TableForm(resource, f"{prefix}table:{include}", include)
         if kind.startswith("PartialObjectMetadata"):
             return MetadataForm(resource)
         if not kind:
             break
-    return Form(resource)
+    return Form(resource, f"{prefix}object")

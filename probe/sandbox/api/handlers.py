@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from aiohttp import web
@@ -20,6 +21,7 @@ from probe.sandbox.api.patch_strategic import strategic_merge
 from probe.sandbox.api.podverbs import bind, evict
 from probe.sandbox.api.reads import get, list_objects, select
 from probe.sandbox.api.request import JSON, Target, flag, parse, read_object, read_options, resolve
+from probe.sandbox.api.resources import BY_PLURAL, Resource
 from probe.sandbox.api.reviews import review
 from probe.sandbox.api.watch import watch
 from probe.sandbox.api.writes import Write, apply_object, create, delete, patch, update
@@ -38,6 +40,8 @@ async def serve_resource(request: web.Request) -> web.StreamResponse:
     if target.subresource in _SUBRESOURCES:
         return await _SUBRESOURCES[target.subresource](ctx, target, request)
     form = negotiate(target.resource, request.headers.get("Accept", ""), request.query)
+    if target.resource.view:
+        target = replace(target, resource=BY_PLURAL[target.resource.plural])
     verb = _verb(request, target)
     if verb not in _allowed(target):
         raise method_not_allowed()
@@ -53,7 +57,7 @@ async def serve_resource(request: web.Request) -> web.StreamResponse:
         case "create":
             return await _create(ctx, target, request, form)
         case "update":
-            body, write = await read_object(request), _write(request)
+            body, write = form.read(await read_object(request)), _write(request)
             return _written(form, await update(ctx, target, body, write), write)
         case "patch":
             return await _patch(ctx, target, request, form)
@@ -91,7 +95,7 @@ def _write(request: web.Request) -> Write:
 
 
 async def _create(ctx: Context, target: Target, request: web.Request, form: Form) -> web.Response:
-    body, write = await read_object(request), _write(request)
+    body, write = form.read(await read_object(request)), _write(request)
     return _written(form, await create(ctx, target, body, write), write, 201)
 
 
@@ -105,16 +109,19 @@ async def _patch(ctx: Context, target: Target, request: web.Request, form: Form)
             raise bad_request("fieldManager: Required value: is required for apply patch")
         if not isinstance(body, dict):
             raise bad_request("the body of the request must be an object")
-        applied, created = await apply_object(ctx, target, body, write)
+        applied, created = await apply_object(ctx, target, form.read(body), write)
         return _written(form, applied, write, 201 if created else 200)
-    change = _PATCHES[kind]
-    return _written(form, await patch(ctx, target, lambda current: change(target, current, body), write), write)
+
+    def change(current: Obj) -> Any:
+        return form.read(_PATCHES[kind](form.resource, form.shown(current), body))
+
+    return _written(form, await patch(ctx, target, change, write), write)
 
 
-_PATCHES: Final[dict[str, Callable[[Target, Obj, Any], Any]]] = {
-    JSON_PATCH: lambda target, current, body: json_patch(current, body),
-    MERGE_PATCH: lambda target, current, body: merge_patch(current, body),
-    STRATEGIC_PATCH: lambda target, current, body: strategic_merge(KINDS[target.resource.kind], current, body),
+_PATCHES: Final[dict[str, Callable[[Resource, Obj, Any], Any]]] = {
+    JSON_PATCH: lambda resource, current, body: json_patch(current, body),
+    MERGE_PATCH: lambda resource, current, body: merge_patch(current, body),
+    STRATEGIC_PATCH: lambda resource, current, body: strategic_merge(KINDS[resource.shape], current, body),
 }
 
 

@@ -182,6 +182,11 @@ KINDS: Final[Mapping[str, Fields]] = MappingProxyType(
         ),
         "Endpoints": _kind(subsets=ListOf(ANY)),
         "Event": _EVENT,
+        "Event.events.k8s.io": _kind(
+            regarding=REFERENCE, related=REFERENCE, reason=STR, note=STR, type=STR, action=STR, eventTime=STR,
+            series=ANY, reportingController=STR, reportingInstance=STR, deprecatedSource=ANY, deprecatedFirstTimestamp=STR,
+            deprecatedLastTimestamp=STR, deprecatedCount=INT,
+        ),
         "NetworkPolicy": _kind(
             spec=struct(
                 podSelector=SELECTOR,

@@ -100,7 +100,7 @@ def _group_version_kind(resource: Resource) -> dict[str, str]:
 
 
 def _kind_schema(resource: Resource) -> dict[str, Any]:
-    return {**_schema(KINDS[resource.kind]), "x-kubernetes-group-version-kind": [_group_version_kind(resource)]}
+    return {**_schema(KINDS[resource.shape]), "x-kubernetes-group-version-kind": [_group_version_kind(resource)]}
 
 
 def _schema(shape: Shape) -> dict[str, Any]:

@@ -19,6 +19,7 @@ class Resource:
 
     ``generation``: metadata.generation counts changes of the spec. ``fields``: the field selectors beyond
     metadata.name and metadata.namespace. ``subresources``: name to verbs.
+    ``view``: the objects are those of the first resource with this plural, in another form.
     """
 
     plural: str
@@ -32,6 +33,12 @@ class Resource:
     generation: bool = False
     fields: tuple[str, ...] = ()
     subresources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    view: bool = False
+
+    @property
+    def shape(self) -> str:
+        """The key of the kind's shape."""
+        return f"{self.kind}.{self.group}" if self.view else self.kind
 
     @property
     def singular(self) -> str:
@@ -139,6 +146,14 @@ RESOURCES: Final = (
         "events", "Event", short_names=("ev",), fields=(*_INVOLVED, "reason", "reportingComponent", "source", "type")
     ),
     Resource("networkpolicies", "NetworkPolicy", "networking.k8s.io", short_names=("netpol",), generation=True),
+    Resource(
+        "events",
+        "Event",
+        "events.k8s.io",
+        short_names=("ev",),
+        fields=(*_INVOLVED, "reason", "reportingComponent", "source", "type"),
+        view=True,
+    ),
     _workload("daemonsets", "DaemonSet", "apps", "ds"),
     _workload("deployments", "Deployment", "apps", "deploy"),
     _workload("jobs", "Job", "batch"),
@@ -184,7 +199,9 @@ RESOURCES: Final = (
     _question("tokenreviews", "TokenReview", _AUTHENTICATION),
 )
 
-BY_PLURAL: Final[Mapping[str, Resource]] = MappingProxyType({resource.plural: resource for resource in RESOURCES})
+BY_PLURAL: Final[Mapping[str, Resource]] = MappingProxyType(
+    {resource.plural: resource for resource in RESOURCES if not resource.view}
+)
 
 BY_PATH: Final[Mapping[tuple[str, str, str], Resource]] = MappingProxyType(
     {(resource.group, resource.version, resource.plural): resource for resource in RESOURCES}
@@ -192,4 +209,6 @@ BY_PATH: Final[Mapping[tuple[str, str, str], Resource]] = MappingProxyType(
 
 GROUP_VERSIONS: Final = tuple(dict.fromkeys((resource.group, resource.version) for resource in RESOURCES))
 
-NAMESPACED: Final = tuple(resource for resource in RESOURCES if resource.namespaced and "list" in resource.verbs)
+NAMESPACED: Final = tuple(
+    resource for resource in RESOURCES if resource.namespaced and "list" in resource.verbs and not resource.view
+)

@@ -184,8 +184,8 @@ KINDS: Final[Mapping[str, Fields]] = MappingProxyType(
         "Event": _EVENT,
         "Event.events.k8s.io": _kind(
             regarding=REFERENCE, related=REFERENCE, reason=STR, note=STR, type=STR, action=STR, eventTime=STR,
-            series=ANY, reportingController=STR, reportingInstance=STR, deprecatedSource=ANY, deprecatedFirstTimestamp=STR,
-            deprecatedLastTimestamp=STR, deprecatedCount=INT,
+            series=ANY, reportingController=STR, reportingInstance=STR, deprecatedSource=ANY,
+            deprecatedFirstTimestamp=STR, deprecatedLastTimestamp=STR, deprecatedCount=INT,
         ),
         "NetworkPolicy": _kind(
             spec=struct(

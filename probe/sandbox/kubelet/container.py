@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from probe.sandbox.events import EventRecorder
+from probe.sandbox.kubelet.facts import ConfigError, PodFacts
 from probe.sandbox.kubelet.logs import LogBuffer
 from probe.sandbox.kubelet.readiness import watch_readiness
 from probe.sandbox.kubelet.session import Session, start_session
-from probe.sandbox.kubelet.spec import ConfigError, PodFacts, container_process, is_runnable
+from probe.sandbox.kubelet.spec import container_process, is_runnable
 from probe.sandbox.kubelet.status import ContainerState
 from probe.sandbox.runtime import ContainerNotRunning
 from probe.sandbox.store import Obj, timestamp

@@ -16,8 +16,9 @@ from typing import Any, TypeAlias
 
 from probe.sandbox.events import EventRecorder
 from probe.sandbox.kubelet.container import Container, ContainerHost
+from probe.sandbox.kubelet.facts import PodFacts
 from probe.sandbox.kubelet.pod import VOLUMES
-from probe.sandbox.kubelet.spec import DEFAULT_COMMAND, PodFacts
+from probe.sandbox.kubelet.spec import DEFAULT_COMMAND
 from probe.sandbox.net.plan import Address, AddressPlan
 from probe.sandbox.net.underlay import OutsideHost, SandboxNetwork
 from probe.sandbox.store import Event, Obj, Store

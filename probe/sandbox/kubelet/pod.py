@@ -12,9 +12,11 @@ from typing import TypeAlias
 from probe.sandbox.events import EventRecorder
 from probe.sandbox.kubelet.cluster import ClusterFacts
 from probe.sandbox.kubelet.container import Container, ContainerHost
+from probe.sandbox.kubelet.facts import ConfigError, PodFacts
 from probe.sandbox.kubelet.resolver import FILE, resolv_conf
-from probe.sandbox.kubelet.spec import PodFacts, forbidden_sysctl, sysctls
+from probe.sandbox.kubelet.spec import forbidden_sysctl, sysctls
 from probe.sandbox.kubelet.status import PodState, with_status
+from probe.sandbox.kubelet.volumes import Sources, VolumeNotReady, make_volumes
 from probe.sandbox.net.node import NodeNetwork, PodNetwork
 from probe.sandbox.store import Obj, Store, timestamp
 from probe.sandbox.zygote.client import ZygoteClient
@@ -26,6 +28,8 @@ Gate: TypeAlias = Callable[[Obj], Awaitable[None]]
 """Awaited between a pod's address and its first process: until what is said about the address is enforced."""
 
 ATTACH_RETRY = 1.0
+VOLUME_RETRY, LONGEST_VOLUME_RETRY = 0.1, 2.0
+"""Seconds between attempts, doubling; a kubelet's 0.5 s to 2 min would only make a test wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,16 @@ class PodWorker:
     def _facts(self) -> PodFacts:
         files = {str(self._volumes / FILE): "/etc/resolv.conf"} if self._resolver is not None else {}
         environment = self._node.cluster.environment
-        return PodFacts(self._addresses, self._host_addresses, str(self._volumes), environment, files)
+        return PodFacts(self._addresses, self._host_addresses, str(self._volumes), environment, files, self._lookup)
+
+    def _lookup(self, resource: str, name: str) -> Obj | None:
+        return self._node.store.find(resource, self.pod["metadata"]["namespace"], name)
+
+    def _token(self, seconds: int | None, audiences: tuple[str, ...]) -> str:
+        account = self.pod["spec"].get("serviceAccountName") or "default"
+        lasting = {} if seconds is None else {"seconds": seconds}
+        namespace = self.pod["metadata"]["namespace"]
+        return self._node.cluster.issue(namespace, account, self.pod, audiences=audiences, **lasting)
 
     def update(self, pod: Obj) -> None:
         """The pod has changed in the store."""
@@ -130,17 +143,27 @@ class PodWorker:
             self._failed = ("SysctlForbidden", f"forbidden sysctl: {forbidden}")
             self._publish()
             return False
+        await self._make_volumes()
         if not self._host_network:
             await self._attach()
-        self._volumes.mkdir(parents=True, exist_ok=True)
-        if self._resolver is not None:
-            (self._volumes / FILE).write_text(self._resolver)
-        for volume in self.pod["spec"].get("volumes") or ():
-            (self._volumes / volume["name"]).mkdir(parents=True, exist_ok=True)
         self._publish()
         if self._node.gate is not None and not self._ending.is_set():
             await self._unless_ending(self._node.gate(self.pod))
         return not self._ending.is_set()
+
+    async def _make_volumes(self) -> None:
+        """Until all that volumes are made of is there."""
+        pause = VOLUME_RETRY
+        while not self._ending.is_set():
+            try:
+                make_volumes(self.pod, self._volumes, Sources(self._lookup, self._token))
+                if self._resolver is not None:
+                    (self._volumes / FILE).write_text(self._resolver)
+                return
+            except (VolumeNotReady, ConfigError) as error:
+                self._node.events.record(self.pod, "FailedMount", str(error), warning=True)
+            await self._unless_ending(asyncio.sleep(pause))
+            pause = min(pause * 2, LONGEST_VOLUME_RETRY)
 
     async def _attach(self) -> None:
         while not self._ending.is_set():

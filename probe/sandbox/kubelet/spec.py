@@ -1,26 +1,20 @@
-"""What a kubelet reads from a pod's spec: images, environment, volumes, privileges. Pure functions."""
+"""What a kubelet reads from a pod's spec: images, commands, mounts, privileges. Pure functions."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
+from probe.sandbox.kubelet.environment import environment, expand
+from probe.sandbox.kubelet.facts import ConfigError, PodFacts
+from probe.sandbox.kubelet.volumes import KINDS, READ_ONLY, inside, kind_of
 from probe.sandbox.store import Obj
 from probe.sandbox.zygote.protocol import ContainerProcess, Mount
 
 RUNNABLE = ("cni-probe-agent", "cni-probe-dns")
 DEFAULT_COMMAND = ("python3", "-m", "cni_probe_agent")
 """The agent image's entry point."""
-
-DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_REFERENCE = re.compile(r"\$(?:\$|\(([A-Za-z_.][-A-Za-z0-9_.]*)\))")
-
-
-class ConfigError(Exception):
-    """The container's configuration asks for what the sandbox does not have (CreateContainerConfigError)."""
 
 
 def is_runnable(image: str) -> bool:
@@ -29,24 +23,13 @@ def is_runnable(image: str) -> bool:
     return name.partition(":")[0] in RUNNABLE
 
 
-@dataclass(frozen=True, slots=True)
-class PodFacts:
-    """What a running pod's environment may ask for (the downward API) beside its metadata."""
-
-    addresses: tuple[str, ...]
-    node_addresses: tuple[str, ...]
-    volumes: str  # the directory that holds the pod's volumes, one directory each
-    environment: Mapping[str, str] = field(default_factory=dict)  # what every container of the cluster has
-    files: Mapping[str, str] = field(default_factory=dict)  # file of ours (a path) to where containers see it
-
-
 def container_process(pod: Obj, container: Mapping[str, Any], facts: PodFacts) -> ContainerProcess:
     """The process to start for a container. Raises ConfigError."""
     if pod["spec"].get("initContainers"):
         raise ConfigError("initContainers: the sandbox runs a pod's containers only")
-    env = environment(pod, container, facts)
+    env = environment(pod, container, facts, hostname(pod))
     command = container.get("command") or list(DEFAULT_COMMAND)
-    argv = [_expand(word, env) for word in (*command, *(container.get("args") or ()))]
+    argv = [expand(word, env) for word in (*command, *(container.get("args") or ()))]
     security = container.get("securityContext") or {}
     dropped = {name.upper() for name in (security.get("capabilities") or {}).get("drop") or ()}
     return ContainerProcess(
@@ -73,54 +56,18 @@ def hostname(pod: Obj) -> str:
 def _mount(pod: Obj, mount: Mapping[str, Any], facts: PodFacts) -> Mount:
     volumes = {volume["name"]: volume for volume in pod["spec"].get("volumes") or ()}
     name = mount["name"]
-    if "emptyDir" not in volumes.get(name, {}):
-        raise ConfigError(f'volume "{name}": the sandbox has emptyDir volumes only')
-    if mount.get("subPath") or mount.get("subPathExpr"):
-        raise ConfigError(f'volume "{name}": the sandbox has no subPath')
+    kind = kind_of(volumes.get(name, {}))
+    if kind is None:
+        raise ConfigError(f'volume "{name}": the sandbox has {", ".join(KINDS)} volumes only')
+    if mount.get("subPathExpr"):
+        raise ConfigError(f'volume "{name}": the sandbox has no subPathExpr')
     target = PurePosixPath(mount["mountPath"])
     if not target.is_absolute() or ".." in target.parts:
         raise ConfigError(f'volume "{name}": mountPath {mount["mountPath"]} is not an absolute path')
-    return Mount(f"{facts.volumes}/{name}", str(target), bool(mount.get("readOnly")))
-
-
-def environment(pod: Obj, container: Mapping[str, Any], facts: PodFacts) -> dict[str, str]:
-    """A container's whole environment; nothing of the sandbox's own gets in. Raises ConfigError."""
-    if container.get("envFrom"):
-        raise ConfigError("envFrom: the sandbox has no ConfigMaps and Secrets")
-    env = {"PATH": DEFAULT_PATH, "HOME": "/", "HOSTNAME": hostname(pod), **facts.environment}
-    for entry in container.get("env") or ():
-        source = entry.get("valueFrom")
-        env[entry["name"]] = _value_from(pod, source, facts) if source else _expand(entry.get("value") or "", env)
-    return env
-
-
-def _value_from(pod: Obj, source: Mapping[str, Any], facts: PodFacts) -> str:
-    path = (source.get("fieldRef") or {}).get("fieldPath")
-    if path is None:
-        raise ConfigError(f"env valueFrom {', '.join(source)}: the sandbox knows fieldRef only")
-    meta, spec = pod["metadata"], pod["spec"]
-    fields = {
-        "metadata.name": meta["name"],
-        "metadata.namespace": meta["namespace"],
-        "metadata.uid": meta["uid"],
-        "spec.nodeName": spec.get("nodeName", ""),
-        "spec.serviceAccountName": spec.get("serviceAccountName", ""),
-        "status.podIP": facts.addresses[0],
-        "status.podIPs": ",".join(facts.addresses),
-        "status.hostIP": facts.node_addresses[0],
-        "status.hostIPs": ",".join(facts.node_addresses),
-    }
-    if path in fields:
-        return str(fields[path])
-    keyed = re.fullmatch(r"metadata\.(labels|annotations)\['([^']+)'\]", path)
-    if keyed is None:
-        raise ConfigError(f"env fieldRef {path}: no such field")
-    return str((meta.get(keyed[1]) or {}).get(keyed[2], ""))
-
-
-def _expand(text: str, env: Mapping[str, str]) -> str:
-    """``$(NAME)`` as core/v1 Container.command has it: unknown names stay, ``$$`` is a dollar sign."""
-    return _REFERENCE.sub(lambda match: env.get(match[1], match[0]) if match[1] else "$", text)
+    source = f"{facts.volumes}/{name}"
+    if path := mount.get("subPath"):
+        source = f"{source}/{inside(path)}"
+    return Mount(source, str(target), kind in READ_ONLY or bool(mount.get("readOnly")))
 
 
 def sysctls(pod: Obj) -> dict[str, str]:

@@ -166,14 +166,18 @@ async def test_an_image_that_the_sandbox_does_not_have_is_explained(kube: Kube, 
     assert pod["status"]["phase"] == "Pending"
 
 
-async def test_a_configuration_that_the_sandbox_cannot_make_is_explained(kube: Kube, namespace: str) -> None:
+async def test_a_configuration_that_cannot_be_made_is_explained_and_tried_again(kube: Kube, namespace: str) -> None:
     env = [{"name": "X", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]
     await kube.pod(namespace, "pod", container={"env": env}, wait=False)
     pod = await kube.wait(pod_path(namespace, "pod"), lambda pod: "reason" in state(pod).get("waiting", {}))
     pod = await kube.wait(
         pod_path(namespace, "pod"), lambda pod: state(pod)["waiting"]["reason"] == "CreateContainerConfigError"
     )
-    assert "fieldRef only" in state(pod)["waiting"]["message"]
+    assert state(pod)["waiting"]["message"] == 'secret "s" not found'
+    secret = {"metadata": {"name": "s"}, "stringData": {"k": "there"}}
+    await kube.ok("POST", f"/api/v1/namespaces/{namespace}/secrets", secret)
+    await kube.ready(namespace, "pod")
+    assert "X=there" in (await kube.exec(namespace, "pod", "env")).stdout.splitlines()
 
 
 async def test_a_command_that_is_not_there_is_explained(kube: Kube, namespace: str) -> None:

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from probe.sandbox.kubelet.facts import ConfigError, PodFacts
 from probe.sandbox.kubelet.logs import MAX_BYTES, MAX_LINE, LogBuffer
-from probe.sandbox.kubelet.spec import ConfigError, PodFacts, container_process, forbidden_sysctl, is_runnable
+from probe.sandbox.kubelet.spec import container_process, forbidden_sysctl, is_runnable
 from probe.sandbox.kubelet.status import ContainerState, PodState, pod_status
+from probe.sandbox.zygote.protocol import Mount
 
 FACTS = PodFacts(("10.244.1.2", "fd00::2"), ("172.18.0.2",), "/run/volumes/u")
+
+
+VOLUMES = [{"name": "v", "emptyDir": {}}, {"name": "c"}, {"name": "h", "hostPath": {"path": "/"}}]
 
 
 def pod(**container: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     agent = {"name": "agent", "image": "cni-probe-agent", **container}
     meta = {"name": "web", "namespace": "shop", "uid": "u", "labels": {"app": "web"}}
-    spec = {"containers": [agent], "nodeName": "node-1", "volumes": [{"name": "v", "emptyDir": {}}, {"name": "c"}]}
+    spec = {"containers": [agent], "nodeName": "node-1", "volumes": VOLUMES}
     return {"metadata": meta, "spec": spec}, agent
 
 
@@ -66,13 +72,50 @@ def test_the_downward_api(path: str, value: str) -> None:
         {"envFrom": [{"configMapRef": {"name": "c"}}]},
         {"volumeMounts": [{"name": "c", "mountPath": "/run/c"}]},
         {"volumeMounts": [{"name": "v", "mountPath": "/run/../etc"}]},
-        {"volumeMounts": [{"name": "v", "mountPath": "/run/v", "subPath": "x"}]},
+        {"volumeMounts": [{"name": "h", "mountPath": "/run/h"}]},
+        {"volumeMounts": [{"name": "v", "mountPath": "/run/v", "subPath": "../x"}]},
+        {"volumeMounts": [{"name": "v", "mountPath": "/run/v", "subPathExpr": "$(X)"}]},
     ],
     ids=str,
 )
 def test_what_the_sandbox_does_not_have_is_an_error_and_never_left_out(container: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
         container_process(*pod(**container), FACTS)
+
+
+def test_the_environment_comes_from_configmaps_and_secrets_too() -> None:
+    objects = {
+        ("configmaps", "c"): {"data": {"colour": "blue", "size": "9"}, "binaryData": {"raw": "aGk="}},
+        ("secrets", "s"): {"data": {"word": "c2VzYW1l"}},
+    }
+    facts = replace(FACTS, lookup=lambda resource, name: objects.get((resource, name)))
+    optional = {"name": "none", "optional": True}
+    container = {
+        "envFrom": [{"configMapRef": {"name": "c"}, "prefix": "C_"}, {"secretRef": optional}],
+        "env": [
+            {"name": "A", "valueFrom": {"configMapKeyRef": {"name": "c", "key": "colour"}}},
+            {"name": "B", "valueFrom": {"secretKeyRef": {"name": "s", "key": "word"}}},
+            {"name": "D", "valueFrom": {"secretKeyRef": {**optional, "key": "x"}}},
+            {"name": "E", "value": "$(A)-$(C_raw)"},
+        ],
+    }
+    env = container_process(*pod(**container), facts).env
+    wanted = {"C_colour": "blue", "C_size": "9", "C_raw": "hi", "A": "blue", "B": "sesame", "E": "blue-hi"}
+    assert wanted.items() <= env.items()
+    assert "D" not in env
+    missing = {"env": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "c", "key": "taste"}}}]}
+    with pytest.raises(ConfigError, match="couldn't find key taste in ConfigMap shop/c"):
+        container_process(*pod(**missing), facts)
+
+
+def test_mounts_are_of_volumes_and_parts_of_them() -> None:
+    mounts = [{"name": "v", "mountPath": "/data", "subPath": "a/b"}, {"name": "m", "mountPath": "/etc/m"}]
+    it, container = pod(volumeMounts=mounts)
+    it["spec"]["volumes"] = [*VOLUMES, {"name": "m", "configMap": {"name": "c"}}]
+    assert container_process(it, container, FACTS).mounts == [
+        Mount("/run/volumes/u/v/a/b", "/data", read_only=False),
+        Mount("/run/volumes/u/m", "/etc/m", read_only=True),
+    ]
 
 
 def test_init_containers_are_refused_and_never_skipped() -> None:

@@ -1,14 +1,15 @@
-"""The service account of a new pod must exist (plugin/pkg/admission/serviceaccount)."""
+"""The service account of a new pod must exist, and gives it what it has (plugin/pkg/admission/serviceaccount)."""
 
 from __future__ import annotations
 
+from probe.sandbox.api.admission.token_volume import mount_token
 from probe.sandbox.api.errors import forbidden
 from probe.sandbox.api.resources import BY_PLURAL
 from probe.sandbox.store import Obj, Store
 
 
 def admit_account(store: Store, pod: Obj) -> None:
-    """Take over the account's pull secrets, in place. Raises ApiError 403."""
+    """Take over the account's pull secrets and its token, in place. Raises ApiError 403."""
     namespace, name = pod["metadata"]["namespace"], pod["spec"]["serviceAccountName"]
     account = store.find("serviceaccounts", namespace, name)
     if account is None:
@@ -16,3 +17,4 @@ def admit_account(store: Store, pod: Obj) -> None:
         raise forbidden(BY_PLURAL["pods"], pod["metadata"].get("name") or "", why)
     if account.get("imagePullSecrets") and not pod["spec"].get("imagePullSecrets"):
         pod["spec"]["imagePullSecrets"] = [dict(secret) for secret in account["imagePullSecrets"]]
+    mount_token(account, pod)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import socket
-import struct
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from probe.model.errors import MissingRequirement
 from probe.sandbox.launch import Sandbox
 from probe.sandbox.options import SandboxOptions
 from tests.sandbox.kube import Kube
+from tests.sandbox.processes import process_of_agent
 
 _SERIAL = itertools.count(1)
 
@@ -59,12 +59,4 @@ def agent_pid(sandbox: Sandbox) -> Callable[[str], int]:
     """The process, as the host numbers it, of the agent in the pod with a uid: a pod's PID 1 cannot be killed from
     within the pod, so tests that do it harm need this number."""
 
-    def find(uid: str) -> int:
-        root = Path(f"/proc/{sandbox.pid}/root/run/cni-probe/volumes/{uid}")
-        (path,) = root.glob("*/agent.sock")
-        with socket.socket(socket.AF_UNIX) as control:
-            control.connect(str(path))
-            peer = control.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-        return int(struct.unpack("3i", peer)[0])
-
-    return find
+    return partial(process_of_agent, sandbox.pid)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+import struct
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -37,6 +39,15 @@ def wait_until(condition: Callable[[], object], seconds: float = 10) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not come true in time"
         time.sleep(0.02)
+
+
+def process_of_agent(sandbox_pid: int, uid: str) -> int:
+    """The process, as the host numbers it, of the agent in the pod with a uid."""
+    (path,) = Path(f"/proc/{sandbox_pid}/root/run/cni-probe/volumes/{uid}").glob("*/agent.sock")
+    with socket.socket(socket.AF_UNIX) as control:
+        control.connect(str(path))
+        peer = control.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+    return int(struct.unpack("3i", peer)[0])
 
 
 def open_files(pid: int) -> int:

@@ -2,7 +2,28 @@
 
 from __future__ import annotations
 
-from tests.sandbox.faults import streams
-from tests.sandbox.faults.stage import Row
+import asyncio
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 
-ROWS: tuple[Row, ...] = (*streams.ROWS,)
+from probe.sandbox.launch import Sandbox
+from tests.sandbox.faults import admission, leftovers, nodes, server, streams
+from tests.sandbox.faults.stage import Line, Row, Stage, perform
+
+ROWS: tuple[Row, ...] = (*streams.ROWS, *nodes.ROWS, *server.ROWS, *admission.ROWS, *leftovers.ROWS)
+
+
+async def play(row: Row, sandbox: Sandbox, directory: Path, *, shared: bool = False) -> Line:
+    """Play one row on a stage of its own."""
+    async with Stage.on(sandbox, directory, shared=shared) as stage:
+        return await perform(row, stage)
+
+
+async def play_slow(rows: Iterable[Row], sandbox: Sandbox, directory: Path) -> Mapping[str, Line]:
+    """Play the slow ones among the rows, all at the same time; lines by fault."""
+    slow = [row for row in rows if row.slow]
+    places = [directory / f"slow-{number}" for number in range(len(slow))]
+    lines = await asyncio.gather(
+        *(play(row, sandbox, place, shared=True) for row, place in zip(slow, places, strict=True))
+    )
+    return {line.fault: line for line in lines}

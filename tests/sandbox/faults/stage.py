@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from probe.cluster.connect import connect
+from probe.cluster.connect import Manners, connect
 from probe.engine.options import RunOptions
 from probe.engine.run import run_scenarios
 from probe.model.cell import ExitCode, Verdict
@@ -26,8 +28,10 @@ from probe.model.errors import CniProbeError
 from probe.model.events import Event, ProblemSeen, RunDone
 from probe.model.record import CellRecord, RunRecord, StepRecord
 from probe.report.fold import Recorder
+from probe.sandbox.launch import Sandbox
 from probe.scenario.load import load_scenarios
 from tests.sandbox.faults.wire import Request, Wire
+from tests.sandbox.processes import process_of_agent
 from tests.sandbox.run.conftest import Cluster
 
 Hook: TypeAlias = Callable[[Event], None]
@@ -81,19 +85,21 @@ the control at the end."""
 
 @dataclass
 class Stage:
-    """A cluster, a wire to it, and a directory for files."""
+    """A cluster, a wire to it, and a directory for files. ``shared``: other stages use the cluster at the same time."""
 
     cluster: Cluster
     wire: Wire
     directory: Path
+    shared: bool = False
     runs: list[str] = field(default_factory=list)
 
     @classmethod
     @asynccontextmanager
-    async def on(cls, cluster: Cluster, directory: Path) -> AsyncIterator[Stage]:
+    async def on(cls, sandbox: Sandbox, directory: Path, *, shared: bool = False) -> AsyncIterator[Stage]:
         directory.mkdir(exist_ok=True)
+        cluster = Cluster(sandbox.kubeconfig, partial(process_of_agent, sandbox.pid))
         async with Wire.to(cluster.kubeconfig, directory) as wire:
-            yield cls(cluster, wire, directory)
+            yield cls(cluster, wire, directory, shared)
 
     def scenario(self, ready: str = "30s") -> Path:
         """The scenario's file. ``ready``: how long its pods may take to start."""
@@ -101,8 +107,11 @@ class Stage:
         path.write_text(SCENARIO.replace("READY", ready))
         return path
 
-    async def run(self, hook: Hook = lambda event: None, *, ready: str = "30s", **options: Any) -> Seen:
+    async def run(
+        self, hook: Hook = lambda event: None, *, ready: str = "30s", manners: Manners | None = None, **options: Any
+    ) -> Seen:
         """A run in this process, over the wire; ``hook`` sees every event before the engine goes on."""
+        notices: list[str] = []
         chosen = RunOptions(**options)
         self.runs.append(chosen.run)
         recorder = Recorder()
@@ -113,25 +122,25 @@ class Stage:
             hook(event)
 
         try:
-            async with connect(str(self.wire.kubeconfig), request_timeout=10.0) as api:
+            async with connect(str(self.wire.kubeconfig), manners=manners, notice=notices.append) as api:
                 await run_scenarios(api, load_scenarios([self.scenario(ready)]), chosen, emit)
         except CniProbeError as error:  # as the command does
             emit(ProblemSeen(str(error)))
         emit(RunDone("2026-01-01T00:00:00Z", 0.0, False))
-        return Seen.of(recorder.record())
+        return Seen.of(recorder.record(), notices)
 
-    async def command(self, *words: str, kubeconfig: Path | None = None) -> Seen:
-        """``cni-probe`` in a process of its own, by default over the wire."""
-        process = await self.process(*words, kubeconfig=kubeconfig)
+    async def command(self, *words: str, **environment: str) -> Seen:
+        """``cni-probe`` in a process of its own, over the wire."""
+        process = await self.process(*words, **environment)
         out, _ = await process.communicate()
         assert process.returncode is not None
         text = out.decode()
         assert "Traceback" not in text, text
         return Seen(process.returncode, text)
 
-    async def process(self, *words: str, kubeconfig: Path | None = None) -> asyncio.subprocess.Process:
+    async def process(self, *words: str, **environment: str) -> asyncio.subprocess.Process:
         """A command that is under way; stdout and stderr are one stream."""
-        where = ("--kubeconfig", str(kubeconfig or self.wire.kubeconfig))
+        where = ("--kubeconfig", str(self.wire.kubeconfig))
         return await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -140,7 +149,14 @@ class Stage:
             *where,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
+            env=os.environ | environment,
         )
+
+    async def clean(self) -> Seen:
+        """The command that is said to remove what a run left; it must."""
+        seen = await self.command("clean", "--run", self.runs[-1])
+        assert seen.exit_code == ExitCode.PASSED, seen.text
+        return seen
 
     async def killed_run(self) -> None:
         """A run that SIGKILL ends in the middle of its step ``closed``."""
@@ -154,6 +170,32 @@ class Stage:
         process.kill()
         await process.wait()
         process._transport.close()  # type: ignore[attr-defined] # nobody reads the pipe to its end
+
+    def cordon(self, cordoned: bool) -> None:
+        """Whether new pods may be scheduled on any node."""
+        for node in ("node-1", "node-2"):
+            self.cluster.request("PATCH", f"/api/v1/nodes/{node}", {"spec": {"unschedulable": cordoned or None}})
+
+    def set_ready(self, node: str, ready: bool) -> None:
+        """What a node says of itself, as its kubelet, or who misses it, writes it."""
+        status = "True" if ready else "Unknown"
+        said = {"reason": "KubeletReady"} if ready else {"reason": "NodeStatusUnknown", "message": "Kubelet is silent"}
+        condition = {"type": "Ready", "status": status, **said}
+        self.cluster.request("PATCH", f"/api/v1/nodes/{node}/status", {"status": {"conditions": [condition]}})
+
+    @contextmanager
+    def not_ready(self, node: str) -> Iterator[None]:
+        """A node that is not ready, for as long as the block."""
+        self.set_ready(node, False)
+        try:
+            yield
+        finally:
+            self.set_ready(node, True)
+
+    def leftovers(self) -> list[str]:
+        """Namespaces in the cluster that this stage's runs have made; if it is the only stage, that anybody has."""
+        found = self.cluster.leftovers()
+        return [name for name in found if not self.shared or any(f"cp-{run}-" in name for run in self.runs)]
 
     def kill_agent(self, pod_id: str) -> None:
         self.cluster.signal_agent(pod_id, signal.SIGKILL)
@@ -191,10 +233,10 @@ class Seen:
     record: RunRecord | None = None
 
     @classmethod
-    def of(cls, record: RunRecord) -> Seen:
+    def of(cls, record: RunRecord, notices: Sequence[str] = ()) -> Seen:
         parts = [f"{step.name}: {_verdicts(step)}" for step in _steps(record)]
         parts += [problem for scenario in record.scenarios for problem in scenario.problems] + record.problems
-        return cls(record.exit_code, "; ".join(parts), record)
+        return cls(record.exit_code, "; ".join([*parts, *notices]), record)
 
     def cells(self, step: str) -> dict[str, CellRecord]:
         """Cells of a step by ``from -> to port/protocol``."""
@@ -226,12 +268,16 @@ Play: TypeAlias = Callable[[Stage], Awaitable[Seen]]
 
 @dataclass(frozen=True)
 class Row:
-    """A fault: how it is played, the exit code that it must have, and a text that must be seen."""
+    """A fault: how it is played, the exit code that it must have, and a text that must be seen.
+
+    The ``slow`` ones mostly wait, so they are played at the same time; they only make runs in this process.
+    """
 
     fault: str
     play: Play
     exit_code: ExitCode
     says: str
+    slow: bool = False
 
 
 @dataclass(frozen=True)
@@ -248,7 +294,7 @@ class Line:
 async def perform(row: Row, stage: Stage) -> Line:
     """Play a fault and hold what comes of it against the rules."""
     seen = await row.play(stage)
-    leftovers = stage.cluster.leftovers()
+    leftovers = stage.leftovers()
     wrong = []
     if seen.exit_code != row.exit_code:
         wrong.append(f"exit code {seen.exit_code}, must be {int(row.exit_code)}")
@@ -256,6 +302,7 @@ async def perform(row: Row, stage: Stage) -> Line:
         wrong.append(f"it does not say {row.says!r}")
     if leftovers:
         wrong.append(f"left behind: {leftovers}")
+        await stage.command("clean")  # the next row is not to be blamed
     wrong += _unproven(stage, seen)
     return Line(row.fault, seen.text, seen.exit_code, len(leftovers), wrong)
 
@@ -264,7 +311,7 @@ def _unproven(stage: Stage, seen: Seen) -> list[str]:
     """Denials that pass although the API server was not asked for the policy as often as steps are judged."""
     if seen.record is None:
         return []
-    asked = sum("/networkpolicies/closed" in each.path and each.method == "PATCH" for each in stage.wire.passed)
+    asked = stage.wire.count("PATCH", "/networkpolicies/closed")
     judged = sum(any(_is_proven_denial(cell) for cell in step.cells) for step in _steps(seen.record))
     return [f"denials pass in {judged} steps, of {asked} policies"] if judged > asked else []
 

@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
+import pytest_asyncio
 
-from tests.sandbox.faults.matrix import ROWS
-from tests.sandbox.faults.stage import Row, Stage, perform
+from probe.sandbox.launch import Sandbox
+from tests.sandbox.faults.matrix import ROWS, play, play_slow
+from tests.sandbox.faults.stage import Line, Row
 
 pytestmark = pytest.mark.sandbox
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.fault.replace(" ", "-"))
-async def test_a_fault_ends_as_documented(row: Row, cluster: Any, tmp_path: Path) -> None:
-    async with Stage.on(cluster, tmp_path) as stage:
-        line = await perform(row, stage)
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def slow_lines(
+    sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Mapping[str, Line]:
+    """What came of the slow rows that are to be tested, played together."""
+    items = (item for item in request.session.items if hasattr(item, "callspec"))
+    chosen = [item.callspec.params["row"] for item in items if "row" in item.callspec.params]
+    return await play_slow(chosen, sandbox, tmp_path_factory.mktemp("faults"))
+
+
+def name(row: Row) -> str:
+    return row.fault.replace(" ", "-")
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.slow], ids=name)
+def test_a_fault_that_takes_its_time_ends_as_documented(row: Row, slow_lines: Mapping[str, Line]) -> None:
+    line = slow_lines[row.fault]
+    assert line.wrong == [], line.seen
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if not row.slow], ids=name)
+async def test_a_fault_ends_as_documented(row: Row, sandbox: Sandbox, tmp_path: Path) -> None:
+    line = await play(row, sandbox, tmp_path)
     assert line.wrong == [], line.seen

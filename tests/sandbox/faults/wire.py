@@ -79,6 +79,7 @@ class Connection:
     up_writer: asyncio.StreamWriter
     request: Request | None = None  # the latest
     last_byte: float = 0.0
+    waits: bool = False
 
     def abort(self) -> None:
         """Break it, as if both ends had vanished."""
@@ -147,6 +148,10 @@ class Wire:
             wire.go_away()
             await asyncio.gather(*wire._tasks, return_exceptions=True)
 
+    def count(self, method: str, path: str) -> int:
+        """How many requests with this method and ``path`` in theirs have reached the server."""
+        return sum(each.method == method and path in each.path for each in self.passed)
+
     def cut(self, which: Callable[[Request], bool] = lambda request: True) -> int:
         """Break the connections whose latest request matches; how many."""
         cut = [each for each in self._connections if each.request is not None and which(each.request)]
@@ -200,8 +205,8 @@ class Wire:
 
     async def _drop_when_idle(self, connection: Connection) -> None:
         loop = asyncio.get_running_loop()
-        while (left := connection.last_byte + self.idle - loop.time()) > 0:  # noqa: ASYNC110 - it may become more
-            await asyncio.sleep(left)
+        while connection.waits or loop.time() < connection.last_byte + self.idle:  # noqa: ASYNC110 - it moves on
+            await asyncio.sleep(0.02 if connection.waits else connection.last_byte + self.idle - loop.time())
         self.dropped += 1
 
     async def _requests(self, connection: Connection) -> None:
@@ -212,7 +217,9 @@ class Wire:
                 self.seen.append(request)
                 self.before(request)
                 if self.delay:
+                    connection.waits = True
                     await asyncio.sleep(self.delay)
+                    connection.waits, connection.last_byte = False, asyncio.get_running_loop().time()
                 if (answer := self.answer(request)) is not None:
                     connection.writer.write(answer.encode())
                     await connection.writer.drain()

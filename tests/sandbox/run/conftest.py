@@ -46,7 +46,8 @@ class Cluster:
         config = yaml.safe_load(self.kubeconfig.read_text())
         cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
         trust = ssl.create_default_context(cadata=b64decode(cluster["certificate-authority-data"]).decode())
-        headers = {"Authorization": f"Bearer {user['token']}", "Content-Type": "application/json"}
+        kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        headers = {"Authorization": f"Bearer {user['token']}", "Content-Type": kind}
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(cluster["server"] + path, data, headers, method=method)
         try:

@@ -83,23 +83,28 @@ class Deployment:
             await self.api.create(path, supply)
 
     async def create_pods(self, pods: Sequence[Pod], timeout: float) -> tuple[RunningPod, ...]:
-        """Create pods in parallel and wait until all run. Raises DeployError with the cause for each that does not."""
-        placed = self.placer.place(pods)
-        results = await asyncio.gather(
-            *(self._create_pod(pod, placed[pod.id], timeout) for pod in pods), return_exceptions=True
-        )
-        raise_failures([pod.id for pod in pods], results, "pods did not start", DeployError)
-        return tuple(result for result in results if isinstance(result, RunningPod))
+        """Create pods in parallel and wait until all run. Raises DeployError with the cause for each that does not.
 
-    async def _create_pod(self, pod: Pod, node: Node, timeout: float) -> RunningPod:
+        Where some are refused nobody waits for the others.
+        """
+        placed, ids = self.placer.place(pods), [pod.id for pod in pods]
+        creations = (self._create_pod(pod, placed[pod.id]) for pod in pods)
+        created = await asyncio.gather(*creations, return_exceptions=True)
+        raise_failures(ids, created, "pods were not created", DeployError)
+        starts = (self._until_running(pod, str(uid), timeout) for pod, uid in zip(pods, created, strict=True))
+        started = await asyncio.gather(*starts, return_exceptions=True)
+        raise_failures(ids, started, "pods did not start", DeployError)
+        running = tuple(result for result in started if isinstance(result, RunningPod))
+        self.running |= {each.pod.id: each for each in running}
+        return running
+
+    async def _create_pod(self, pod: Pod, node: Node) -> str:
+        """Returns its UID."""
         namespace = self.namespaces[pod.namespace]
         body = objects.agent_pod(pod, namespace, node.hostname or None, self.outfit.agent, self.owner)
         async with self._requests:
             created = await self._create_when_account_exists(f"/api/v1/namespaces/{namespace}/pods", body)
-        uid = created["metadata"]["uid"]
-        running = await self._until_running(pod, namespace, uid, timeout)
-        self.running[pod.id] = running
-        return running
+        return str(created["metadata"]["uid"])
 
     async def _create_when_account_exists(self, path: str, body: Json) -> Json:
         """Create a pod; a namespace of a moment ago may still wait for its default service account."""
@@ -113,7 +118,9 @@ class Deployment:
                     raise
             await asyncio.sleep(0.05)
 
-    async def _until_running(self, pod: Pod, namespace: str, uid: str, timeout: float) -> RunningPod:
+    async def _until_running(self, pod: Pod, uid: str, timeout: float) -> RunningPod:
+        namespace = self.namespaces[pod.namespace]
+
         def settled(seen: Json | None) -> bool:
             return (
                 seen is not None and seen["metadata"]["uid"] == uid and (is_running(seen) or bool(hopeless_cause(seen)))

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -56,7 +57,7 @@ def run(command: Command, image: list[str], tmp_path: Path, request: pytest.Fixt
     """Run scenarios; the exit code and the record."""
     reports = Path(os.environ.get("REPORTS", str(tmp_path)))
     reports.mkdir(parents=True, exist_ok=True)
-    name = request.node.name
+    name = re.sub(r"\W+", "-", request.node.name).strip("-")
 
     def go(*words: str) -> tuple[int, dict[str, Any]]:
         record = reports / f"{name}.json"

@@ -7,7 +7,7 @@ CNI    ?= kindnet
 IMAGE  ?= cni-probe-agent:$(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' probe/__init__.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check schema bench image clean e2e kind-up kind-load kind-external kind-e2e kind-down
+.PHONY: help demo test check schema faults bench image clean e2e kind-up kind-load kind-external kind-e2e kind-down
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -38,6 +38,9 @@ schema: $(STAMP) ## write the JSON Schemas again
 	mv scenarios/run-config.schema.json.new scenarios/run-config.schema.json
 	$(BIN)/cni-probe schema run > probe/report/run-record.schema.json.new
 	mv probe/report/run-record.schema.json.new probe/report/run-record.schema.json
+
+faults: $(STAMP) ## inject faults into real runs, and print what came of each
+	$(BIN)/python -m tests.sandbox.faults
 
 bench: $(STAMP) ## print measurements (no test: machines are noisy)
 	for bench in tests/bench/bench_*.py; do \

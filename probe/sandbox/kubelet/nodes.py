@@ -7,7 +7,6 @@ import platform
 from pathlib import Path
 
 from probe import __version__
-from probe.sandbox.kubelet.spec import RUNNABLE
 from probe.sandbox.net.plan import PODS_PER_NODE, NodePlan
 from probe.sandbox.store import Obj, timestamp
 
@@ -41,7 +40,7 @@ def node_object(plan: NodePlan, kubernetes_version: str) -> Obj:
             "conditions": [
                 _condition("Ready", "True", "KubeletReady", "the sandbox's kubelet is posting ready status")
             ],
-            "images": [{"names": [f"docker.io/library/{name}:{__version__}"], "sizeBytes": 0} for name in RUNNABLE],
+            "images": [{"names": [f"docker.io/library/cni-probe-agent:{__version__}"], "sizeBytes": 0}],
             "daemonEndpoints": {"kubeletEndpoint": {"Port": 10250}},
             "nodeInfo": {
                 "architecture": architecture,

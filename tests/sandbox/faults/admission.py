@@ -5,20 +5,17 @@ from __future__ import annotations
 from probe.model.agent_options import AgentOptions
 from probe.model.cell import ExitCode
 from tests.sandbox.faults.stage import Row, Seen, Stage
+from tests.sandbox.faults.webhook import MESSAGE, refusing_policies
 from tests.sandbox.faults.wire import Answer, Request, refusal
 
-DENIED = 'admission webhook "policy.example.com" denied the request: policies need an owner'
+DENIED = 'admission webhook "policy.example.com" denied the request: ' + MESSAGE
 
 
 async def policy_refused(stage: Stage) -> Seen:
     """A webhook refuses the policy: no verdict of its step, and the steps before keep theirs."""
 
-    def refuse(request: Request) -> Answer | None:
-        is_policy = request.method == "PATCH" and "/networkpolicies/closed" in request.path
-        return refusal(403, "Forbidden", DENIED) if is_policy else None
-
-    stage.wire.answer = refuse
-    seen = await stage.run()
+    async with refusing_policies(stage.cluster, stage.sandbox_pid):
+        seen = await stage.run()
     assert seen.verdicts("open") == {"pass"}
     assert seen.steps() == ["open"]
     return seen

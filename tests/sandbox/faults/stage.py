@@ -89,6 +89,7 @@ class Stage:
 
     cluster: Cluster
     wire: Wire
+    sandbox_pid: int
     directory: Path
     shared: bool = False
     runs: list[str] = field(default_factory=list)
@@ -99,7 +100,7 @@ class Stage:
         directory.mkdir(exist_ok=True)
         cluster = Cluster(sandbox.kubeconfig, partial(process_of_agent, sandbox.pid))
         async with Wire.to(cluster.kubeconfig, directory) as wire:
-            yield cls(cluster, wire, directory, shared)
+            yield cls(cluster, wire, sandbox.pid, directory, shared)
 
     def scenario(self, ready: str = "30s") -> Path:
         """The scenario's file. ``ready``: how long its pods may take to start."""

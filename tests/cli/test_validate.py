@@ -100,3 +100,16 @@ def test_no_client_of_a_cluster_is_imported() -> None:
         "sys.exit(code or any(name in sys.modules for name in ('kubernetes', 'aiohttp', 'rich', 'pyroute2')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0
+
+
+def test_run_configurations_are_checked_as_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("apiVersion: cni-probe/v1\nkind: RunConfig\nspec: {agent: {image: x}}\n")
+    assert main(["validate", str(config), str(SCENARIOS / "smoke")]) == 0
+    assert capsys.readouterr().out.endswith(", 1 run configuration\n")
+    config.write_text("apiVersion: cni-probe/v1\nkind: RunConfig\nspec: {agent: {imige: x}}\n")
+    assert main(["validate", str(config), str(SCENARIOS / "smok")]) == 2
+    error = capsys.readouterr().err
+    assert f'{config}:3:15: spec.agent.imige: unknown key "imige" (did you mean "image"?)' in error
+    assert "no such file or directory" in error
+    assert error.endswith("2 errors\n")

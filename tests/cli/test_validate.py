@@ -110,6 +110,6 @@ def test_run_configurations_are_checked_as_well(tmp_path: Path, capsys: pytest.C
     config.write_text("apiVersion: cni-probe/v1\nkind: RunConfig\nspec: {agent: {imige: x}}\n")
     assert main(["validate", str(config), str(SCENARIOS / "smok")]) == 2
     error = capsys.readouterr().err
-    assert f'{config}:3:15: spec.agent.imige: unknown key "imige" (did you mean "image"?)' in error
+    assert f'{config}:3:16: spec.agent.imige: unknown key "imige" (did you mean "image"?)' in error
     assert "no such file or directory" in error
     assert error.endswith("2 errors\n")

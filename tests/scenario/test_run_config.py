@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -97,6 +98,12 @@ def test_everything_that_can_be_said(load: Callable[[str], RunConfig]) -> None:
         externals={"vault": ("192.0.2.10",), "dns": ("192.0.2.53", "2001:db8::53")},
         node_groups={"edge": {"topology.example.com/place": "edge"}},
     )
+
+
+def test_the_example_of_the_readme_is_one(load: Callable[[str], RunConfig]) -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", (SCHEMA.parents[1] / "README.md").read_text("utf-8"), re.DOTALL)
+    (example,) = [block for block in blocks if "kind: RunConfig" in block]
+    assert load(example).agent.tolerations
 
 
 def test_what_is_not_said_has_its_default(load: Callable[[str], RunConfig]) -> None:

@@ -26,13 +26,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the reports. Raises UsageError for a file that is neither a journal nor a record."""
+    from probe.cli.writing import write_reports
     from probe.report.outputs import Outputs
 
     outputs = Outputs.parse(args.output)
     outputs.check()
     record = _read(args.file, args.run)
-    outputs.write(record)
-    return record.exit_code if args.exit_code else int(ExitCode.PASSED)
+    written = write_reports(outputs, record)
+    if args.exit_code:
+        return written.exit_code
+    return int(ExitCode.PASSED if written is record else ExitCode.HARNESS)
 
 
 def _read(path: Path, run_id: str | None) -> RunRecord:

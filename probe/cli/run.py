@@ -5,16 +5,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import math
-import signal
 import sys
 import time
 import traceback
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import ExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from probe.cli.cluster_arguments import (
     add_connection_arguments,
@@ -27,6 +25,7 @@ from probe.cli.fleet_arguments import add_fleet_arguments, sample_seed
 from probe.cli.pod_arguments import add_pod_arguments, run_config
 from probe.cli.results import Delivery, add_result_arguments, delivery
 from probe.cli.sandbox import add_cluster_arguments, cluster_options
+from probe.cli.signals import unbroken, until_interrupted
 from probe.model.agent_options import RunConfig
 from probe.model.errors import CniProbeError, UsageError
 from probe.model.events import Event, Noticed, ProblemSeen, RunDone
@@ -90,6 +89,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run_and_report(args: argparse.Namespace, results: Delivery) -> int:
+    from probe.cli.writing import write_reports
     from probe.report.outputs import Outputs
     from probe.scenario.load import load_scenarios
 
@@ -100,8 +100,9 @@ def _run_and_report(args: argparse.Namespace, results: Delivery) -> int:
     outputs.check()
     results.announce()
     record = asyncio.run(_run(args, config, scenarios))
-    outputs.write(record)
-    results.deliver(record)
+    with unbroken():
+        record = write_reports(outputs, record)
+        results.deliver(record)
     return record.exit_code
 
 
@@ -156,7 +157,7 @@ async def _run(args: argparse.Namespace, config: RunConfig, scenarios: list[Scen
                     emit(ProblemSeen(str(error)))
 
         started = time.monotonic()
-        interrupted = await _until_interrupted(_measure(args, config, scenarios, emit))
+        interrupted = await until_interrupted(_measure(args, config, scenarios, emit))
         emit(
             RunDone(
                 finished=datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -165,39 +166,6 @@ async def _run(args: argparse.Namespace, config: RunConfig, scenarios: list[Scen
             )
         )
     return recorder.record()
-
-
-async def _until_interrupted(work: Coroutine[Any, Any, None]) -> bool:
-    """Do ``work``; SIGINT, SIGTERM and SIGHUP cancel it once (cleaning up goes on). Returns whether that happened."""
-    task = asyncio.create_task(work)
-    interrupted = False
-
-    def interrupt() -> None:
-        nonlocal interrupted
-        if not interrupted:
-            interrupted = True
-            task.cancel()
-            said = "interrupted; cleaning up ..."
-        else:
-            said = "still cleaning up; what SIGKILL leaves `cni-probe clean` removes"
-        with suppress(OSError):  # the terminal may be what has gone
-            print(f"cni-probe: {said}", file=sys.stderr)
-
-    loop = asyncio.get_running_loop()
-    stops = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup does
-        stops.append(signal.SIGHUP)
-    for number in stops:
-        loop.add_signal_handler(number, interrupt)
-    try:
-        await task
-    except asyncio.CancelledError:
-        if not interrupted:
-            raise
-    finally:
-        for number in stops:
-            loop.remove_signal_handler(number)
-    return interrupted
 
 
 async def _measure(

@@ -12,12 +12,13 @@ import shutil
 import stat
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TextIO
 
-from probe.model.errors import CniProbeError, UsageError
+from probe.model.errors import UsageError
+from probe.model.exit_code import exit_code
 from probe.model.record import RunRecord
 from probe.report import junit, run_record, table, wide
 from probe.report.render import Renderer, RenderOptions
@@ -68,22 +69,33 @@ class Outputs:
             if output.path:
                 _check(output.path)
 
-    def write(self, record: RunRecord, stdout: TextIO | None = None) -> None:
-        """Write everything, stdout last, so that it can name the files. Raises CniProbeError for files that failed."""
+    def write(self, record: RunRecord, stdout: TextIO | None = None) -> RunRecord:
+        """Write everything, stdout last, so that it can name the files. Returns the record as it was written.
+
+        A file that cannot be written is a problem of the run, with its exit code, and the other reports say so.
+        """
         stream = stdout or sys.stdout
-        failed, written = [], []
-        for output in self.outputs:
-            if output.path:
-                try:
-                    _write(output.path, FORMATS[output.format](record, RenderOptions(width=_FILE_WIDTH)))
-                    written.append(str(output.path))
-                except OSError as error:
-                    failed.append(f"cannot write {output.path}: {error.strerror or error}")
+        files = [output for output in self.outputs if output.path]
+        while failed := self._write_files(record, files):
+            files = [output for output in files if output not in failed]
+            problems = [*record.problems, *failed.values()]
+            record = replace(record, problems=problems, exit_code=exit_code(record.counts, record.interrupted, True))
+        written = tuple(str(output.path) for output in files)
         for output in self.outputs:
             if output.path is None:
-                _print(FORMATS[output.format](record, stream_options(stream, tuple(written))), stream)
-        if failed:
-            raise CniProbeError("; ".join(failed))
+                _print(FORMATS[output.format](record, stream_options(stream, written)), stream)
+        return record
+
+    def _write_files(self, record: RunRecord, files: Iterable[Output]) -> dict[Output, str]:
+        """Write the files; those that failed, and how."""
+        failed = {}
+        for output in files:
+            assert output.path is not None
+            try:
+                _write(output.path, FORMATS[output.format](record, RenderOptions(width=_FILE_WIDTH)))
+            except OSError as error:
+                failed[output] = f"cannot write {output.path}: {error.strerror or error}"
+        return failed
 
 
 def stream_options(stream: TextIO, files: Sequence[str] = ()) -> RenderOptions:

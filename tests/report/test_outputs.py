@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from probe.model.errors import CniProbeError, UsageError
+from probe.model.cell import ExitCode
+from probe.model.errors import UsageError
 from probe.model.record import RunRecord
 from probe.report.outputs import FORMATS, Output, Outputs, stream_options
 
@@ -95,10 +96,12 @@ def test_a_file_that_fails_after_the_run_does_not_cost_the_other_reports(tmp_pat
     outputs.check()
     gone.rmdir()
     stdout = io.StringIO()
-    with pytest.raises(CniProbeError, match=r"cannot write .*run\.json"):
-        outputs.write(green, stdout)
-    assert (tmp_path / "junit.xml").exists()
-    assert "PASS 54 cells" in stdout.getvalue()
+    written = outputs.write(green, stdout)
+    assert written.exit_code == ExitCode.HARNESS
+    assert "cannot write" in written.problems[0]
+    assert "cannot write" in (tmp_path / "junit.xml").read_text()
+    assert "exit code 3" in stdout.getvalue()
+    assert "54" in stdout.getvalue()
 
 
 def test_a_stream_without_unicode_gets_escapes(build: Any) -> None:

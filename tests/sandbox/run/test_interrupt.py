@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from probe.model.cell import ExitCode
+from tests.sandbox.processes import wait_until
 
 pytestmark = pytest.mark.sandbox
 
@@ -58,3 +60,27 @@ def test_clean_removes_what_a_killed_run_left(cluster: Any, two_pods: Path) -> N
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert cluster.leftovers() == []
+
+
+def test_a_signal_while_reports_are_written_costs_none(cluster: Any, two_pods: Path, tmp_path: Path) -> None:
+    """The first report goes to a pipe that nobody reads yet: the signal comes in the middle of the writing."""
+    pipe, out = tmp_path / "pipe", tmp_path / "run.json"
+    os.mkfifo(pipe)
+    words = ("run", "-q", str(two_pods), "-o", f"junit={pipe}", "-o", f"json={out}")
+    command = [sys.executable, "-m", "probe", *words, "--kubeconfig", str(cluster.kubeconfig)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        wait_until(lambda: opens_a_pipe(process.pid), seconds=60)
+        process.send_signal(signal.SIGTERM)
+        assert "writing the reports first" in process.stderr.readline()
+        assert "<testsuites" in pipe.read_text()
+        stdout, _ = process.communicate(timeout=60)
+    assert process.returncode == ExitCode.PASSED
+    assert json.loads(out.read_text())["exitCode"] == ExitCode.PASSED
+    assert "exit code 0" in stdout
+    assert cluster.leftovers() == []
+
+
+def opens_a_pipe(pid: int) -> bool:
+    """Whether a process waits in the kernel for somebody who reads the named pipe that it opens."""
+    return Path(f"/proc/{pid}/wchan").read_text() in ("wait_for_partner", "fifo_open")

@@ -74,7 +74,8 @@ def namespace(
     """A Namespace that admits agent pods and no others, unless the scenario's labels or the options say otherwise.
 
     PodSecurity ``restricted``, in the cluster's own version whatever its administrator pinned; ``privileged`` where
-    pods use the host's network, which every stricter standard forbids.
+    pods use the host's network, which every stricter standard forbids. The modes audit and warn would only tell of what
+    is refused anyway.
     """
     given = options or NamespaceOptions()
     security = {

@@ -60,7 +60,8 @@ async def _pull_secret(api: Api, ref: SecretRef) -> Mapping[str, str]:
     except ApiError as error:
         if error.code == 404:
             raise ClusterError(f"the image pull secret {ref} does not exist") from None
-        raise ClusterError(f"the image pull secret {ref} cannot be read: {error.message}") from None
+        grant = f"; it takes `get` on secrets in the namespace {ref.namespace}" if error.code == 403 else ""
+        raise ClusterError(f"the image pull secret {ref} cannot be read: {error.message}{grant}") from None
     if secret.get("type") != PULL_SECRET_TYPE:
         raise ClusterError(
             f"the secret {ref} is of type {secret.get('type', 'Opaque')}, not {PULL_SECRET_TYPE}: make one with "

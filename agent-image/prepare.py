@@ -95,7 +95,8 @@ def without_privileges(path: Path) -> None:
 
 def imported(agent: Path, stdlib: Path) -> list[Path]:
     """The modules of the standard library that the agent imports, as this platform's Python finds them."""
-    names = [f"cni_probe_agent.{path.stem}" for path in (agent / "cni_probe_agent").glob("*.py")]
+    modules = (path.relative_to(agent).with_suffix("") for path in agent.rglob("*.py"))
+    names = [".".join(module.parts).removesuffix(".__init__") for module in modules]
     program = (
         "import importlib, sys\n"
         f"sys.path.insert(0, {str(agent)!r})\n"

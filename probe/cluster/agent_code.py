@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib.resources
 import io
 import zipfile
+from collections.abc import Iterator
+from importlib.resources.abc import Traversable
 
 PACKAGE = "cni_probe_agent"
 MAX_BYTES = 700_000
@@ -19,8 +21,7 @@ _MAIN = f"import sys\nfrom {PACKAGE}.__main__ import main\nsys.exit(main(sys.arg
 
 def agent_zipapp() -> bytes:
     """The archive: ``python3 agent.pyz serve`` is ``python3 -m cni_probe_agent serve``."""
-    package = importlib.resources.files(PACKAGE)
-    sources = {f"{PACKAGE}/{each.name}": each.read_bytes() for each in package.iterdir() if each.name.endswith(".py")}
+    sources = dict(_sources(importlib.resources.files(PACKAGE), PACKAGE))
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:  # deflate differs with the version of zlib
         for name, content in sorted({"__main__.py": _MAIN.encode(), **sources}.items()):
@@ -29,3 +30,12 @@ def agent_zipapp() -> bytes:
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, content)
     return buffer.getvalue()
+
+
+def _sources(directory: Traversable, name: str) -> Iterator[tuple[str, bytes]]:
+    """Modules by their names in the archive, those of packages below as well."""
+    for each in directory.iterdir():
+        if each.is_dir():
+            yield from _sources(each, f"{name}/{each.name}")
+        elif each.name.endswith(".py"):
+            yield f"{name}/{each.name}", each.read_bytes()

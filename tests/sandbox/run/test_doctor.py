@@ -108,6 +108,35 @@ def test_the_text_has_a_line_for_each_finding_and_what_to_do_below(cluster: Any)
     assert "\x1b" not in done.stdout
 
 
+async def test_two_policy_engines_are_seen_by_doctor_and_noted_in_a_runs_record(
+    cluster: Any, run_it: Any, two_pods: Path
+) -> None:
+    path = "/apis/apps/v1/namespaces/kube-system/daemonsets"
+    images = {"calico-node": "calico/node:v3.29.1", "kindnet": "kindest/kindnetd:v20250101-abc"}
+    for name, image in images.items():
+        made = cluster.request("POST", path, daemonset(name, image))
+        made["status"] |= {"desiredNumberScheduled": 2, "numberReady": 2}
+        cluster.request("PUT", f"{path}/{name}/status", made)
+    try:
+        _, found = doctor(cluster)
+        record = await run_it(two_pods)
+    finally:
+        for name in images:
+            cluster.request("DELETE", f"{path}/{name}")
+    said = "2 policy engines seem to be active: calico v3.29.1 and kindnet v20250101-abc"
+    assert found["network plugin"][1] == ("warning", said)
+    assert record.cluster.network_plugins == ["calico v3.29.1", "kindnet v20250101-abc"]
+    assert any(note.startswith(said) for note in record.notes)
+    assert record.exit_code == ExitCode.PASSED  # a warning is none of the run's problems
+
+
+def daemonset(name: str, image: str) -> dict[str, Any]:
+    labels = {"app": name}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": name, "image": image}]}}
+    spec = {"selector": {"matchLabels": labels}, "template": template}
+    return {"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": name}, "spec": spec}
+
+
 # --- one that is not -----------------------------------------------------------------------------------------------
 
 

@@ -95,15 +95,15 @@ class PodWatch:
             try:
                 await self._list_and_watch()
             except WatchExpired:
-                continue
+                pause = _FIRST_PAUSE
             except Exception as error:  # noqa: BLE001 - handed to whoever waits
                 if not isinstance(error, ClusterError) or _is_final(error):
                     async with self._changed:
                         self._failure = error
                         self._changed.notify_all()
                     return
+                pause = min(2 * pause, _LONGEST_PAUSE) if self._trouble else _FIRST_PAUSE
                 self._trouble = str(error)
-            pause = _FIRST_PAUSE if not self._trouble else min(2 * pause, _LONGEST_PAUSE)
             await asyncio.sleep(pause)
 
     async def _list_and_watch(self) -> None:
@@ -145,7 +145,7 @@ def hopeless_cause(pod: Json | None) -> str:
         return ""
     status = pod.get("status", {})
     if status.get("phase") == "Failed":
-        return f"failed: {status.get('reason', '')} {status.get('message', '')}".strip()
+        return f"failed: {status.get('reason', '')} {status.get('message', '')}".rstrip(": ")
     for entry in status.get("containerStatuses", []):
         waiting = entry.get("state", {}).get("waiting", {})
         if waiting.get("reason") in _HOPELESS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -183,3 +184,31 @@ async def test_a_path_that_breaks_after_its_control_is_inconclusive(
     assert {cell.verdict for cell in cells(record, "closed").values()} == {Verdict.INCONCLUSIVE}
     assert "stayed silent when the policies were lifted" in cells(record, "closed")[DENIED].reason
     assert record.exit_code == ExitCode.HARNESS
+
+
+FLOOD = """
+import socket, sys, threading
+with socket.create_connection((sys.argv[1], 80)) as server:
+    requests = b"".join(b"CNIPROBE/1 flood.%d\\n" % number for number in range(17_000))
+    threading.Thread(target=server.sendall, args=(requests,)).start()
+    replies = 0
+    while replies < 17_000:
+        replies += server.recv(65536).count(b"\\n")
+"""
+
+
+async def test_a_responder_that_has_forgotten_its_receipts_proves_nothing(
+    run_it: Any, two_pods: Path, cluster: Any, cells: Any
+) -> None:
+    """A request may have arrived, and its receipt be overwritten by later ones: its absence is no evidence."""
+
+    def flood(event: Any) -> None:
+        if isinstance(event, RoundDone) and (event.step, event.phase) == ("closed", "confirm"):
+            own = cluster.addresses["shop/server"]
+            assert cluster.in_network_of("shop/server", sys.executable, "-c", FLOOD, own)
+
+    record = await run_it(two_pods, hook=flood)
+    denied = cells(record, "closed")[DENIED]
+    assert denied.verdict is Verdict.INCONCLUSIVE
+    assert "too many requests" in denied.reason
+    assert denied.receipt.arrived is None

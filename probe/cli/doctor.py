@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 
 from probe.cli.cluster_arguments import add_connection_arguments, connection
 from probe.cli.fleet_arguments import add_fleet_arguments, sample_seed
-from probe.cli.interrupts import until_interrupted
 from probe.cli.pod_arguments import add_pod_arguments, run_config
+from probe.cli.signals import until_interrupted
 from probe.model.agent_options import RunConfig
 from probe.model.cell import ExitCode
+from probe.model.errors import ClusterError
 from probe.model.scenario import Scenario
 
 if TYPE_CHECKING:
@@ -82,12 +83,23 @@ async def _examine(
     from probe.cluster.outfit import prepare_outfit
     from probe.cluster.preflight.demand import Fleet, demand_of
     from probe.cluster.preflight.doctor import examine, problems
+    from probe.cluster.preflight.finding import problem
     from probe.cluster.preflight.trial import try_one_pod
     from probe.engine.options import RunOptions
+    from probe.engine.preconditions import check_scenarios
     from probe.engine.preflight import fleet_demands
     from probe.engine.run import plan_fleets
 
-    options = RunOptions(sample_nodes=args.nodes, seed=sample_seed(args), node_groups=config.node_groups)
+    options = RunOptions(
+        agent=config.agent,
+        namespaces=config.namespaces,
+        sample_nodes=args.nodes,
+        seed=sample_seed(args),
+        node_groups=config.node_groups,
+        externals=config.externals,
+        allow_host_network=args.allow_host_network,
+    )
+    check_scenarios(scenarios, options)
     owner = Owner(options.run, "doctor")
     demand = demand_of(scenarios, config.agent)
 
@@ -97,8 +109,11 @@ async def _examine(
     async with connection(args, lambda said: print(f"cni-probe: {said}", file=sys.stderr)) as api:
         servers.append(api.server)
         found += await examine(api, demand, config.namespaces, fleets_on, owner)
-        if args.create and not problems(found):
+        try:
             outfit = await prepare_outfit(api, config.agent, config.namespaces)
+        except ClusterError as error:
+            found.append(problem("pull secret", str(error), "a run copies it from there: see --image-pull-secret"))
+        if args.create and not problems(found):
             found += await try_one_pod(api, demand, outfit, await usable_nodes(api, config.agent), owner, args.timeout)
 
 

@@ -24,7 +24,7 @@ class LocalRole:
 
     namespace: str
     name: str
-    rule: Json
+    rules: tuple[Json, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +53,12 @@ class Access:
         for space in dict.fromkeys(secret.namespace for secret in self.secrets):
             known = [secret.name for secret in self.secrets if secret.namespace == space]
             rule = {"apiGroups": [""], "resources": ["secrets"], "resourceNames": known, "verbs": ["get"]}
-            roles.append(LocalRole(space, f"{self.service_account}-pull-secrets", rule))
+            roles.append(LocalRole(space, f"{self.service_account}-pull-secrets", (rule,)))
         if self.results:
             # ``create`` cannot be limited to a name: the name is not known when the request is authorized.
-            rule = {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create", "patch"]}
-            roles.append(LocalRole(self.namespace, f"{self.service_account}-results", rule))
+            make: Json = {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create"]}
+            write = make | {"resourceNames": [self.results], "verbs": ["patch"]}
+            roles.append(LocalRole(self.namespace, f"{self.service_account}-results", (make, write)))
         return tuple(roles)
 
 
@@ -77,7 +78,7 @@ def access_manifests(access: Access) -> Iterator[Json]:
     binding = _object(f"{_GROUP}/v1", "ClusterRoleBinding", _cluster_name(access))
     yield binding | _bound("ClusterRole", _cluster_name(access), access)
     for local in access.local_roles:
-        yield _object(f"{_GROUP}/v1", "Role", local.name, local.namespace) | {"rules": [local.rule]}
+        yield _object(f"{_GROUP}/v1", "Role", local.name, local.namespace) | {"rules": list(local.rules)}
         role_binding = _object(f"{_GROUP}/v1", "RoleBinding", local.name, local.namespace)
         yield role_binding | _bound("Role", local.name, access)
 

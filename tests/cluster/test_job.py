@@ -88,7 +88,8 @@ def test_results_can_go_to_a_claim_or_a_config_map() -> None:
     assert pod["containers"][0]["args"][2:] == ["--results-configmap", "kept", "--results-dir", "/results"]
     assert {"name": "results", "persistentVolumeClaim": {"claimName": "disk"}} in pod["volumes"]
     assert of_kind(manifests, "Role")["rules"] == [
-        {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create", "patch"]}
+        {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create"]},
+        {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": ["kept"], "verbs": ["patch"]},
     ]
 
 

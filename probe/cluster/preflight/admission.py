@@ -27,7 +27,7 @@ def judge_dry_runs(namespace: Refused | None, pod: Refused | None) -> list[Findi
 
 def _namespace(refused: Refused | None) -> Finding:
     if refused is None:
-        return ok(_NAMESPACES, "one that enforces PodSecurity restricted would be admitted (dry run)")
+        return ok(_NAMESPACES, "one with the PodSecurity labels of a run's would be admitted (dry run)")
     if _NO_DRY_RUN in refused.message:
         return warning(_NAMESPACES, f"cannot be tried: {refused.message}", "see `doctor --create`")
     return problem(

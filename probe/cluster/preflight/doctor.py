@@ -9,6 +9,7 @@ from probe.cluster import objects
 from probe.cluster.api import Api, Json
 from probe.cluster.nodes import Node, usable
 from probe.cluster.objects import Owner
+from probe.cluster.outfit import host_network_namespaces
 from probe.cluster.plugins import find_plugins
 from probe.cluster.preflight.admission import judge_dry_runs, judge_webhooks
 from probe.cluster.preflight.demand import Demand, Fleet
@@ -102,8 +103,9 @@ def _lacks(denied: Denied, *permissions: str) -> bool:
 
 
 def samples(demand: Demand, options: NamespaceOptions, owner: Owner) -> tuple[Json, Json]:
-    """A namespace and an agent pod as a run makes them."""
-    namespace = objects.namespace(f"cp-{owner.run}-doctor", "doctor", {}, owner, options)
+    """A namespace and an agent pod as a run makes them; of namespaces the kind that most clusters mind, if any is."""
+    privileged = any(True for scenario in demand.scenarios for _ in host_network_namespaces(scenario))
+    namespace = objects.namespace(f"cp-{owner.run}-doctor", "doctor", {}, owner, options, privileged=privileged)
     pod = objects.agent_pod(SAMPLE_POD, "default", None, demand.agent, owner)
     pod["metadata"]["name"] = f"cp-{owner.run}-doctor"
     return namespace, pod

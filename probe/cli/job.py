@@ -23,6 +23,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="+", metavar="PATH", help="scenario files or directories")
     parser.add_argument("--runner-image", metavar="NAME", help="image with cni-probe (default: cni-probe:VERSION)")
     parser.add_argument("--runner-pull-policy", choices=("Always", "IfNotPresent", "Never"), default="IfNotPresent")
+    parser.add_argument(
+        "--runner-pull-secret", action="append", default=[], metavar="NAME",
+        help="pull secret of the Job's namespace; may be repeated",
+    )  # fmt: skip
     parser.add_argument("--image", metavar="NAME", help="image of the agents, for the run")
     parser.add_argument(
         "--results", default="stdout", metavar="WHERE",
@@ -60,6 +64,7 @@ def _runner(args: argparse.Namespace) -> Runner:
     return Runner(
         image=args.runner_image or RUNNER_IMAGE,
         pull_policy=args.runner_pull_policy,
+        pull_secrets=tuple(args.runner_pull_secret),
         arguments=tuple(_run_arguments(args)),
         claim=_claim(args.results),
     )

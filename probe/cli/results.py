@@ -15,7 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from probe.cli.cluster_arguments import connection
-from probe.model.errors import UsageError
+from probe.model.cell import ExitCode
+from probe.model.errors import ClusterError, UsageError
 from probe.model.events import ProblemSeen, RunDone
 from probe.model.record import RunRecord
 
@@ -77,17 +78,22 @@ class Delivery:
         if self._place:
             asyncio.run(self._write(self._place, {"contents": "nothing yet: the run is under way"}, {}))
 
-    def deliver(self, record: RunRecord) -> None:
-        """Leave the record. Raises ClusterError."""
+    def deliver(self, record: RunRecord) -> int:
+        """Leave the record; the exit code. That it could not be left is said, and hides no mismatch."""
         if self._place is None:
-            return
+            return record.exit_code
         from probe.report.parcel import pack
 
         parcel = pack(record)
-        asyncio.run(self._write(self._place, dict(parcel.text), dict(parcel.binary)))
+        try:
+            asyncio.run(self._write(self._place, dict(parcel.text), dict(parcel.binary)))
+        except ClusterError as error:
+            print(f"cni-probe: the results could not be left: {error}", file=sys.stderr)
+            return record.exit_code or int(ExitCode.HARNESS)
         if not self._args.quiet:
             namespace, name = self._place
             print(f"results: configmap {name} in {namespace} ({parcel.text['contents']})", file=sys.stderr)
+        return record.exit_code
 
     async def _write(self, place: tuple[str, str], text: dict[str, str], binary: dict[str, bytes]) -> None:
         from probe.cluster.results import write_configmap

@@ -102,8 +102,7 @@ def _run_and_report(args: argparse.Namespace, results: Delivery) -> int:
     record = asyncio.run(_run(args, config, scenarios))
     with unbroken():
         record = write_reports(outputs, record)
-        results.deliver(record)
-    return record.exit_code
+        return results.deliver(record)
 
 
 def _with_timeouts(scenario: Scenario, args: argparse.Namespace) -> Scenario:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from probe import __version__
 from probe.cluster.api import Json
@@ -34,7 +34,6 @@ class Runner:
     pull_secrets: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
     claim: str | None = None
-    job: str = field(default=_NAME)
 
 
 def job_manifests(access: Access, bundle: Bundle, runner: Runner) -> Iterator[Json]:
@@ -49,7 +48,7 @@ def job_manifests(access: Access, bundle: Bundle, runner: Runner) -> Iterator[Js
     yield {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": _metadata(runner.job, access),
+        "metadata": _metadata(_NAME, access),
         "spec": {
             "backoffLimit": 0,  # a verdict is not to be rolled again until it pleases
             "template": {"metadata": {"labels": dict(RUNNER_LABELS)}, "spec": _pod(access, bundle, runner)},

@@ -58,8 +58,8 @@ class Pods:
 
 
 @asynccontextmanager
-async def following(pods: Pods, directory: Path, **manners: float) -> AsyncIterator[PodWatch]:
-    async with serving(directory, pods.answer, **manners) as api, PodWatch.follow(api, "run=x") as watch:
+async def following(pods: Pods, directory: Path, patience: float = 60.0) -> AsyncIterator[PodWatch]:
+    async with serving(directory, pods.answer, patience=patience) as api, PodWatch.follow(api, "run=x") as watch:
         yield watch
 
 

@@ -6,6 +6,7 @@ import asyncio
 
 from probe.sandbox.controllers.jobs import run_jobs
 from probe.sandbox.controllers.namespaces import create_first_namespaces, run_namespaces
+from probe.sandbox.controllers.nodes import run_nodes
 from probe.sandbox.controllers.quotas import run_quotas
 from probe.sandbox.controllers.roles import run_roles
 from probe.sandbox.controllers.scheduler import run_scheduler
@@ -19,6 +20,7 @@ async def run_controllers(store: Store, *, ca: str) -> None:
     create_first_namespaces(store)
     async with asyncio.TaskGroup() as group:
         group.create_task(run_namespaces(store), name="namespaces")
+        group.create_task(run_nodes(store), name="nodes")
         group.create_task(run_service_accounts(store, ca), name="service accounts")
         group.create_task(run_jobs(store), name="jobs")
         group.create_task(run_quotas(store), name="quotas")

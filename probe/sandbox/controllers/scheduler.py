@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from probe.sandbox.controllers.conditions import condition, set_condition
 from probe.sandbox.controllers.hostports import HostPorts
+from probe.sandbox.controllers.nodes import tolerates
 from probe.sandbox.events import EventRecorder
 from probe.sandbox.store import Obj, Store
 
@@ -117,13 +118,7 @@ def _obstacle(pod: Obj, node: Obj, load: Mapping[str, int], ports: HostPorts) ->
 
 
 def _tolerated(taint: Mapping[str, Any], tolerations: list[dict[str, Any]]) -> bool:
-    return any(
-        toleration.get("effect") in (None, "", taint.get("effect"))
-        and toleration.get("key") in (None, "", taint["key"])
-        and (toleration.get("operator") == "Exists" or toleration.get("value", "") == taint.get("value", ""))
-        for toleration in tolerations
-        if toleration.get("key") or toleration.get("operator") == "Exists"
-    )
+    return any(tolerates(toleration, taint) for toleration in tolerations)
 
 
 def _selected(spec: Mapping[str, Any], node: Obj) -> bool:

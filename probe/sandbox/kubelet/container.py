@@ -16,10 +16,11 @@ from typing import Any
 
 from probe.sandbox.events import EventRecorder
 from probe.sandbox.kubelet.facts import ConfigError, PodFacts
+from probe.sandbox.kubelet.images import FIRST_PULL_BACK_OFF, LONGEST_PULL_BACK_OFF, is_runnable, pull_error
 from probe.sandbox.kubelet.logs import LogBuffer
 from probe.sandbox.kubelet.readiness import watch_readiness
 from probe.sandbox.kubelet.session import Session, start_session
-from probe.sandbox.kubelet.spec import container_process, is_runnable
+from probe.sandbox.kubelet.spec import container_process
 from probe.sandbox.kubelet.status import ContainerState
 from probe.sandbox.runtime import ContainerNotRunning
 from probe.sandbox.store import Obj, timestamp
@@ -60,12 +61,14 @@ class Container:
         self._command: ContainerProcess | None = None
         self._ending = asyncio.Event()
         self._back_off = FIRST_BACK_OFF
+        self._pull_back_off = FIRST_PULL_BACK_OFF
 
     async def run(self) -> None:
         """Start it, and start it again as often as the restart policy says, until it is asked to end."""
         while not self._ending.is_set():
+            self._take_new_image()
             if not is_runnable(self.spec["image"]):
-                await self._explain_missing_image()
+                await self._pull_in_vain()
             elif not await self._attempt():
                 return
             elif not self._ending.is_set():
@@ -209,17 +212,34 @@ class Container:
             )
         await self._pause(delay)
 
-    async def _explain_missing_image(self) -> None:
+    async def _pull_in_vain(self) -> None:
+        """One attempt at an image that there is not, and the time until the next."""
         image = self.spec["image"]
-        message = (
-            f'image "{image}" cannot run here: the sandbox has no container runtime, '
-            "only the agent itself (any image whose name is cni-probe-agent)"
-        )
-        self._event("Failed", f"Error: ErrImagePull: {message}", warning=True)
-        self._wait("ErrImagePull", message)
-        await self._pause(1.0)
-        self._wait("ImagePullBackOff", f'Back-off pulling image "{image}": ErrImagePull: {message}')
-        await self._ending.wait()
+        if self.spec.get("imagePullPolicy") == "Never":
+            said = f'Container image "{image}" is not present with pull policy of Never'
+            self._event("ErrImageNeverPull", said, warning=True)
+            self._wait("ErrImageNeverPull", said)
+            await self._pause(LONGEST_PULL_BACK_OFF)
+            return
+        error = pull_error(image)
+        self._event("Pulling", f'Pulling image "{image}"')
+        self._event("Failed", f'Failed to pull image "{image}": {error}', warning=True)
+        self._event("Failed", "Error: ErrImagePull", warning=True)
+        self._wait("ErrImagePull", error)
+        delay, self._pull_back_off = self._pull_back_off, min(self._pull_back_off * 2, LONGEST_PULL_BACK_OFF)
+        await self._pause(delay / 2)
+        self._event("BackOff", f'Back-off pulling image "{image}"')
+        self._event("Failed", "Error: ImagePullBackOff", warning=True)
+        self._wait("ImagePullBackOff", f'Back-off pulling image "{image}": ErrImagePull: {error}')
+        await self._pause(delay / 2)
+
+    def _take_new_image(self) -> None:
+        """A pod's image is the one thing of a container that may be changed, and that can mend it."""
+        for spec in self._host.pod()["spec"]["containers"]:
+            if spec["name"] == self.name and spec["image"] != self.spec["image"]:
+                self.spec = {**self.spec, "image": spec["image"]}
+                self.state.image = spec["image"]
+                self._pull_back_off = FIRST_PULL_BACK_OFF
 
     async def _pause(self, seconds: float) -> None:
         try:

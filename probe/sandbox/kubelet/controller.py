@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
+from probe.sandbox.controllers.nodes import is_ready
 from probe.sandbox.kubelet.container import Container
 from probe.sandbox.kubelet.pod import Node, PodWorker
 from probe.sandbox.kubelet.session import Session
@@ -22,9 +23,12 @@ class Kubelets:
 
     async def run(self) -> None:
         """For ever. A bug in one worker ends all of them: a sandbox that is half alive would report nonsense."""
-        async with self._store.subscribe("pods") as events, asyncio.TaskGroup() as group:
+        async with self._store.subscribe("pods", "nodes") as events, asyncio.TaskGroup() as group:
             async for event in events:
-                self._handle(event, group)
+                if event.resource == "pods":
+                    self._handle(event, group)
+                elif event.previous is not None and is_ready(event.obj) and not is_ready(event.previous):
+                    self._post_again(event.obj["metadata"]["name"])
 
     def _handle(self, event: Event, group: asyncio.TaskGroup) -> None:
         pod = event.obj
@@ -41,6 +45,12 @@ class Kubelets:
             worker = self._workers[uid] = PodWorker(node, pod)
             worker.update(pod)
             group.create_task(self._work(worker), name=f"pod {pod['metadata']['namespace']}/{pod['metadata']['name']}")
+
+    def _post_again(self, node: str) -> None:
+        """The node is back: its kubelet says again how its pods are, which others have doubted meanwhile."""
+        for worker in self._workers.values():
+            if worker.pod["spec"].get("nodeName") == node:
+                worker.publish()
 
     async def _work(self, worker: PodWorker) -> None:
         await worker.run()

@@ -17,8 +17,8 @@ from typing import Any, TypeAlias
 from probe.sandbox.events import EventRecorder
 from probe.sandbox.kubelet.container import Container, ContainerHost
 from probe.sandbox.kubelet.facts import PodFacts
+from probe.sandbox.kubelet.images import AGENT_COMMAND
 from probe.sandbox.kubelet.pod import VOLUMES
-from probe.sandbox.kubelet.spec import DEFAULT_COMMAND
 from probe.sandbox.net.plan import Address, AddressPlan
 from probe.sandbox.net.underlay import OutsideHost, SandboxNetwork
 from probe.sandbox.store import Event, Obj, Store
@@ -203,13 +203,13 @@ def _agent_pod(claim: Claim, endpoint: Obj, responder: str) -> Obj:
     agent = {
         "name": "agent",
         "image": "cni-probe-agent",
-        "command": [*DEFAULT_COMMAND, "serve", *serve],
+        "command": [*AGENT_COMMAND, "serve", *serve],
         "env": [
             {"name": "CNI_PROBE_POD_UID", "value": responder},
             {"name": "CNI_PROBE_SOCKET", "value": f"{_SOCKET_DIR}/agent.sock"},
         ],
         "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
-        "readinessProbe": {"exec": {"command": [*DEFAULT_COMMAND, "ready"]}, "periodSeconds": 5, "timeoutSeconds": 3},
+        "readinessProbe": {"exec": {"command": [*AGENT_COMMAND, "ready"]}, "periodSeconds": 5, "timeoutSeconds": 3},
         "volumeMounts": [{"name": "control", "mountPath": _SOCKET_DIR}],
     }
     return {

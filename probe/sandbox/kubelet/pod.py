@@ -59,9 +59,7 @@ class PodWorker:
         self._ending = asyncio.Event()
         self._hurried = asyncio.Event()
         self._deadline = float("inf")
-        host = ContainerHost(
-            node.zygote, node.events, lambda: self.pod, self._facts, lambda: self._netns, self._publish
-        )
+        host = ContainerHost(node.zygote, node.events, lambda: self.pod, self._facts, lambda: self._netns, self.publish)
         policy = pod["spec"].get("restartPolicy") or "Always"
         self.containers = [Container(spec, policy, host) for spec in pod["spec"]["containers"]]
 
@@ -120,7 +118,7 @@ class PodWorker:
 
     async def run(self) -> None:
         """From the pod's binding to its removal from the store."""
-        self._publish()
+        self.publish()
         async with asyncio.TaskGroup() as group:
             life = group.create_task(self._live())
             await self._ending.wait()
@@ -141,12 +139,12 @@ class PodWorker:
     async def _set_up(self) -> bool:
         if forbidden := forbidden_sysctl(self.pod):
             self._failed = ("SysctlForbidden", f"forbidden sysctl: {forbidden}")
-            self._publish()
+            self.publish()
             return False
         await self._make_volumes()
         if not self._host_network:
             await self._attach()
-        self._publish()
+        self.publish()
         if self._node.gate is not None and not self._ending.is_set():
             await self._unless_ending(self._node.gate(self.pod))
         return not self._ending.is_set()
@@ -209,7 +207,8 @@ class PodWorker:
             await self._node.network.detach(network)
         shutil.rmtree(self._volumes, ignore_errors=True)
 
-    def _publish(self) -> None:
+    def publish(self) -> None:
+        """Write the pod's status as it is now."""
         reason, message = self._failed
         state = PodState(
             self._started,

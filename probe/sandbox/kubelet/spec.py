@@ -1,4 +1,4 @@
-"""What a kubelet reads from a pod's spec: images, commands, mounts, privileges. Pure functions."""
+"""What a kubelet reads from a pod's spec: commands, mounts, privileges, sysctls. Pure functions."""
 
 from __future__ import annotations
 
@@ -8,19 +8,10 @@ from typing import Any
 
 from probe.sandbox.kubelet.environment import environment, expand
 from probe.sandbox.kubelet.facts import ConfigError, PodFacts
+from probe.sandbox.kubelet.images import default_command
 from probe.sandbox.kubelet.volumes import KINDS, READ_ONLY, inside, kind_of
 from probe.sandbox.store import Obj
 from probe.sandbox.zygote.protocol import ContainerProcess, Mount
-
-RUNNABLE = ("cni-probe-agent", "cni-probe-dns")
-DEFAULT_COMMAND = ("python3", "-m", "cni_probe_agent")
-"""The agent image's entry point."""
-
-
-def is_runnable(image: str) -> bool:
-    """Whether the sandbox has the image: any registry, tag or digest of ours."""
-    name = image.partition("@")[0].rpartition("/")[2]
-    return name.partition(":")[0] in RUNNABLE
 
 
 def container_process(pod: Obj, container: Mapping[str, Any], facts: PodFacts) -> ContainerProcess:
@@ -28,7 +19,7 @@ def container_process(pod: Obj, container: Mapping[str, Any], facts: PodFacts) -
     if pod["spec"].get("initContainers"):
         raise ConfigError("initContainers: the sandbox runs a pod's containers only")
     env = environment(pod, container, facts, hostname(pod))
-    command = container.get("command") or list(DEFAULT_COMMAND)
+    command = container.get("command") or default_command(container["image"])
     argv = [expand(word, env) for word in (*command, *(container.get("args") or ()))]
     security = container.get("securityContext") or {}
     dropped = {name.upper() for name in (security.get("capabilities") or {}).get("drop") or ()}

@@ -156,16 +156,6 @@ async def test_without_grace_a_pod_is_gone_at_once(kube: Kube, namespace: str, a
             await asyncio.sleep(0.01)
 
 
-async def test_an_image_that_the_sandbox_does_not_have_is_explained(kube: Kube, namespace: str) -> None:
-    await kube.pod(namespace, "pod", container={"image": "docker.io/library/nginx:1.27"}, wait=False)
-    pod = await kube.wait(
-        pod_path(namespace, "pod"), lambda pod: state(pod).get("waiting", {}).get("reason") == "ErrImagePull"
-    )
-    assert "cni-probe-agent" in state(pod)["waiting"]["message"]
-    await kube.wait(pod_path(namespace, "pod"), lambda pod: state(pod)["waiting"]["reason"] == "ImagePullBackOff")
-    assert pod["status"]["phase"] == "Pending"
-
-
 async def test_a_configuration_that_cannot_be_made_is_explained_and_tried_again(kube: Kube, namespace: str) -> None:
     env = [{"name": "X", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]
     await kube.pod(namespace, "pod", container={"env": env}, wait=False)

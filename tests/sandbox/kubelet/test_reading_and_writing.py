@@ -10,7 +10,7 @@ import pytest
 
 from probe.sandbox.kubelet.facts import ConfigError, PodFacts
 from probe.sandbox.kubelet.logs import MAX_BYTES, MAX_LINE, LogBuffer
-from probe.sandbox.kubelet.spec import container_process, forbidden_sysctl, is_runnable
+from probe.sandbox.kubelet.spec import container_process, forbidden_sysctl
 from probe.sandbox.kubelet.status import ContainerState, PodState, pod_status
 from probe.sandbox.zygote.protocol import Mount
 
@@ -25,24 +25,6 @@ def pod(**container: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     meta = {"name": "web", "namespace": "shop", "uid": "u", "labels": {"app": "web"}}
     spec = {"containers": [agent], "nodeName": "node-1", "volumes": VOLUMES}
     return {"metadata": meta, "spec": spec}, agent
-
-
-@pytest.mark.parametrize(
-    "image",
-    [
-        "cni-probe-agent",
-        "cni-probe-agent:0.1.0",
-        "registry.example:5000/team/cni-probe-agent:x",
-        "cni-probe-agent@sha256:ab",
-    ],
-)
-def test_the_agents_image_can_run_wherever_it_comes_from(image: str) -> None:
-    assert is_runnable(image)
-
-
-@pytest.mark.parametrize("image", ["nginx", "my-cni-probe-agent", "cni-probe-agent/nginx", "cni-probe-agent2:1", ""])
-def test_no_other_image_can_run(image: str) -> None:
-    assert not is_runnable(image)
 
 
 def test_nothing_of_the_sandboxes_own_environment_reaches_a_container() -> None:

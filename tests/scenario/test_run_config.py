@@ -101,7 +101,8 @@ def test_everything_that_can_be_said(load: Callable[[str], RunConfig]) -> None:
 
 
 def test_the_example_of_the_documentation_is_one(load: Callable[[str], RunConfig]) -> None:
-    blocks = re.findall(r"```yaml\n(.*?)```", (SCHEMA.parents[1] / "docs" / "clusters.md").read_text("utf-8"), re.DOTALL)
+    page = (SCHEMA.parents[1] / "docs" / "clusters.md").read_text("utf-8")
+    blocks = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     (example,) = [block for block in blocks if "kind: RunConfig" in block]
     assert load(example).agent.tolerations
 

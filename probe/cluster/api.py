@@ -16,6 +16,7 @@ import aiohttp
 from probe.cluster.apierrors import ApiError, LoginRefused, Unreachable, WatchExpired
 from probe.cluster.requesting import JSON, Requests, is_passing
 from probe.cluster.retry import Tries
+from probe.cluster.traffic import Traffic
 from probe.cluster.transport import HandshakeRefused
 from probe.cluster.watching import QUIET_SECONDS, watch
 
@@ -32,9 +33,10 @@ _QUESTIONS = ("/apis/authorization.k8s.io/", "/apis/authentication.k8s.io/")
 
 
 class Api:
-    """A connection to one API server. Use as an async context manager."""
+    """A connection to one API server. Use as an async context manager. ``exec_traffic`` counts what exec carries."""
 
     def __init__(self, requests: Requests, *, quiet_watch: float = QUIET_SECONDS) -> None:
+        self.exec_traffic = Traffic()
         self._requests = requests
         self._quiet_watch = quiet_watch
 

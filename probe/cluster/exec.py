@@ -16,6 +16,7 @@ import aiohttp
 
 from probe.cluster.api import Api, ApiError, HandshakeRefused, Unreachable
 from probe.cluster.apierrors import api_error
+from probe.cluster.traffic import Traffic
 from probe.model.errors import ClusterError
 
 _STDIN, _STDOUT, _STDERR, _ERROR = 0, 1, 2, 3
@@ -42,11 +43,12 @@ class NoUpgrade(ExecRefused):
 
 
 class ExecStream:
-    """One running command in a container. Implements ``cluster.duplex.Duplex``."""
+    """One running command in a container. Implements ``cluster.duplex.Duplex``. ``traffic`` counts its bytes."""
 
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse, what: str) -> None:
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse, what: str, traffic: Traffic) -> None:
         self._socket = socket
         self._what = what
+        self._traffic = traffic
         self._stderr = b""
         self._end = ""
         self.exit_code: int | None = None
@@ -56,6 +58,7 @@ class ExecStream:
         while True:
             message = await self._socket.receive()
             if message.type is aiohttp.WSMsgType.BINARY and message.data:
+                self._traffic.received += len(message.data)
                 channel, data = message.data[0], message.data[1:]
                 if channel == _STDOUT and data:
                     return bytes(data)
@@ -73,7 +76,9 @@ class ExecStream:
         """Send to stdin. Raises ClusterError when the stream is gone."""
         try:
             for start in range(0, len(data), _MAX_FRAME):
-                await self._socket.send_bytes(bytes([_STDIN]) + data[start : start + _MAX_FRAME])
+                piece = bytes([_STDIN]) + data[start : start + _MAX_FRAME]
+                await self._socket.send_bytes(piece)
+                self._traffic.sent += len(piece)
         except (ConnectionError, aiohttp.ClientError, RuntimeError) as error:
             raise ClusterError(f"{self._what}: stream is closed: {self.why() or error}") from error
 
@@ -112,7 +117,7 @@ async def exec_stream(
     tries, pauses = api.tries(), iter(_KUBELET_PAUSES)
     while True:
         try:
-            return ExecStream(await api.websocket(path, _PROTOCOLS), what)
+            return ExecStream(await api.websocket(path, _PROTOCOLS), what, api.exec_traffic)
         except HandshakeRefused as refusal:
             refused = _refused(what, refusal)
         except Unreachable as error:

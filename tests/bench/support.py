@@ -13,12 +13,13 @@ from probe.engine.options import RunOptions
 from probe.engine.run import run_scenarios
 from probe.model.events import Event, RunDone
 from probe.model.record import RunRecord
+from probe.model.scenario import Scenario
 from probe.report.fold import Recorder
 from probe.scenario.load import load_scenarios
 
 
-def scenario(namespaces: int, pods: int, ports: list[str]) -> dict[str, object]:
-    """A fleet of ``namespaces`` x ``pods``; every namespace is closed, then one pod may reach one other."""
+def scenario(namespaces: int, pods: int, ports: list[str], *, to_self: bool = True) -> dict[str, object]:
+    """A fleet of ``namespaces`` x ``pods``; every namespace is closed but for one pod that one namespace may reach."""
     names = [f"n{index}" for index in range(namespaces)]
     fleet = {
         name: {"pods": {f"p{index}": {"labels": {"pod": f"p{index}"}, "ports": ports} for index in range(pods)}}
@@ -41,7 +42,7 @@ def scenario(namespaces: int, pods: int, ports: list[str]) -> dict[str, object]:
         "apiVersion": "cni-probe/v1",
         "kind": "Scenario",
         "metadata": {"name": f"bench-{namespaces * pods}"},
-        "spec": {"fleet": {"namespaces": fleet}, "steps": steps},
+        "spec": {"fleet": {"namespaces": fleet}, "probe": {"self": to_self}, "steps": steps},
     }
 
 
@@ -49,6 +50,14 @@ def policy(name: str, namespace: str, spec: dict[str, object]) -> dict[str, obje
     """A NetworkPolicy."""
     metadata = {"name": name, "namespace": namespace}
     return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
+
+
+def load(document: dict[str, object]) -> list[Scenario]:
+    """The scenario as if it had been read from a file."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "bench.yaml"
+        file.write_text(yaml.safe_dump(document))
+        return load_scenarios([file])
 
 
 async def measure(
@@ -61,11 +70,7 @@ async def measure(
         recorder.see(event)
         hook(event)
 
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "bench.yaml"
-        file.write_text(yaml.safe_dump(document))
-        scenarios = load_scenarios([file])
     async with connect(kubeconfig) as api:
-        await run_scenarios(api, scenarios, RunOptions(), emit)
+        await run_scenarios(api, load(document), RunOptions(), emit)
     emit(RunDone("2026-01-01T00:00:00Z", 0.0, False))
     return recorder.record()

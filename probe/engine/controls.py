@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ class Controls:
 
     agents: Agents
     _connected: dict[Pair, float] = field(default_factory=dict)
+    _late: dict[Pair, float] = field(default_factory=dict)  # who failed in the baseline, and when they first connected
     _led: set[tuple[Door, str | None]] = field(default_factory=set)
 
     def see(self, samples: Mapping[Cell, Sample]) -> None:
@@ -39,23 +41,39 @@ class Controls:
             if _got_through(sample):
                 pair = self.pair(cell)
                 self._connected[pair] = seen
+                if pair in self._late:
+                    self._late[pair] = min(seen, self._late[pair])
                 if cell.via:
-                    self._led.add((self._door(cell, sample), pair[2]))
+                    self._led.add((self._door(cell, sample), self._behind(cell)))
 
-    def connected(self, pair: Pair) -> bool:
-        """Whether this very pair connected, which may be gone by now."""
-        return pair in self._connected
+    def missed(self, cell: Cell) -> None:
+        """The cell was tried before there was any policy, and did not connect: something else was in its way."""
+        self._late[self.pair(cell)] = math.inf
+
+    def vouched(self, pair: Pair, moment: float) -> bool:
+        """Whether this very pair, which may be gone by now, connected when that speaks for ``moment`` (monotonic).
+
+        A pair that never had a chance before does so at any time. One that had its chance and missed it must have
+        connected before: what was in its way then may have been there still.
+        """
+        return pair in self._connected and self._late.get(pair, -math.inf) < moment
 
     def connected_after(self, pair: Pair, moment: float) -> bool:
         """Whether this very pair connected in a round that ended after ``moment`` (of the monotonic clock)."""
         return self._connected.get(pair, -1.0) > moment
 
     def led(self, cell: Cell, sample: Sample) -> bool:
-        """Whether the service that was dialled has led anybody on the source's node to the pod that is behind it now.
+        """Whether the service that was dialled has led anybody on the source's node to the agent that is behind it now.
 
-        Nodes learn of a service each in its own time, and until then it looks as if a policy denied it.
+        Nodes learn of a service each in its own time, and until then it looks as if a policy denied it. They also learn
+        that a container has gone, and, maybe later than we do, that another one is there.
         """
-        return (self._door(cell, sample), self.agents.identities(cell)[1]) in self._led
+        return (self._door(cell, sample), self._behind(cell)) in self._led
+
+    def _behind(self, cell: Cell) -> str | None:
+        """The agent's process that serves a pod's ports now."""
+        destination = self.agents.by_pod.get(cell.destination)
+        return destination.channel.hello.instance if destination else None
 
     def _door(self, cell: Cell, sample: Sample) -> Door:
         source = self.agents.by_pod.get(cell.source)
@@ -112,6 +130,9 @@ async def run_baseline(
     wanted = list(dict.fromkeys(cells))
     started = time.monotonic()
     last = await connect_again(wanted, agents, controls, attempt, timeout)
+    for cell, sample in last.items():
+        if not _got_through(sample):
+            controls.missed(cell)
     unsupported = sum(sample.outcome is Outcome.UNSUPPORTED for sample in last.values())
     failed = [
         f"{cell}: {last[cell].outcome}" + (f" ({last[cell].error})" if last[cell].error else "")

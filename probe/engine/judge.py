@@ -109,7 +109,9 @@ def _judge_denial(expectation: Expectation, outcome: Outcome, evidence: Evidence
     if trouble:
         return _inconclusive(f"{outcome}{_said(evidence)} looks like a denial, but {trouble}")
     if not evidence.control:
-        return _inconclusive(f"{outcome} proves nothing: the pair never connected in this run (no positive control)")
+        return _inconclusive(
+            f"{outcome} proves nothing: the pair never connected before it in this run (no positive control)"
+        )
     if evidence.unclosed:
         return _inconclusive(f"{outcome} proves nothing: {evidence.unclosed}")
     if not matches(expectation, outcome, evidence.established):

@@ -52,8 +52,8 @@ class StepMeasurement:
         self._pairs = {planned.cell: self.controls.pair(planned.cell) for planned in self.planned.cells}
 
     def has_control(self, cell: Cell) -> bool:
-        """Whether the two pods of the cell, as they were in this step, connected at any time of the run."""
-        return self.controls.connected(self._pairs[cell])
+        """Whether the two pods of the cell, as they were in this step, connected at a time that speaks for it."""
+        return self.controls.vouched(self._pairs[cell], self.confirmed_at)
 
     def reconnected(self, cell: Cell) -> bool | None:
         """Whether the cell's very pods connected after this step was confirmed; None when they are gone."""
@@ -170,7 +170,10 @@ class StepMeasurement:
         """A service that nobody has come through yet may be unknown to the node: a later control cannot tell."""
         if not cell.via or self.controls.led(cell, sample):
             return ""
-        return f"nobody on the node of {cell.source} had come through the service of {cell.destination} yet"
+        return (
+            f"nobody on the node of {cell.source} had come through the service of {cell.destination} to its present "
+            "container yet"
+        )
 
 
 def _needs_proof(sample: Sample) -> bool:

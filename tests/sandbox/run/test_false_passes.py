@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from probe.model.cell import ExitCode, Verdict
-from probe.model.events import BaselineDone, FleetReady, RoundDone, StepStarted
+from probe.model.events import BaselineDone, FleetReady, RoundDone, StepDone, StepStarted
 
 pytestmark = pytest.mark.sandbox
 
@@ -183,6 +183,30 @@ async def test_a_path_that_breaks_after_its_control_is_inconclusive(
     assert record.scenarios[0].baseline.connected == 2
     assert {cell.verdict for cell in cells(record, "closed").values()} == {Verdict.INCONCLUSIVE}
     assert "stayed silent when the policies were lifted" in cells(record, "closed")[DENIED].reason
+    assert record.exit_code == ExitCode.HARNESS
+
+
+async def test_a_path_that_was_broken_from_the_start_until_the_denial_was_judged_is_inconclusive(
+    run_it: Any, tmp_path: Path, cluster: Any, cells: Any
+) -> None:
+    """That the pair connects at last, with the policies lifted, says nothing of a time before it ever connected."""
+    path, entry = tmp_path / "nobody.yaml", tmp_path / "neighbour"
+    path.write_text(NOBODY)
+    gateway = "$(ip -4 route show default | cut -d' ' -f3)"
+    replace = f"ip neigh replace {gateway} dev eth0 nud permanent lladdr"
+    cut = f"ip neigh show {gateway} | grep -o '..:..:..:..:..:..' > {entry}; {replace} 02:00:00:00:00:99"
+
+    def hook(event: Any) -> None:
+        if isinstance(event, FleetReady):
+            assert cluster.in_network_of("shop/client", "sh", "-c", cut)
+        if isinstance(event, StepDone):
+            assert cluster.in_network_of("shop/client", "sh", "-c", f"{replace} $(cat {entry})")
+
+    record = await run_it(path, hook=hook)
+    assert record.scenarios[0].baseline.connected == 0
+    denied = cells(record, "closed")[DENIED]
+    assert denied.verdict is Verdict.INCONCLUSIVE
+    assert "never connected before" in denied.reason
     assert record.exit_code == ExitCode.HARNESS
 
 

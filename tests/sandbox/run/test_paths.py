@@ -14,7 +14,7 @@ from probe.engine.options import RunOptions
 from probe.engine.run import run_scenarios
 from probe.model.cell import WAYS, ExitCode, Family, Outcome, Verdict, Via
 from probe.model.cell import Path as ProbePath
-from probe.model.events import BaselineDone, Event, FleetReady, RunDone, StepStarted
+from probe.model.events import BaselineDone, Event, FleetReady, RunDone, StepDone, StepStarted
 from probe.model.record import RunRecord
 from probe.report.fold import Recorder
 from probe.sandbox.launch import Sandbox
@@ -217,6 +217,29 @@ async def test_a_path_to_a_service_that_breaks_after_its_control_is_inconclusive
         cell = by_way(record, "closed")[SERVER + way]
         assert cell.verdict is Verdict.INCONCLUSIVE
         assert "stayed silent when the policies were lifted" in cell.reason
+    assert record.exit_code == ExitCode.HARNESS
+
+
+async def test_a_service_is_not_believed_after_its_container_was_restarted(
+    run_it: Any, paths: Any, cluster: Any
+) -> None:
+    """Nodes hear that it is back each in its own time, here after the denial was judged and before the control."""
+    address = ""
+
+    def hook(event: Event) -> None:
+        nonlocal address
+        if isinstance(event, StepDone) and event.record.name == "open":
+            address = services(cluster)["cni-probe-ip-server"]["spec"]["clusterIP"]
+            cluster.signal_agent("shop/server", signal.SIGKILL)
+            assert cluster.in_network_of("shop/client", "ip", "route", "add", "prohibit", f"{address}/32")
+        elif isinstance(event, StepDone) and address:
+            cluster.in_network_of("shop/client", "ip", "route", "delete", "prohibit", f"{address}/32")
+
+    record = await run_it(paths("[cluster-ip]", app="nobody"), hook=hook)
+    for way in CLUSTER_IP:
+        cell = by_way(record, "closed")[SERVER + way]
+        assert cell.verdict is Verdict.INCONCLUSIVE
+        assert "to its present container" in cell.reason
     assert record.exit_code == ExitCode.HARNESS
 
 

@@ -112,8 +112,10 @@ async def test_a_recreated_pod_does_not_vouch_for_the_one_before_it(run_it: Any,
     stranger = "{namespaces: {shop: {pods: {stranger: {ports: [82/TCP]}}}}}"
     expect = "{default: allow, rules: [{from: shop/stranger, to: shop/server, verdict: deny}]}"
     steps = f"""
-    - name: a stranger comes
+    - name: only clients
       apply: {ONLY_CLIENTS}
+      expect: {{default: allow}}
+    - name: a stranger comes
       create: {stranger}
       expect: {expect}
     - name: and goes

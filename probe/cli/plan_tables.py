@@ -13,8 +13,9 @@ from typing import TypeAlias
 
 from tabulate import tabulate
 
-from probe.model.cell import WAYS, Cell, Expectation, Path
+from probe.model.cell import Cell, Expectation, Path
 from probe.model.plan import PlannedCell
+from probe.report.views import way_words
 
 WORDS = {Expectation.ALLOW: ".", Expectation.DENY: "X", Expectation.EITHER: "?"}
 
@@ -39,7 +40,7 @@ def drawn(cells: Sequence[PlannedCell]) -> Iterator[str]:
         words = {item.expectation for item in view.cells}
         uniform = number > 0 and len(words) == 1
         if services:
-            yield from ("", f"  by {_listed(view.ways)}{f': {words.pop()}, everywhere' if uniform else _note(view)}")
+            yield from ("", f"  by {way_words(view.ways)}{f': {words.pop()}, everywhere' if uniform else _note(view)}")
         for ports, matrix in () if uniform else _tables(view.cells):
             yield from ("", *_table(ports, matrix, view.cells))
 
@@ -53,13 +54,6 @@ def draw(rows: Sequence[Sequence[str]], headers: Sequence[str]) -> list[str]:
 def _note(view: _View) -> str:
     alike = " alike" if len({way.partition("/")[0] for way in view.ways}) > 1 else ""
     return f"{alike}; a pod to itself through a service: either" if view.noted else alike
-
-
-def _listed(ways: Sequence[str]) -> str:
-    """``pod-ip and cluster-ip``: a path alone where all its ways are meant."""
-    whole = {path for path, vias in WAYS.items() if {f"{path}/{via}" for via in vias} <= set(ways)}
-    *some, last = dict.fromkeys(path if (path := way.partition("/")[0]) in whole else way for way in ways)
-    return f"{', '.join(some)} and {last}" if some else last
 
 
 def _views(cells: Sequence[PlannedCell]) -> list[_View]:

@@ -1,7 +1,7 @@
 """A step's cells arranged as matrices of sources and destinations, before any drawing.
 
 Cells that differ only in port and protocol share a place: these are the matrix's lanes. Address families and
-paths have matrices of their own, unless they look the same; then one is enough and its title says so.
+ways have matrices of their own, unless they look the same; then one is enough and its title says so.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import TypeAlias
 
 from probe.model.cell import Family, Path, Protocol, Verdict
 from probe.model.record import CellRecord
-from probe.report.explain import cell_of
-from probe.report.symbols import fold_lanes, fold_many
+from probe.report.symbols import expected_symbol, fold_lanes, fold_many, observed_symbol
+from probe.report.views import View, view_of
 
 Lane: TypeAlias = tuple[int, Protocol]
 Place: TypeAlias = tuple[str, str]
@@ -21,13 +21,15 @@ Place: TypeAlias = tuple[str, str]
 Symbol: TypeAlias = Callable[[CellRecord], str]
 
 _PROTOCOLS = list(Protocol)
+_TOGETHER = frozenset({Path.POD_IP, Path.NODE_IP, Path.EXTERNAL})
+"""Ways that share a matrix, since each leads to destinations of its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """``titles`` are the families and paths it stands for; a place's cells are keyed by lane."""
+    """``views`` are the families and ways it stands for; a place's cells are keyed by lane."""
 
-    titles: tuple[str, ...]
+    views: tuple[View, ...]
     rows: tuple[str, ...]
     columns: tuple[str, ...]
     lanes: tuple[Lane, ...]
@@ -41,6 +43,11 @@ class Matrix:
     def picture(self, symbol: Symbol) -> list[list[str]]:
         """All places, row by row."""
         return [[self.text(row, column, symbol) for column in self.columns] for row in self.rows]
+
+    @property
+    def is_left_open(self) -> bool:
+        """Whether nothing in it is judged, so that a picture would be nothing but question marks."""
+        return all(cell.verdict is Verdict.UNDEFINED for lanes in self.places.values() for cell in lanes.values())
 
     def deviations(self) -> Matrix:
         """Only the rows and columns in which some cell needs an explanation."""
@@ -56,16 +63,17 @@ class Matrix:
 def matrices(cells: Sequence[CellRecord]) -> list[Matrix]:
     """The matrices of a step; rows, columns and matrices in the order in which the cells come."""
     several = _several_addresses(cells)
-    groups: dict[str, list[CellRecord]] = {}
+    groups: dict[View, list[CellRecord]] = {}
     for cell in cells:
-        groups.setdefault(_title(cell), []).append(cell)
+        family, way = view_of(cell)
+        groups.setdefault((family, "" if way in _TOGETHER else way), []).append(cell)
     merged: dict[object, Matrix] = {}
-    for title, members in groups.items():
-        matrix = _arrange(title, members, several)
+    for members in groups.values():
+        matrix = _arrange(members, several)
         look = _look(matrix)
         if look in merged:
             other = merged[look]
-            matrix = replace(other, titles=(*other.titles, title))
+            matrix = replace(other, views=(*other.views, *matrix.views))
         merged[look] = matrix
     return list(merged.values())
 
@@ -91,11 +99,6 @@ def namespace_of(id_: str) -> str:
     return id_.partition("/")[0]
 
 
-def _title(cell: CellRecord) -> str:
-    direct = cell.path in (Path.POD_IP, Path.EXTERNAL)
-    return cell.family.value if direct else f"{cell.family} via {cell_of(cell).way}"
-
-
 def _several_addresses(cells: Sequence[CellRecord]) -> set[tuple[str, Family]]:
     """Destinations that are tried by more than one address of a family."""
     addresses: dict[tuple[str, Family], set[str | None]] = {}
@@ -104,7 +107,7 @@ def _several_addresses(cells: Sequence[CellRecord]) -> set[tuple[str, Family]]:
     return {end for end, found in addresses.items() if len(found) > 1}
 
 
-def _arrange(title: str, cells: Sequence[CellRecord], several: set[tuple[str, Family]]) -> Matrix:
+def _arrange(cells: Sequence[CellRecord], several: set[tuple[str, Family]]) -> Matrix:
     places: dict[Place, dict[Lane, CellRecord]] = {}
     for cell in cells:
         column = cell.destination
@@ -120,13 +123,13 @@ def _arrange(title: str, cells: Sequence[CellRecord], several: set[tuple[str, Fa
     lanes_ = sorted(
         {lane for found in places.values() for lane in found}, key=lambda lane: (_PROTOCOLS.index(lane[1]), lane[0])
     )
-    return Matrix((title,), rows, tuple(columns), tuple(lanes_), places)
+    return Matrix(tuple(dict.fromkeys(map(view_of, cells))), rows, tuple(columns), tuple(lanes_), places)
 
 
 def _look(matrix: Matrix) -> object:
-    """Equal for matrices that would be drawn alike: judged by what is expected, seen and decided in each cell."""
+    """Equal for matrices that would be drawn alike: by what is expected and seen in each cell, as letters say it."""
     return frozenset(
-        (place, lane, cell.expected, cell.verdict, cell.outcome)
+        (place, lane, expected_symbol(cell), observed_symbol(cell))
         for place, lanes in matrix.places.items()
         for lane, cell in lanes.items()
     )

@@ -8,6 +8,7 @@ from probe.model.cell import ExitCode, Verdict
 from probe.model.record import CellRecord, RunRecord
 from probe.report.explain import label
 from probe.report.findings import count_words
+from probe.report.matrix import needs_explanation
 from probe.report.problems import troubles
 from probe.report.render import RenderOptions
 from probe.report.text import Paint, duration, one_line, plural, safe, wrapped
@@ -79,7 +80,7 @@ def summary_lines(record: RunRecord, options: RenderOptions) -> list[str]:
     if record.kept:
         keep = f"kept as the last step left it; to remove it: cni-probe clean --run {safe(record.run)}"
         lines += wrapped(keep, options.width, "  ", "  ")
-    if not record.kept and any(cell.repeat and cell.verdict is not Verdict.PASS for cell in _cells(record)):
+    if not record.kept and any(cell.repeat and needs_explanation(cell) for cell in _cells(record)):
         lines += wrapped(_KEEP_HINT, options.width, "  ", "  ")
     lines += [f"  written: {safe(file)}" for file in options.files]
     lines += wrapped(f"exit code {record.exit_code}: {meaning(record.exit_code)}", options.width, "  ", "  ")

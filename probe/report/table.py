@@ -6,24 +6,25 @@ differ. The answer comes last, because that is where a terminal stops.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from probe.model.cell import Verdict
+from probe.model.cell import Family, Path, Verdict
 from probe.model.record import CellRecord, RunRecord, ScenarioRecord, StepRecord
 from probe.model.scenario import EXTERNAL
 from probe.report.explain import label
 from probe.report.findings import Finding, count_words, findings, names_by_uid
 from probe.report.fold import count_cells
-from probe.report.matrix import matrices
+from probe.report.matrix import Matrix, matrices
 from probe.report.picture import picture
 from probe.report.problems import scenario_troubles
 from probe.report.render import RenderOptions
 from probe.report.summary import summary_lines
 from probe.report.text import Paint, command, duration, one_line, plural, safe, wrapped
 from probe.report.topology import key, marks_of, node_numbers, topology_words
+from probe.report.views import family_words, is_implied, view_words
 
 MAX_FINDINGS = 20
-MAX_PAIRS = 8
+MAX_LINES = 8
 
 
 def render(record: RunRecord, options: RenderOptions) -> str:
@@ -50,7 +51,7 @@ class _Page:
         lines.append("=" * min(self._width, max(map(len, wrapped(heading, self._width)), default=0)))
         lines += self._wrap(scenario.description) + self._wrap(_fleet(scenario))
         if scenario.baseline and scenario.baseline.failed:
-            lines += self._wrap("never connected in the baseline: " + "; ".join(scenario.baseline.failed[:MAX_PAIRS]))
+            lines += self._wrap("never connected in the baseline: " + "; ".join(scenario.baseline.failed[:MAX_LINES]))
         for trouble in scenario_troubles(scenario):
             where = f"{trouble.step}: " if trouble.step else ""
             lines += [self._paint(line, "yellow") for line in self._wrap(f"! {where}{trouble.message}")]
@@ -69,8 +70,8 @@ class _Page:
             lines += self._wrap(change, "  + ", "    ")
         lines += self._verdict(step)
         found = matrices(step.cells)
-        for matrix in found:
-            title = " and ".join(matrix.titles) if len(found) > 1 or matrix.titles != ("IPv4",) else ""
+        for matrix in [matrix for matrix in found if not matrix.is_left_open] or found:
+            title = _title(matrix, found)
             drawn = [f"  {line}".rstrip() for line in picture(matrix, self._width - 2, self._paint, marks)]
             lines += ["", *self._wrap(title, "  "), *drawn]
         return lines + self._findings(step)
@@ -99,15 +100,19 @@ class _Page:
 
     def _finding(self, finding: Finding) -> list[str]:
         word = finding.verdict.value.upper()
-        pairs = finding.pairs
+        told = finding.lines_of_cells
         colour = "red" if finding.verdict.is_mismatch else "yellow"
-        lines = self._wrap(f"{word} {pairs[0]}", "  ", "      ")
+        indent = " " * (len(word) + 3)
+        lines = self._wrap(f"{word} {told[0][0]}", "  ", indent + "  ")
         lines[0] = lines[0].replace(word, self._paint(word, colour), 1)
-        for pair in pairs[1:MAX_PAIRS]:
-            lines += self._wrap(pair, " " * (len(word) + 3), "      ")
-        if len(pairs) > MAX_PAIRS:
-            lines.append(f"{' ' * (len(word) + 3)}and {plural(len(pairs) - MAX_PAIRS, 'pair')} more")
-        for sentence in finding.lines(self._names):
+        for text, _ in told[1:MAX_LINES]:
+            lines += self._wrap(text, indent, indent + "  ")
+        if rest := sum(size for _, size in told[MAX_LINES:]):
+            lines.append(f"{indent}and {plural(rest, 'cell')} more")
+        reason, *evidence = finding.reasons(self._names)
+        if evidence and len(finding.cells) > 1:
+            evidence = [f"the first of these {len(finding.cells)} cells (each by itself: -o json):", *evidence]
+        for sentence in (reason, *evidence):
             lines += self._wrap(sentence, "    ", "      ")
         repeat = finding.cells[0].repeat
         if repeat and finding.verdict not in (Verdict.UNSUPPORTED, Verdict.UNDEFINED):
@@ -116,6 +121,14 @@ class _Page:
 
     def _wrap(self, text: str, indent: str = "", hanging: str | None = None) -> list[str]:
         return wrapped(one_line(text), self._width, indent, hanging)
+
+
+def _title(matrix: Matrix, found: Sequence[Matrix]) -> str:
+    """Families, and ways where the step has several; nothing where IPv4 is all there is."""
+    if any(not is_implied(way) or way == Path.DNS for other in found for _, way in other.views):
+        return view_words(matrix.views)
+    families = family_words(matrix.views)
+    return families if len(found) > 1 or families != Family.IPV4 else ""
 
 
 def _fleet(scenario: ScenarioRecord) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from probe.model.cell import Family, Verdict
+from probe.model.cell import Expectation, Family, Path, Verdict, Via
 from probe.model.events import ProblemSeen, RunDone
 from probe.model.record import CellRecord, RunRecord, Topology
 from probe.report.fold import Recorder
@@ -191,7 +191,7 @@ def test_one_cause_is_told_once(build: Any) -> None:
     text = render(build.run(build.scenario(build.step(cells))), PLAIN)
     assert text.count("the agent of z/c was lost") == 1
     assert "z/c -> x/a 80/TCP 81/TCP\n" in text
-    assert "and 4 pairs more" in text
+    assert "and 8 cells more" in text
 
 
 def test_only_the_first_twenty_findings_are_told(build: Any) -> None:
@@ -209,6 +209,63 @@ def test_families_that_look_alike_share_one_matrix(build: Any, nine_pods: Any) -
     assert "IPv4 and IPv6\n" in alike
     six[3] = replace(six[3], verdict=Verdict.BLOCKED)
     assert render(build.run(build.scenario(build.step([*four, *six]))), PLAIN).count("IPv6\n") >= 1
+
+
+SERVICE_WAYS = ((Path.CLUSTER_IP, Via.SAME_PORT), (Path.CLUSTER_IP, Via.OTHER_PORT), (Path.NODE_PORT, Via.LOCAL))
+
+
+def by_all_ways(cell: CellRecord, service: dict[str, Any] | None = None) -> list[CellRecord]:
+    """The cell over both families, by its own address and through services; ``service``: what differs there."""
+    ways = [(Path.POD_IP, Via.ONLY, {}), *((path, via, service or {}) for path, via in SERVICE_WAYS)]
+    return [
+        replace(cell, family=family, path=path, via=via, **more)
+        for family in (Family.IPV4, Family.IPV6)
+        for path, via, more in ways
+    ]
+
+
+def test_ways_that_look_alike_share_one_matrix_whose_title_lists_them_once(build: Any) -> None:
+    text = render(build.run(build.scenario(build.step(by_all_ways(build.cell())))), PLAIN)
+    assert "  IPv4 and IPv6, by pod-ip, cluster-ip and node-port/local\n  observed = expected\n" in text
+
+
+def test_a_leak_by_several_ways_is_one_finding_with_the_evidence_of_the_first(build: Any) -> None:
+    cells = by_all_ways(build.cell("x/a", "y/b", expected="deny", outcome="connected"))
+    text = render(build.run(build.scenario(build.step(cells))), PLAIN)
+    said = " ".join(text.split())
+    assert "LEAK x/a -> y/b 80/TCP (IPv4 and IPv6, by pod-ip, cluster-ip and node-port/local)" in said
+    assert text.count("kubectl exec") == 1
+    assert "the first of these 8 cells (each by itself: -o json):\n" in text
+    assert "FAIL 8 leaks: x/a reached y/b on 80/TCP, and 7 more" in text
+
+
+def test_what_the_api_leaves_open_takes_a_line_and_no_matrix(build: Any) -> None:
+    open_ = {
+        "expected": Expectation.EITHER,
+        "verdict": Verdict.UNDEFINED,
+        "reason": "the API leaves it open; seen: timed-out",
+    }
+    cells = [
+        cell
+        for source in ("x/a", "x/b")
+        for port in ("80/TCP", "81/UDP")
+        for cell in by_all_ways(build.cell(source, "y/c", port), open_)
+    ]
+    text = render(build.run(build.scenario(build.step(cells))), PLAIN)
+    assert text.count("from \\ to") == 1
+    assert "  IPv4 and IPv6, by pod-ip\n" in text
+    block = text[text.index("  UNDEFINED") :].split("\n\n")[0]
+    assert [line.strip() for line in block.splitlines()] == [
+        "UNDEFINED x/a and x/b -> y/c 80/TCP 81/UDP (IPv4 and IPv6, by cluster-ip and",
+        "node-port/local)",
+        "the API leaves it open; seen: timed-out",
+    ]
+    assert "--keep" not in text
+
+
+def test_a_step_of_which_everything_is_left_open_is_drawn(build: Any) -> None:
+    text = render(build.run(build.scenario(build.step([build.cell("x/a", "y/b", expected="either")]))), PLAIN)
+    assert rows(text) == {"x/a": ["?"]}
 
 
 def test_the_addresses_of_an_external_endpoint_are_columns_of_their_own(build: Any) -> None:

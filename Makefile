@@ -4,13 +4,14 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 CNI    ?= kindnet
+FAMILY ?= ipv4
 IMAGE  ?= cni-probe-agent:$(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' probe/__init__.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check schema faults bench image clean e2e kind-up kind-load kind-external kind-e2e kind-down
+.PHONY: help demo test check schema faults bench image clean e2e e2e-sandbox kind-up kind-load kind-external kind-e2e kind-down
 
 help: ## list the targets
-	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 $(STAMP): pyproject.toml scripts/setup
 	scripts/setup $(VENV)
@@ -52,7 +53,10 @@ image: ## build the agent's image with docker, podman or buildah; PLATFORM=linux
 e2e: $(STAMP) ## run the end-to-end tests on the cluster that KUBECONFIG names; IMAGE=... names the agents' image
 	CNI_PROBE_E2E=1 IMAGE="$(IMAGE)" $(BIN)/pytest tests/e2e -p no:cacheprovider $(if $(REPORTS),--junitxml=$(REPORTS)/e2e.xml)
 
-kind-up: ## make a kind cluster; CNI=kindnet|calico|cilium|none, FAMILY=dual
+e2e-sandbox: $(STAMP) ## the same on an embedded cluster of their own
+	FAMILY=ipv4 scripts/e2e-sandbox
+
+kind-up: ## make a kind cluster; CNI=kindnet|calico|cilium|none, FAMILY=ipv4|dual
 	scripts/kind/up $(CNI) $(FAMILY)
 
 kind-load: ## bring the agents' image onto its nodes
@@ -61,11 +65,11 @@ kind-load: ## bring the agents' image onto its nodes
 kind-external: $(STAMP) ## run agents outside of it, at the seed scenarios' addresses; prints the arguments for `run`
 	@scripts/kind/external $(IMAGE)
 
-kind-e2e: $(STAMP) ## run the end-to-end tests on it, endpoints outside included
+kind-e2e: $(STAMP) ## run the end-to-end tests on it, endpoints outside included; CNI and FAMILY as it was made with
 	kind get kubeconfig --name $${CLUSTER:-cni-probe} > $(VENV)/kind.kubeconfig
 	arguments=$$(scripts/kind/external $(IMAGE)) && \
-	    KUBECONFIG=$(VENV)/kind.kubeconfig ENFORCEMENT=$(if $(filter none,$(CNI)),none,yes) E2E_ARGUMENTS="$$arguments" \
-	    $(MAKE) e2e IMAGE=$(IMAGE)
+	    KUBECONFIG="$(CURDIR)/$(VENV)/kind.kubeconfig" ENFORCEMENT=$(if $(filter none,$(CNI)),none,yes) FAMILY=$(FAMILY) \
+	    E2E_ARGUMENTS="$$arguments" $(MAKE) e2e IMAGE=$(IMAGE)
 
 kind-down: ## remove it
 	scripts/kind/down

@@ -5,8 +5,9 @@ They are the product, run as a user runs it, and ask for nothing but a cluster a
 
 IMAGE                 the agents' image; not needed on the embedded cluster
 ENFORCEMENT=none      the cluster's network plugin enforces nothing: every denial must leak (the negative control)
+FAMILY=dual           the cluster has IPv4 and IPv6: both must have been tried (ipv4: only that)
 E2E_ARGUMENTS         more arguments of `cni-probe run` (--external vault=192.0.2.10, --toleration ...)
-REPORTS=DIR           where JUnit files and journals go
+REPORTS=DIR           where tables, records, JUnit files and journals go
 """
 
 from __future__ import annotations
@@ -52,6 +53,18 @@ def enforces() -> bool:
     return os.environ.get("ENFORCEMENT", "yes") != "none"
 
 
+@pytest.fixture(scope="session")
+def families() -> set[str]:
+    """Address families that must have been tried; empty where FAMILY says nothing of them."""
+    return {"": set(), "ipv4": {"IPv4"}, "dual": {"IPv4", "IPv6"}}[os.environ.get("FAMILY", "")]
+
+
+@pytest.fixture(scope="session")
+def externals() -> set[str]:
+    """Destinations outside of the cluster that E2E_ARGUMENTS says agents run at, such as ``external/vault``."""
+    return {f"external/{name}" for name in re.findall(r"--external[ =]([\w-]+)=", os.environ.get("E2E_ARGUMENTS", ""))}
+
+
 @pytest.fixture
 def run(command: Command, image: list[str], tmp_path: Path, request: pytest.FixtureRequest) -> Run:
     """Run scenarios; the exit code and the record."""
@@ -61,9 +74,10 @@ def run(command: Command, image: list[str], tmp_path: Path, request: pytest.Fixt
 
     def go(*words: str) -> tuple[int, dict[str, Any]]:
         record = reports / f"{name}.json"
-        outputs = ["-o", f"json={record}", "-o", f"junit={reports / f'{name}.xml'}", "-o", "table"]
-        more = shlex.split(os.environ.get("E2E_ARGUMENTS", ""))
-        done = command("run", *words, *image, *outputs, "--journal", str(reports / f"{name}.journal"), *more)
+        outputs = [f"json={record}", f"junit={reports / f'{name}.xml'}", f"table={reports / f'{name}.txt'}", "table"]
+        line = [*words, *image, "--journal", str(reports / f"{name}.journal")]
+        line += [word for output in outputs for word in ("-o", output)]
+        done = command("run", *line, *shlex.split(os.environ.get("E2E_ARGUMENTS", "")))
         print(done.stdout)
         data: dict[str, Any] = json.loads(record.read_text())
         return done.returncode, data

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import math
+import re
 import sys
 
 from probe.cli.cluster_arguments import add_connection_arguments, connection
 from probe.model.cell import ExitCode
+from probe.model.errors import UsageError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Remove leftovers. Exit code 3 when something is still there after the timeout."""
+    """Remove leftovers. Exit code 3 when something is still there after the timeout. Raises UsageError."""
+    if args.run is not None and not re.fullmatch("[a-z0-9]+", args.run):  # an empty one would mean all
+        raise UsageError(f"--run {args.run!r} is no run's id: small letters and digits, as in cp-<id>-<namespace>")
+    if not 0 <= args.timeout < math.inf:
+        raise UsageError(f"--timeout must be a number of seconds, not {args.timeout:g}")
     return asyncio.run(_clean(args))
 
 
@@ -39,5 +46,5 @@ async def _clean(args: argparse.Namespace) -> int:
         for name, cause in remaining.items():
             print(f"cni-probe: still terminating: {name}" + (f" ({cause})" if cause else ""), file=sys.stderr)
         return int(ExitCode.HARNESS)
-    print(f"removed {len(found)} namespaces")
+    print(f"removed {len(found)} namespace{'s' if len(found) != 1 else ''}")
     return int(ExitCode.PASSED)

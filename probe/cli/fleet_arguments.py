@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Iterable
 
 from probe.model.errors import UsageError
+from probe.model.scenario import Scenario
 
 
 def add_fleet_arguments(parser: argparse._ActionsContainer) -> None:
@@ -44,6 +45,18 @@ def external_addresses(values: Iterable[str]) -> dict[str, tuple[str, ...]]:
     if wrong:
         raise UsageError("\n".join(wrong))
     return found
+
+
+def check_externals(args: argparse.Namespace, scenarios: Iterable[Scenario]) -> None:
+    """Raises UsageError for ``--external`` with a name that no scenario has: its cells would go untried unnoticed.
+
+    A configuration file may have more, for other scenarios.
+    """
+    known = {external.name for scenario in scenarios for external in scenario.fleet.externals}
+    unknown = sorted(external_addresses(args.external).keys() - known)
+    if unknown:
+        has = f"they have: {', '.join(sorted(known))}" if known else "they have none at all"
+        raise UsageError(f"--external {', '.join(unknown)}: no scenario has an endpoint of this name ({has})")
 
 
 def _addresses(value: str, texts: Iterable[str], wrong: list[str]) -> Iterable[str]:

@@ -21,7 +21,7 @@ from probe.cli.cluster_arguments import (
     kubectl_command,
     names_a_cluster,
 )
-from probe.cli.fleet_arguments import add_fleet_arguments, sample_seed
+from probe.cli.fleet_arguments import add_fleet_arguments, check_externals, sample_seed
 from probe.cli.pod_arguments import add_pod_arguments, run_config
 from probe.cli.results import Delivery, add_result_arguments, delivery
 from probe.cli.sandbox import add_cluster_arguments, cluster_options
@@ -96,6 +96,7 @@ def _run_and_report(args: argparse.Namespace, results: Delivery) -> int:
     _check(args)
     config = run_config(args)
     scenarios = [_with_timeouts(scenario, args) for scenario in load_scenarios(args.paths)]
+    check_externals(args, scenarios)
     outputs = Outputs.parse(args.output)
     outputs.check()
     results.announce()
@@ -119,13 +120,10 @@ def _with_timeouts(scenario: Scenario, args: argparse.Namespace) -> Scenario:
 def _check(args: argparse.Namespace) -> None:
     if args.sandbox and names_a_cluster(args):
         raise UsageError("--sandbox brings its own cluster: leave out --kubeconfig, --context and --as")
-    sampled = args.nodes if not args.sandbox else None
-    if not args.sandbox and replace(cluster_options(args), nodes=SandboxOptions().nodes) != SandboxOptions():
-        raise UsageError("--ipv6, --dual-stack, --no-enforcement and --deny-with go with --sandbox")
-    if sampled is not None and sampled < 1:
-        raise UsageError(f"--nodes must be at least 1, not {sampled}")
-    if sampled is not None and args.exact_namespaces:
-        raise UsageError("--nodes runs a scenario several times, which --exact-namespaces has no names for")
+    if args.sandbox:
+        cluster_options(args)
+    else:
+        _check_without_sandbox(args)
     if args.sandbox and args.keep:
         raise UsageError("--keep needs a cluster that stays: use `cni-probe sandbox up` and its kubeconfig")
     for name in ("rate", "in_flight", "converge", "confirm"):
@@ -133,6 +131,15 @@ def _check(args: argparse.Namespace) -> None:
         if value is not None and not 0 < value < math.inf:
             raise UsageError(f"--{name.replace('_', '-')} must be a positive number, not {value}")
     check_connection_arguments(args)
+
+
+def _check_without_sandbox(args: argparse.Namespace) -> None:
+    if args.ipv6 or args.dual_stack or args.no_enforcement or args.deny_with != SandboxOptions().deny_with:
+        raise UsageError("--ipv6, --dual-stack, --no-enforcement and --deny-with go with --sandbox")
+    if args.nodes is not None and args.nodes < 1:
+        raise UsageError(f"--nodes must be at least 1, not {args.nodes}")
+    if args.nodes is not None and args.exact_namespaces:
+        raise UsageError("--nodes runs a scenario several times, which --exact-namespaces has no names for")
 
 
 async def _run(args: argparse.Namespace, config: RunConfig, scenarios: list[Scenario]) -> RunRecord:

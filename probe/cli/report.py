@@ -6,11 +6,15 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from probe.model.cell import ExitCode
 from probe.model.errors import UsageError
-from probe.model.events import ProblemSeen
+from probe.model.events import ProblemSeen, RunStarted
 from probe.model.record import RunRecord
+
+if TYPE_CHECKING:
+    from probe.report.journal import JournaledRun
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,6 +63,12 @@ def _read(path: Path, run_id: str | None) -> RunRecord:
     return record
 
 
+def _left(run: JournaledRun) -> str:
+    """How to remove what a killed run left, once it was in a cluster."""
+    ids = [event.run for event in run.events if isinstance(event, RunStarted)]
+    return f"; once it is not, `cni-probe clean --run {ids[0]}` removes what it left" if ids else ""
+
+
 def _replay(path: Path, run_id: str | None) -> RunRecord:
     """The record of one run of a journal, folded from its events as it was while they happened."""
     from probe.report.fold import Recorder
@@ -71,7 +81,8 @@ def _replay(path: Path, run_id: str | None) -> RunRecord:
         for event in each.events:
             recorder.see(event)
         if not each.ended:
-            recorder.see(ProblemSeen("the journal ends in mid-run: cni-probe was killed, or is still at work"))
+            said = "the journal ends in mid-run: cni-probe was killed, or is still at work"
+            recorder.see(ProblemSeen(said + _left(each)))
         records.append(recorder.record())
     found = [record for record in records if run_id in (None, record.run)]
     if not found:

@@ -59,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which.add_argument("--name", default=DEFAULT_NAME)
     which.add_argument("--all", action="store_true", help="all of yours")
     status = actions.add_parser("status", help="show the sandboxes that are running")
+    status.add_argument("--name", help="of this one alone; default: all of yours")
     status.add_argument("-o", "--output", choices=("text", "json"), default="text")
 
 
@@ -118,7 +119,11 @@ async def _status(args: argparse.Namespace) -> int:
     from probe.sandbox.state import StateDirectory
 
     _clean()
-    states = [state for directory in StateDirectory.all() if (state := directory.read()) is not None]
+    states = [
+        state
+        for directory in StateDirectory.all()
+        if args.name in (None, directory.name) and (state := directory.read()) is not None
+    ]
     if args.output == "json":
         print(json.dumps([asdict(state) for state in states], indent=2))
         return int(ExitCode.PASSED)
@@ -126,7 +131,7 @@ async def _status(args: argparse.Namespace) -> int:
         print(f"{state.name}: {_describe(state)}, since {state.since}, process {state.pid}")
         print(f"  KUBECONFIG={state.kubeconfig}  {state.server}")
     if not states:
-        print("no sandbox is running")
+        print("no sandbox is running" if args.name is None else f"no sandbox named {args.name} is running")
     return int(ExitCode.PASSED)
 
 

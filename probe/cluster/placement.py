@@ -101,5 +101,5 @@ def untested_topology(homes: Iterable[str], placement: Placement, usable: int) -
     if len(set(names)) == 1:
         return [f"traffic between nodes, since all pods are on {names[0]} ({why})"]
     if len(set(names)) == len(names):
-        return ["traffic within a node, since no two pods share one"]
+        return ["traffic between pods of one node, since no two share one"]
     return []

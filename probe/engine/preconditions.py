@@ -35,7 +35,8 @@ def _problems(scenario: Scenario, options: RunOptions) -> Iterator[str]:
     if on_host and not options.allow_host_network:
         more = f" and {len(on_host) - 1} more" if len(on_host) > 1 else ""
         yield (
-            f"{scenario.file}: {on_host[0]}{more} would use the network of the nodes, which --allow-host-network allows"
+            f"{scenario.file}: {on_host[0]}{more} would be on the network of the nodes (hostNetwork); allow that with "
+            "--allow-host-network"
         )
     keys = label_keys(scenario)
     extra = options.agent.all_labels

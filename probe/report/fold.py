@@ -102,7 +102,8 @@ class Recorder:
         announced = self._started.scenarios if self._started else 0
         if len(self._scenarios) >= announced or (self._done and self._done.interrupted):
             return []
-        return [f"only {len(self._scenarios)} of {announced} scenarios were started"]
+        started = len(self._scenarios)
+        return [f"only {started} of {announced} scenarios were started" if started else "no scenario was started"]
 
 
 class _ScenarioFold:

@@ -49,7 +49,9 @@ def test_a_record_becomes_any_report_and_its_exit_code_on_demand(
 def test_a_journal_without_an_end_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     journal(tmp_path / "j", "aaaaaa", ended=False)
     assert main(["report", str(tmp_path / "j"), "--exit-code"]) == ExitCode.INTERRUPTED
-    assert "the journal ends in mid-run" in " ".join(capsys.readouterr().out.split())
+    said = " ".join(capsys.readouterr().out.split())
+    assert "the journal ends in mid-run" in said
+    assert "`cni-probe clean --run aaaaaa` removes what it left" in said
 
 
 def test_of_several_runs_the_last_is_taken_or_the_one_that_is_asked_for(

@@ -97,6 +97,6 @@ def test_a_fleet_says_what_its_nodes_cannot_show() -> None:
         "traffic between nodes, since all pods are on n (the cluster has one usable node)"
     ]
     assert "placement: same" in untested_topology(["n", "n"], Placement(Spread.SAME), 3)[0]
-    assert untested_topology(["n", "m"], Placement(), 2) == ["traffic within a node, since no two pods share one"]
+    assert untested_topology(["n", "m"], Placement(), 2) == ["traffic between pods of one node, since no two share one"]
     assert untested_topology(["n", "m", "n"], Placement(), 2) == []
     assert untested_topology(["n"], Placement(), 1) == []

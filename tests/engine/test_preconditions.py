@@ -110,7 +110,8 @@ def test_a_scenario_about_a_mesh_label_needs_the_mesh_to_be_left_alone(tmp_path:
 
 def test_pods_on_the_network_of_nodes_must_be_allowed(tmp_path: Path) -> None:
     scenario = _load(tmp_path, SCENARIO.replace("client:", "client: {hostNetwork: true}"))
-    assert "shop/client would use the network of the nodes, which --allow-host-network allows" in _refusal(
-        scenario, RunOptions()
+    said = _refusal(scenario, RunOptions())
+    assert (
+        "shop/client would be on the network of the nodes (hostNetwork); allow that with --allow-host-network" in said
     )
     check_scenarios([scenario], RunOptions(allow_host_network=True))

@@ -87,6 +87,7 @@ async def test_up_status_down(runtime: Path) -> None:
     assert "sandbox default is down" in cli("down").stdout
     assert list(runtime.iterdir()) == []
     assert "no sandbox named default is running" in cli("down").stdout
+    assert "no sandbox named other is running" in cli("status", "--name", "other").stdout
 
 
 @pytest.mark.sandbox

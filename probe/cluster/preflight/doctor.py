@@ -48,7 +48,7 @@ class QuickCheck:
         return [
             *judge_permissions(self.demand.permissions, seen.denied, user),
             *judge_nodes(seen.nodes, self.nodes, self.demand.agent),
-            *judge_slots(seen.nodes, seen.pods, fleets),
+            *(judge_slots(seen.nodes, seen.pods, fleets) if self.nodes else ()),
             *judge_plugins(seen.daemonsets, seen.nodes),
             *judge_image(seen.nodes, self.nodes, self.demand.agent),
             *([] if _lacks(seen.denied, "get pods/exec", "create pods/exec") else judge_exec(seen.exec_answer)),

@@ -21,7 +21,9 @@ def judge_families(nodes: Listing, service: Json | Unseen, demand: Demand) -> li
     pods = sorted(set().union(*stated.values()))
     services = sorted(_of_service(service))
     told = f"pods {_words(pods)} (by the nodes' ranges)" if pods else "pods not told (nodes have no ranges)"
-    findings = [ok(_FAMILIES, f"{told}, services {_words(services)}")]
+    # That Service has one family on dual-stack clusters, too.
+    by = " (the Service kubernetes; others may have more)" if 0 < len(services) < len(pods) else ""
+    findings = [ok(_FAMILIES, f"{told}, services {_words(services)}{by}")]
     partly = sorted(name for name, families in stated.items() if families != set(pods))
     if partly:
         findings.append(

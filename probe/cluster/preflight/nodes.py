@@ -23,18 +23,33 @@ def judge_nodes(nodes: Listing, usable: Sequence[Node], agent: AgentOptions) -> 
     if isinstance(nodes, Unseen):
         return []  # a missing permission, which is said as one
     unready = sorted(name for node in nodes if (name := node["metadata"]["name"]) and not is_ready(node))
-    advice = f"see: kubectl describe node {unready[0]}" if unready else "see: kubectl get nodes"
     if not usable:
         why = unusable_causes(nodes, agent)
-        return [problem(_NODES, f"none of the {len(nodes)} nodes can take pods: {why}", advice)]
+        return [problem(_NODES, f"none of the {len(nodes)} nodes can take pods: {why}", _remedy(nodes, unready, agent))]
     findings = []
     if unready:
         findings.append(
-            warning(_NODES, f"{names(unready)} not ready: nothing is proven about enforcement there", advice)
+            warning(
+                _NODES,
+                f"{names(unready)} not ready: nothing is proven about enforcement there",
+                f"see: kubectl describe node {unready[0]}",
+            )
         )
     one = " (one node: nothing can be proven about traffic between nodes)" if len(usable) == 1 else ""
     chosen = names([node.name for node in usable])
     return [*findings, ok(_NODES, f"{len(usable)} of {len(nodes)} can take pods: {chosen}{one}")]
+
+
+def _remedy(nodes: Sequence[Json], unready: Sequence[str], agent: AgentOptions) -> str:
+    """What brings back a node, the easiest first."""
+    if agent.node_selector:
+        return (
+            "see: kubectl get nodes --show-labels; --node-selector (or nodeSelector) says which labels they must have"
+        )
+    cordoned = sorted(node["metadata"]["name"] for node in nodes if node.get("spec", {}).get("unschedulable"))
+    remedies = [f"kubectl uncordon {' '.join(cordoned)}"] if cordoned else []
+    remedies += [f"see: kubectl describe node {unready[0]}"] if unready else []
+    return "; ".join(remedies) or "see: kubectl get nodes"
 
 
 def judge_slots(nodes: Listing, pods: Mapping[str, int] | None, fleets: Iterable[Fleet]) -> list[Finding]:
@@ -68,7 +83,7 @@ def judge_slots(nodes: Listing, pods: Mapping[str, int] | None, fleets: Iterable
         return findings
     if not largest:
         return [ok(_SLOTS, ", ".join(f"{name} {max(count, 0)} free" for name, count in sorted(free.items())[:5]))]
-    told = [f"{name} {count} of {free[name]} free" for name, count in sorted(largest.items()) if name in free]
+    told = [f"{name} {free[name]} free ({count} needed)" for name, count in sorted(largest.items()) if name in free]
     return [ok(_SLOTS, f"enough for the largest scenario: {names(told)}")]
 
 

@@ -18,18 +18,18 @@ def judge_permissions(asked: Sequence[Permission], denied: Denied, user: str = "
     Whoever may not even ask is nobody to the API server (``system:anonymous``): all who log in may
     (ClusterRole ``system:basic-user``).
     """
-    who = user or "this user"
+    who = f"the user {user}" if user else "this user"
     if isinstance(denied, Unseen):
         todo = "check the credentials of the kubeconfig's user: the API server takes requests without any for anonymous"
         return [(problem if _ANONYMOUS in denied.why else warning)(_CHECK, f"cannot be asked for: {denied.why}", todo)]
     if not denied:
-        return [ok(_CHECK, f"{who} may do all that a run does ({len(asked)} verbs)")]
-    findings = []
+        return [ok(_CHECK, f"{who} may do all that a run does ({len(asked)} permissions)")]
     required = [permission for permission in denied if not permission.optional]
     optional = [permission for permission in denied if permission.optional]
-    for rule, say in [(rule, problem) for rule in role_rules(required)] + [
-        (rule, warning) for rule in role_rules(optional)
-    ]:
+    rules = [(rule, problem) for rule in role_rules(required)] + [(rule, warning) for rule in role_rules(optional)]
+    findings = []
+    for number, (rule, say) in enumerate(rules, 1):
+        all_of_them = "; `cni-probe rbac` prints all that is needed" if number == len(rules) else ""
         resource = f"{rule.resource}.{rule.group}" if rule.group else rule.resource
         what = "; ".join(rule.whys)
         grant = f'{{apiGroups: ["{rule.group}"], resources: ["{rule.resource}"], verbs: [{", ".join(rule.verbs)}]}}'
@@ -37,7 +37,7 @@ def judge_permissions(asked: Sequence[Permission], denied: Denied, user: str = "
             say(
                 _CHECK,
                 f"{who} may not {' or '.join(rule.verbs)} {resource} in all namespaces ({what})",
-                f"add the rule {grant} to a ClusterRole of yours; `cni-probe rbac` prints all that is needed",
+                f"add the rule {grant} to a ClusterRole of yours{all_of_them}",
             )
         )
     return findings

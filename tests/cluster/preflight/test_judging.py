@@ -43,7 +43,9 @@ def test_each_resource_that_lacks_verbs_is_one_problem_with_the_rule_to_add() ->
     asked = permissions_for({Need.RUN})
     denied = tuple(each for each in asked if each.target == "pods/exec" or str(each) == "list nodes")
     nodes, execs = judge_permissions(asked, denied, "somebody")
-    assert nodes.message.startswith("somebody may not list nodes in all namespaces")
+    assert nodes.message.startswith("the user somebody may not list nodes in all namespaces")
+    assert "cni-probe rbac" not in nodes.advice, "said once, at the end"
+    assert "`cni-probe rbac` prints all that is needed" in execs.advice
     assert 'rule {apiGroups: [""], resources: ["pods/exec"], verbs: [create, get]}' in execs.advice
 
 
@@ -156,7 +158,8 @@ SERVICE = {"spec": {"clusterIPs": ["10.96.0.1"]}}
 
 def test_families_of_pods_and_services_are_told() -> None:
     (finding,) = judge_families([node("one", spec=BOTH)], SERVICE, demand())
-    assert finding.message == "pods IPv4 and IPv6 (by the nodes' ranges), services IPv4"
+    said = "pods IPv4 and IPv6 (by the nodes' ranges), services IPv4 (the Service kubernetes; others may have more)"
+    assert finding.message == said
 
 
 def test_a_node_with_fewer_families_and_a_scenario_with_more_are_warnings() -> None:

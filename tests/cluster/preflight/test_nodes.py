@@ -34,6 +34,14 @@ def test_no_node_at_all_is_a_problem() -> None:
         Level.PROBLEM,
         "none of the 2 nodes can take pods: one not ready; two cordoned",
     )
+    assert finding.advice == "kubectl uncordon two; see: kubectl describe node one"
+
+
+def test_nodes_without_the_labels_that_pods_ask_for_are_a_matter_of_the_selector() -> None:
+    agent = AgentOptions(node_selector={"pool": "probes"})
+    (finding,) = judge_nodes([node("one")], (), agent)
+    assert finding.message == "none of the 1 nodes can take pods: one without the label pool=probes"
+    assert "kubectl get nodes --show-labels" in finding.advice
 
 
 def test_a_node_without_slots_for_its_share_is_a_problem() -> None:
@@ -44,7 +52,7 @@ def test_a_node_without_slots_for_its_share_is_a_problem() -> None:
 
 def test_enough_slots_are_told_with_the_numbers() -> None:
     (finding,) = judge_slots([node("one", slots=10)], {"one": 4}, [fleet(6, "one"), fleet(2, "one")])
-    assert (finding.level, finding.message) == (Level.OK, "enough for the largest scenario: one 6 of 6 free")
+    assert (finding.level, finding.message) == (Level.OK, "enough for the largest scenario: one 6 free (6 needed)")
 
 
 def test_without_scenarios_the_free_slots_are_told() -> None:

@@ -69,7 +69,7 @@ async def test_placements(three_nodes: Sandbox, tmp_path: Path) -> None:
     spread = await run(three_nodes, tmp_path, "spread")
     assert homes(spread) == ["node-1", "node-2", "node-3"]
     assert topologies(spread) == {Topology.CROSS_NODE}
-    assert spread.scenarios[0].untested == ["traffic within a node, since no two pods share one"]
+    assert spread.scenarios[0].untested == ["traffic between pods of one node, since no two share one"]
 
     same = await run(three_nodes, tmp_path, "same")
     assert homes(same) == ["node-1"] * 3

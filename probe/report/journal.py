@@ -7,6 +7,7 @@ fields; each run begins with a header line. A file may hold several runs, one af
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from collections.abc import Callable
@@ -53,7 +54,12 @@ class Journal:
         try:
             torn = _ends_torn(self._path)
             self._stream = self._path.open("a", encoding="ascii")
+            if self._path.is_file():
+                _take(self._stream)
             self._write(header, lasting=False, torn=torn)
+        except BlockingIOError:
+            self._close()
+            raise UsageError(f"--journal: another run writes to {self._path}; give each a file of its own") from None
         except OSError as error:
             self._close()
             raise UsageError(f"--journal: cannot append to {self._path}: {error.strerror or error}") from None
@@ -89,6 +95,19 @@ class Journal:
         self._stream.flush()
         if lasting and self._path.is_file():
             os.fsync(self._stream.fileno())
+
+
+def _take(stream: TextIO) -> None:
+    """Have the file for ourselves until it is closed: the lines of two runs at once could not be told apart.
+
+    Raises BlockingIOError when another run has it. Files that cannot be locked (some network file systems) are shared.
+    """
+    try:
+        fcntl.flock(stream.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError:
+        pass
 
 
 def _ends_torn(path: Path) -> bool:

@@ -82,6 +82,18 @@ def test_every_event_is_read_back_as_it_was(tmp_path: Path, green: RunRecord) ->
     assert is_journal(tmp_path / "j")
 
 
+def test_two_runs_at_once_cannot_write_to_one_file(tmp_path: Path) -> None:
+    """Each would be folded with the other's steps, and one that was killed might look as if it had ended well."""
+    with Journal(tmp_path / "j"):
+        with pytest.raises(UsageError, match=r"another run writes to .*j; give each a file of its own"):
+            Journal(tmp_path / "j").__enter__()
+        with Journal(Path("/dev/null")), Journal(Path("/dev/null")):
+            pass  # what is no file keeps nothing
+    with Journal(tmp_path / "j"):
+        pass
+    assert len(read_journal(tmp_path / "j")) == 2
+
+
 def test_an_event_is_in_the_file_at_once(tmp_path: Path) -> None:
     with Journal(tmp_path / "j") as journal:
         journal.see(ProblemSeen("first"))

@@ -6,6 +6,7 @@ import argparse
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 
 from probe import __version__
@@ -36,8 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             _flush()  # here, where a failure can be told, not when the interpreter ends
     except OSError:
         error = _unwritable()
-        if error is None:
-            raise  # stdout is fine: this is somebody else's
+        if error is None:  # stdout is fine: this is somebody else's
+            return _own_fault()
         if not isinstance(error, BrokenPipeError):
             print(f"cni-probe: cannot write to stdout: {error.strerror or error}", file=sys.stderr)
         return int(ExitCode.HARNESS)
@@ -61,6 +62,16 @@ def _run(words: Sequence[str]) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return int(ExitCode.INTERRUPTED)
+    except OSError:
+        raise  # maybe of stdout
+    except Exception:  # noqa: BLE001 - left to Python it would be exit code 1, which says that there is a leak
+        return _own_fault()
+
+
+def _own_fault() -> int:
+    traceback.print_exc()
+    print("cni-probe: this is a fault of cni-probe itself; please report it with the lines above", file=sys.stderr)
+    return int(ExitCode.HARNESS)
 
 
 def _flush() -> None:

@@ -45,13 +45,16 @@ def test_a_full_disk_is_said_in_one_line(words: list[str]) -> None:
         assert cni_probe(words, full) == (3, "cni-probe: cannot write to stdout: No space left on device\n")
 
 
-def test_an_error_that_has_nothing_to_do_with_stdout_is_not_taken_for_one() -> None:
+@pytest.mark.parametrize("fault", ["open('/nowhere/at/all')", "{}['nothing']"], ids=["OSError", "KeyError"])
+def test_a_fault_of_its_own_is_told_with_its_place_and_is_not_taken_for_a_leak(fault: str) -> None:
+    """Python would end with exit code 1, which says that the cluster did something else than expected."""
     code = (
         "import sys; from probe.cli import main, validate\n"
-        "def run(args): open('/nowhere/at/all')\n"
+        f"def run(args): {fault}\n"
         "validate.run = run\n"
         "sys.exit(main(['validate', 'x']))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert "FileNotFoundError" in done.stderr
+    assert done.returncode == 3
+    assert "in run" in done.stderr
+    assert "this is a fault of cni-probe itself" in done.stderr

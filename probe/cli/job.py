@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NoReturn
 
+from probe.cli.pod_arguments import run_config
 from probe.cli.rbac import access_of, add_access_arguments
 from probe.model.cell import ExitCode
 from probe.model.errors import UsageError
@@ -33,8 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="stdout (default), configmap (also to the ConfigMap cni-probe-results), or pvc=NAME (also to that claim)",
     )  # fmt: skip
     parser.add_argument(
-        "--run-args", default="", metavar="TEXT", help="more arguments of `cni-probe run`, quoted as for a shell"
-    )
+        "--run-args", default="", metavar="TEXT",
+        help="more arguments of `cni-probe run`, quoted as for a shell: --run-args='--allow-host-network --nodes 5'",
+    )  # fmt: skip
     parser.add_argument("--sonobuoy", action="store_true", help="print a Sonobuoy plugin instead")
     add_access_arguments(parser)
 
@@ -44,10 +47,17 @@ def run(args: argparse.Namespace) -> int:
     from probe.cluster.bundle import bundle
     from probe.cluster.job import RESULTS_CONFIGMAP, job_manifests, sonobuoy_plugin
     from probe.cluster.rbac import as_yaml, dump
+    from probe.engine.options import RunOptions
+    from probe.engine.preconditions import check_scenarios
     from probe.scenario import load_scenarios
 
     runner = _runner(args)
-    files = bundle(load_scenarios(args.paths))
+    scenarios = load_scenarios(args.paths)
+    told = _as_run_reads_them(args.paths, runner.arguments)
+    if not told.config:  # a file that only the Job has may allow more
+        agent = run_config(told).agent
+        check_scenarios(scenarios, RunOptions(agent=agent, allow_host_network=told.allow_host_network))
+    files = bundle(scenarios)
     if args.sonobuoy:
         if args.results != "stdout":
             raise UsageError("--sonobuoy collects the results itself: leave out --results")
@@ -78,6 +88,22 @@ def _run_arguments(args: argparse.Namespace) -> list[str]:
         return words + shlex.split(args.run_args)
     except ValueError as error:
         raise UsageError(f"--run-args {args.run_args!r}: {error}") from None
+
+
+class _Words(argparse.ArgumentParser):
+    """Reads words that another program is to be called with."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"--run-args: {message}")
+
+
+def _as_run_reads_them(paths: Sequence[str], words: Sequence[str]) -> argparse.Namespace:
+    """What `cni-probe run` is going to make of its arguments: a mistake is better told here than by a Job's log."""
+    from probe.cli import run
+
+    parser = _Words(add_help=False)
+    run.add_arguments(parser)
+    return parser.parse_args([*paths, *words])
 
 
 def _claim(results: str) -> str | None:

@@ -8,6 +8,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import NoReturn
 
 from probe import __version__
 from probe.model.cell import ExitCode
@@ -45,8 +46,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(words: Sequence[str]) -> int:
-    parser = _parser(words)
-    args = parser.parse_args(words)
+    parser, called = _parsers(words)
+    args, unknown = parser.parse_known_args(words)
+    if unknown:
+        (called or parser).error(f"unrecognized arguments: {' '.join(unknown)}")
     if args.command is None:
         parser.print_help()
         return int(ExitCode.USAGE)
@@ -89,19 +92,28 @@ def _unwritable() -> OSError | None:
     return None
 
 
-def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
-    """A parser that knows all commands, and the arguments of the one that is called."""
-    parser = argparse.ArgumentParser(
+class _Parser(argparse.ArgumentParser):
+    """Mistakes are answered in two lines: some commands have more options than a screen has lines."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(ExitCode.USAGE, f"{self.prog}: {message}\nsee {self.prog} --help\n")
+
+
+def _parsers(words: Sequence[str]) -> tuple[argparse.ArgumentParser, argparse.ArgumentParser | None]:
+    """A parser that knows all commands, and that of the one that is called, which knows its arguments, too."""
+    parser = _Parser(
         prog="cni-probe",
         description="Proves with real packets that a Kubernetes cluster enforces its NetworkPolicies.",
         epilog="Exit codes: 0 all passed, 1 a leak, block or misroute, 2 usage or an invalid scenario, "
         "3 the harness or the cluster failed, 130 interrupted.",
     )
     parser.add_argument("--version", action="version", version=f"cni-probe {__version__}")
-    called = next((word for word in words if not word.startswith("-")), None)
+    name_called = next((word for word in words if not word.startswith("-")), None)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    called = None
     for name, help_text in COMMANDS.items():
         command = commands.add_parser(name, help=help_text, description=f"{help_text[0].upper()}{help_text[1:]}.")
-        if name == called:
+        if name == name_called:
+            called = command
             importlib.import_module(f"probe.cli.{name}").add_arguments(command)
-    return parser
+    return parser, called

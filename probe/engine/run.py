@@ -49,7 +49,9 @@ async def run_scenarios(
     facts.network_plugins = check.network_plugins
     emit(RunStarted(options.run, started, facts, len(fleets), pace.rate, pace.in_flight, options.keep))
     if options.sample_nodes is not None:
-        emit(Noticed(f"{len(used)} of {len(nodes)} usable nodes, by --seed {options.seed}: {', '.join(sorted(used))}"))
+        fewer = f" (--nodes asks for {options.sample_nodes})" if options.sample_nodes > len(nodes) else ""
+        chosen = f"{len(used)} of {len(nodes)} usable nodes{fewer}, by --seed {options.seed}"
+        emit(Noticed(f"{chosen}: {', '.join(sorted(used))}"))
     notice(check, emit)
     if not is_possible(check, fleet_demands(fleets), emit):
         return

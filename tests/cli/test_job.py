@@ -35,6 +35,13 @@ def test_a_sonobuoy_plugin_is_one_document(capsys: pytest.CaptureFixture[str]) -
     assert plugin["spec"]["args"][2:] == ["--image", "r.example/a:1", "--results-dir", "/tmp/sonobuoy/results"]
 
 
+def test_scenarios_on_the_network_of_nodes_need_the_run_to_allow_that(capsys: pytest.CaptureFixture[str]) -> None:
+    paths = str(Path(SMOKE).parent / "paths")
+    assert main(["job", paths]) == 2
+    assert "allow that with --allow-host-network" in capsys.readouterr().err
+    assert main(["job", paths, "--run-args=--allow-host-network"]) == 0
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -42,6 +49,8 @@ def test_a_sonobuoy_plugin_is_one_document(capsys: pytest.CaptureFixture[str]) -
         (["--results", "pvc="], "cannot be a claim's name"),
         (["--sonobuoy", "--results", "configmap"], "leave out --results"),
         (["--run-args", "'"], "No closing quotation"),
+        (["--run-args=--frobnicate"], "--run-args: unrecognized arguments: --frobnicate"),
+        (["--run-args=--nodes five"], "--run-args: argument --nodes: invalid int value: 'five'"),
     ],
 )
 def test_mistakes(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -34,6 +34,23 @@ def test_what_a_sandbox_is_like_cannot_be_said_of_another_cluster(
     assert "go with --sandbox" in said(capsys, "run", SMOKE, *NOWHERE, word)
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("run",), "cni-probe run: the following arguments are required: PATH\nsee cni-probe run --help\n"),
+        (("doctor", "-q"), "cni-probe doctor: unrecognized arguments: -q\nsee cni-probe doctor --help\n"),
+        (("sandbox", "status", "-x"), "cni-probe sandbox: unrecognized arguments: -x\nsee cni-probe sandbox --help\n"),
+    ],
+)
+def test_a_mistake_is_answered_in_two_lines_not_with_every_option(
+    capsys: pytest.CaptureFixture[str], words: tuple[str, ...], told: str
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(words)
+    assert caught.value.code == ExitCode.USAGE
+    assert capsys.readouterr().err == told
+
+
 def test_an_endpoint_that_no_scenario_has_is_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:
     """Its cells would be unsupported, which fails no run: a slip of the pen must not go unnoticed."""
     text = said(capsys, "run", SEEDS, *NOWHERE, "--external", "valut=192.0.2.1", "--external", "vault=192.0.2.2")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
+from datetime import datetime
 
 from probe.cluster.api import Api, ApiError, Json, Unreachable
 from probe.cluster.failures import raise_failures
@@ -21,17 +22,20 @@ _PASSING = (429, 500, 502, 503, 504)
 
 @dataclass(frozen=True, slots=True)
 class OwnedNamespace:
-    """A namespace that a run made. ``run`` is the run's id."""
+    """A namespace that a run made. ``run`` is the run's id, ``created`` when it was made, on the server's clock."""
 
     name: str
     uid: str
     run: str
+    created: datetime
 
 
 async def owned_namespaces(api: Api, run: str | None = None) -> tuple[OwnedNamespace, ...]:
     """Namespaces with cni-probe's labels, of one run or of all, by name."""
     found = [
-        OwnedNamespace(meta["name"], meta["uid"], meta["labels"][RUN_LABEL])
+        OwnedNamespace(
+            meta["name"], meta["uid"], meta["labels"][RUN_LABEL], datetime.fromisoformat(meta["creationTimestamp"])
+        )
         for meta in (item["metadata"] for item in await _owned(api, run))
     ]
     return tuple(sorted(found, key=lambda namespace: namespace.name))

@@ -56,10 +56,19 @@ def test_clean_removes_what_a_killed_run_left(cluster: Any, two_pods: Path) -> N
         process.send_signal(signal.SIGKILL)
         process.wait(timeout=10)
     assert cluster.leftovers() != []
-    command = [sys.executable, "-m", "probe", "clean", "--kubeconfig", str(cluster.kubeconfig)]
+    spared = clean(cluster, "--older-than", "3600")
+    assert "spared 1 younger namespace\nnothing to clean" in spared.stdout
+    assert cluster.leftovers() != []
+    done = clean(cluster)
+    assert "made less than an hour ago, and maybe still at work" in done.stderr
+    assert cluster.leftovers() == []
+
+
+def clean(cluster: Any, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "probe", "clean", "--kubeconfig", str(cluster.kubeconfig), *words]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
-    assert cluster.leftovers() == []
+    return done
 
 
 def test_a_signal_while_reports_are_written_costs_none(cluster: Any, two_pods: Path, tmp_path: Path) -> None:

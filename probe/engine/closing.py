@@ -12,52 +12,97 @@ pair whose pods were deleted by the scenario cannot be tried and keeps its verdi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from probe.cluster.deployment import Deployment
 from probe.engine.agent import Sample
 from probe.engine.agents import Agents
-from probe.engine.controls import Controls, connect_again
-from probe.engine.evidence import Scribe
-from probe.engine.step import StepMeasurement
+from probe.engine.controls import Controls, Pair, connect_again
+from probe.engine.evidence import Judged, Scribe
+from probe.engine.judge import Evidence
 from probe.model.cell import Cell, Outcome, Verdict
 from probe.model.errors import ClusterError
 from probe.model.events import Event, StepDone
+from probe.model.packed import PackedCells
 from probe.model.record import CellRecord, StepRecord
 from probe.model.scenario import Timeouts
 
 _UNTRIED = "the pair could not be tried again with the policies lifted"
 
 
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """A denied cell between the pods that were its ends, and what speaks for the denial so far."""
+
+    pair: Pair
+    evidence: Evidence
+
+
+@dataclass(slots=True)
+class Denials:
+    """The denials of a step, by the cell's place in its record, as it is written."""
+
+    controls: Controls
+    found: dict[int, Denial] = field(default_factory=dict)
+
+    def watched(self, cells: Iterable[Judged]) -> Iterator[CellRecord]:
+        """The records of ``cells``, of which the denials are noted on the way."""
+        same: dict[Evidence, Evidence] = {}  # most denials of a step have nothing of their own
+        for place, judged in enumerate(cells):
+            if _is_denied(judged.record):
+                evidence = same.setdefault(judged.evidence, judged.evidence)
+                self.found[place] = Denial(self.controls.pair(judged.cell), evidence)
+            yield judged.record
+
+
 @dataclass(slots=True)
 class JudgedStep:
-    """A step with its record, kept for as long as a later control may change a verdict."""
+    """A step's record, and those of its denials for which a later control is still to come.
 
-    measurement: StepMeasurement
+    ``confirmed_at``: when its confirmation ended, on the monotonic clock.
+    """
+
     record: StepRecord
+    confirmed_at: float
+    denials: Denials
+
+    def settle(self) -> None:
+        """Let go of the denials that no later control can change."""
+        found = self.denials.found
+        self.denials.found = {place: denial for place, denial in found.items() if not self._is_closed(denial.pair)}
 
     def unclosed(self) -> list[Cell]:
         """Denied cells whose very pods are still there and have not connected since."""
-        return [
-            track.planned.cell
-            for track, record in zip(self.measurement.tracks, self.record.cells, strict=True)
-            if _is_denied(record) and self.measurement.reconnected(track.planned.cell) is False
-        ]
+        return [each.pair[0] for each in self.denials.found.values() if not self._is_closed(each.pair)]
+
+    def _is_closed(self, pair: Pair) -> bool:
+        """Whether the pair has connected again, or never can, since its pods are gone."""
+        controls = self.denials.controls
+        return controls.connected_after(pair, self.confirmed_at) or controls.pair(pair[0]) != pair
 
     def revise(self, scribe: Scribe, tried: Mapping[Cell, str]) -> StepRecord | None:
         """The record with the ``tried`` cells judged again, each with what it means if it did not connect.
 
         None when that changes nothing.
         """
-        self.measurement.close(tried)
-        judged = self.measurement.records(scribe, frozenset(tried))
-        cells = [
-            judged.get(track.planned.cell, known)
-            for track, known in zip(self.measurement.tracks, self.record.cells, strict=True)
-        ]
-        changed = any(new.verdict is not old.verdict for new, old in zip(cells, self.record.cells, strict=True))
+        known = self.record.cells
+        again = {place: denial for place, denial in self.denials.found.items() if denial.pair[0] in tried}
+        cells = PackedCells(
+            self._judge_again(scribe, record, again[place], tried) if place in again else record
+            for place, record in enumerate(known)
+        )
+        changed = any(new.verdict is not old.verdict for new, old in zip(cells, known, strict=True))
         return replace(self.record, cells=cells) if changed else None
+
+    def _judge_again(self, scribe: Scribe, record: CellRecord, denial: Denial, tried: Mapping[Cell, str]) -> CellRecord:
+        pair = denial.pair
+        evidence = replace(
+            denial.evidence,
+            control=self.denials.controls.vouched(pair, self.confirmed_at),
+            unclosed="" if self._is_closed(pair) else tried[pair[0]],
+        )
+        return scribe.judge_again(Judged(pair[0], evidence, record))
 
 
 async def run_closing_control(

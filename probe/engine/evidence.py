@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
 from probe.engine.agent import Agent, Sample
 from probe.engine.agents import Agents
-from probe.engine.judge import Evidence, Judgement, judge
+from probe.engine.judge import Evidence, judge
 from probe.engine.routes import NOT_OURS, Route
 from probe.engine.track import Track
 from probe.model.cell import Cell, Outcome, Path, Verdict
@@ -19,14 +19,21 @@ from probe.model.record import CellRecord, Receipt, Topology
 class Findings:
     """What was asked after the confirmation. ``arrived``: nonce -> source; ``troubles``: by cell, empty when fine.
 
-    ``starved`` is the event-loop lag in seconds above which an agent's own timing is not to be trusted. ``unclosed``
-    are the cells that did not connect again with the policies lifted at the end, and why that is no proof.
+    ``starved`` is the event-loop lag in seconds above which an agent's own timing is not to be trusted.
     """
 
     arrived: Mapping[str, str]
     troubles: Mapping[Cell, str]
     starved: float
-    unclosed: Mapping[Cell, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A cell's record, and the evidence that its verdict was judged by."""
+
+    cell: Cell
+    evidence: Evidence
+    record: CellRecord
 
 
 def topology_of(cell: Cell, source: Agent | None, destination: Agent | None) -> Topology:
@@ -55,19 +62,35 @@ class Scribe:
     program: str
     confirm_timeout: float
 
-    def record(self, track: Track, control: bool, findings: Findings | None) -> CellRecord:
-        """The record of a cell. ``findings`` is None when the step was cut short before its confirmation."""
+    def judge(self, track: Track, control: bool, findings: Findings | None) -> Judged:
+        """Judge a cell and write its record. ``findings`` is None when the step was cut short before confirming."""
         cell = track.planned.cell
         sample = track.confirmed if findings is not None else None
         receipt = self._receipt(cell, sample, findings)
-        judgement = self._judgement(track, sample, control, receipt, findings)
+        evidence = self._evidence(track, sample, control, receipt, findings)
+        return Judged(cell, evidence, self._record(track, evidence, receipt))
+
+    def judge_again(self, judged: Judged) -> CellRecord:
+        """The record of a cell with the verdict that its evidence carries now."""
+        record = judged.record
+        judgement = judge(record.expected, judged.evidence)
+        return replace(
+            record,
+            verdict=judgement.verdict,
+            reason=judgement.reason,
+            control=judged.evidence.control,
+            repeat="" if judgement.verdict is Verdict.PASS else self._repeat(judged.cell, self._route(judged.cell)),
+        )
+
+    def _record(self, track: Track, evidence: Evidence, receipt: Receipt | None) -> CellRecord:
+        cell = track.planned.cell
+        judgement = judge(track.planned.expectation, evidence)
+        passed = judgement.verdict is Verdict.PASS
         last = track.last
         connected = last is not None and last.outcome is Outcome.CONNECTED
         source = self.agents.by_pod.get(cell.source)
         destination = self.agents.by_pod.get(cell.destination)
-        route = self.agents.route(cell) if source else None
-        if isinstance(route, Sample):
-            route = None
+        route = None if passed and cell.path is not Path.DNS else self._route(cell)
         return CellRecord(
             source=cell.source,
             destination=cell.destination,
@@ -86,7 +109,7 @@ class Scribe:
             attempts=track.attempts,
             matched_after=None if track.matched_after is None else round(track.matched_after, 4),
             flaps=track.flaps,
-            control=control,
+            control=evidence.control,
             source_node=source.running.node if source else None,
             destination_node=destination.running.node if destination else None,
             source_address=source.running.addresses.get(cell.family) if source else None,
@@ -96,8 +119,13 @@ class Scribe:
             responder=last.responder if last else None,
             receipt=receipt,
             history=track.history,
-            repeat=self._repeat(cell, route) if judgement.verdict is not Verdict.PASS else "",
+            repeat="" if passed else self._repeat(cell, route),
         )
+
+    def _route(self, cell: Cell) -> Route | None:
+        """Where the cell is dialled now, if it can be."""
+        route = self.agents.route(cell) if cell.source in self.agents.by_pod else None
+        return None if isinstance(route, Sample) else route
 
     def _receipt(self, cell: Cell, sample: Sample | None, findings: Findings | None) -> Receipt | None:
         """Receipts are asked for where the prober saw no answer; who is no pod of the fleet keeps none for us."""
@@ -120,12 +148,12 @@ class Scribe:
             f"{self.program} dial {route.address} {route.port}/{cell.protocol} {options}"
         )
 
-    def _judgement(
+    def _evidence(
         self, track: Track, sample: Sample | None, control: bool, receipt: Receipt | None, findings: Findings | None
-    ) -> Judgement:
+    ) -> Evidence:
         if sample is None or findings is None:
-            return judge(track.planned.expectation, Evidence(None))
-        evidence = Evidence(
+            return Evidence(None, control=control)
+        return Evidence(
             outcome=sample.outcome,
             error=sample.error,
             established=sample.established,
@@ -133,9 +161,7 @@ class Scribe:
             responder_trouble=findings.troubles.get(track.planned.cell, ""),
             prober_trouble=self._prober_trouble(track.planned.cell, sample, findings.starved),
             arrived=receipt.arrived if receipt else None,
-            unclosed=findings.unclosed.get(track.planned.cell, ""),
         )
-        return judge(track.planned.expectation, evidence)
 
     def _prober_trouble(self, cell: Cell, sample: Sample, starved: float) -> str:
         """What keeps an attempt from speaking for its pod: no time to look, or packets that were not the pod's."""

@@ -22,7 +22,7 @@ from probe.cluster.placement import Placer, untested_topology
 from probe.cluster.pods import PodWatch
 from probe.cluster.services import Services
 from probe.engine.agents import Agents
-from probe.engine.closing import JudgedStep, run_closing_control
+from probe.engine.closing import Denials, JudgedStep, run_closing_control
 from probe.engine.controls import Controls, run_baseline
 from probe.engine.evidence import Scribe
 from probe.engine.liveness import WITNESS, WITNESS_NAMESPACE, WITNESS_NAMESPACE_SPEC, needs_witness
@@ -44,6 +44,7 @@ from probe.model.events import (
     StepDone,
     StepStarted,
 )
+from probe.model.packed import PackedCells
 from probe.model.plan import Plan, PlannedStep
 from probe.model.record import PodRecord, StepRecord
 from probe.model.scenario import (
@@ -123,6 +124,8 @@ class ScenarioRun:
                 for index, planned in enumerate(plan.steps):
                     await agents.refresh()
                     judged.append(await self._step(index, planned, deployment, agents, controls))
+                    for step in judged:
+                        step.settle()
             except ClusterError:  # no further step, but what was measured may still get its control
                 with suppress(ClusterError):
                     await close()
@@ -190,6 +193,7 @@ class ScenarioRun:
             await self._change(action, deployment, agents)
         acknowledged, change_seconds = now(), time.monotonic() - started
         measurement = StepMeasurement(planned, acknowledged, agents, controls, self.scenario.timeouts, self.emit)
+        denials = Denials(controls)
         try:
             await measurement.run()
         finally:
@@ -202,14 +206,14 @@ class ScenarioRun:
                 converge_seconds=measurement.converge_seconds,
                 confirm_seconds=measurement.confirm_seconds,
                 seconds=round(time.monotonic() - started, 4),
-                cells=list(measurement.records(self._scribe(agents)).values()),
+                cells=PackedCells(denials.watched(measurement.records(self._scribe(agents)))),
                 problems=[]
                 if planned.cells
                 else ["nothing was tried: no pods have an address of the families asked for"],
                 completed=measurement.findings is not None,
             )
             self.emit(StepDone(record))
-        return JudgedStep(measurement, record)
+        return JudgedStep(record, measurement.confirmed_at, denials)
 
     def _scribe(self, agents: Agents) -> Scribe:
         program = " ".join(self.options.agent.command)

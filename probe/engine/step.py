@@ -9,20 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from probe.engine.agent import Sample
 from probe.engine.agents import Agents
-from probe.engine.controls import Controls, Pair, pauses
-from probe.engine.evidence import Findings, Scribe
+from probe.engine.controls import Controls, pauses
+from probe.engine.evidence import Findings, Judged, Scribe
 from probe.engine.liveness import check_responders
 from probe.engine.routes import NOT_OURS
 from probe.engine.track import Track
 from probe.model.cell import Cell
 from probe.model.events import Event, RoundDone, SeenAttempt
 from probe.model.plan import PlannedStep
-from probe.model.record import CellRecord
 from probe.model.scenario import Timeouts
 
 _STARVED_SHARE = 0.5
@@ -45,22 +44,9 @@ class StepMeasurement:
     confirm_seconds: float = 0.0
     confirmed_at: float = 0.0
     findings: Findings | None = None
-    _pairs: dict[Cell, Pair] = field(init=False)
 
     def __post_init__(self) -> None:
         self.tracks = [Track(planned, self.origin) for planned in self.planned.cells]
-        self._pairs = {planned.cell: self.controls.pair(planned.cell) for planned in self.planned.cells}
-
-    def has_control(self, cell: Cell) -> bool:
-        """Whether the two pods of the cell, as they were in this step, connected at a time that speaks for it."""
-        return self.controls.vouched(self._pairs[cell], self.confirmed_at)
-
-    def reconnected(self, cell: Cell) -> bool | None:
-        """Whether the cell's very pods connected after this step was confirmed; None when they are gone."""
-        pair = self._pairs[cell]
-        if self.controls.connected_after(pair, self.confirmed_at):
-            return True
-        return False if self.controls.pair(cell) == pair else None
 
     @property
     def converge_seconds(self) -> float | None:
@@ -82,19 +68,11 @@ class StepMeasurement:
             await self._confirm()
         self.findings = await self._findings()
 
-    def records(self, scribe: Scribe, only: Container[Cell] | None = None) -> dict[Cell, CellRecord]:
-        """The judged cells in plan order (``only``: these); inconclusive if the step was cut short before its end."""
-        return {
-            track.planned.cell: scribe.record(track, self.has_control(track.planned.cell), self.findings)
-            for track in self.tracks
-            if only is None or track.planned.cell in only
-        }
-
-    def close(self, tried: Mapping[Cell, str]) -> None:
-        """Add to the findings which of the cells ``tried`` once more did not connect, each with what that means."""
-        if self.findings is not None:
-            unclosed = {cell: why for cell, why in tried.items() if self.reconnected(cell) is False}
-            self.findings = replace(self.findings, unclosed=unclosed)
+    def records(self, scribe: Scribe) -> Iterator[Judged]:
+        """Judge the cells, in plan order, before the next step; inconclusive if this one was cut short."""
+        for track in self.tracks:
+            control = self.controls.vouched(self.controls.pair(track.planned.cell), self.confirmed_at)
+            yield scribe.judge(track, control, self.findings)
 
     async def _converge(self, tracks: Sequence[Track], deadline: float) -> None:
         pending: Sequence[Track] = tracks

@@ -7,6 +7,7 @@ RFC 3339 in UTC, durations are seconds.
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from probe.model.cell import Expectation, Family, Outcome, Path, Protocol, Verdict, Via
@@ -107,7 +108,7 @@ class StepRecord:
     converge_seconds: float | None
     confirm_seconds: float
     seconds: float
-    cells: list[CellRecord]
+    cells: Sequence[CellRecord]
     problems: list[str] = field(default_factory=list)
     completed: bool = True
 

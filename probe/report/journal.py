@@ -10,9 +10,9 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -23,15 +23,17 @@ from pydantic import TypeAdapter, ValidationError
 
 from probe import __version__
 from probe.model.errors import CniProbeError, UsageError
-from probe.model.events import Event, RunDone, StepDone
-from probe.report.run_record import CONFIG
+from probe.model.events import Event, RoundDone, RunDone, SeenAttempt, StepDone
+from probe.report.filling import filled
+from probe.report.run_record import CONFIG, cell_json
 
 JOURNAL_API_VERSION = "cni-probe/v1"
 JOURNAL_KIND = "RunJournal"
 _LASTING = (StepDone, RunDone)
 """Events after which the file is brought to the disk, not only to the system."""
 
-_TYPES: dict[str, type[Any]] = {each.__name__: each for each in get_args(Event)}
+_EVENTS: dict[str, type[Any]] = {each.__name__: each for each in get_args(Event)}
+_TYPES = {**_EVENTS, SeenAttempt.__name__: SeenAttempt}
 
 
 @cache
@@ -39,6 +41,11 @@ def _adapter(name: str) -> TypeAdapter[tuple[Any]]:
     # A tuple, because pydantic takes no configuration for a plain dataclass at the top.
     one: Any = GenericAlias(tuple, (_TYPES[name],))
     return TypeAdapter(one, config=CONFIG)
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    (data,) = _adapter(type(value).__name__).dump_python((value,), mode="json", by_alias=True)
+    return dict(data)
 
 
 class Journal:
@@ -80,21 +87,35 @@ class Journal:
         """Append an event. Raises CniProbeError, once, when that fails; later events are let go."""
         if self._stream is None:
             return
-        name = type(event).__name__
-        (data,) = _adapter(name).dump_python((event,), mode="json", by_alias=True)
+        outline, key, items = _without_items(event)
+        data = {"event": type(event).__name__, **_plain(outline)}
         try:
-            self._write({"event": name, **data}, lasting=isinstance(event, _LASTING))
+            self._write(data, lasting=isinstance(event, _LASTING), key=key, items=items)
         except OSError as error:
             self._close()
             raise CniProbeError(f"the journal {self._path} ends here: {error.strerror or error}") from error
 
-    def _write(self, data: dict[str, Any], *, lasting: bool, torn: bool = False) -> None:
+    def _write(
+        self, data: dict[str, Any], *, lasting: bool, torn: bool = False, key: str = "", items: Iterable[str] = ()
+    ) -> None:
         assert self._stream is not None
         line = json.dumps({"at": self._now().isoformat(timespec="milliseconds"), **data})
-        self._stream.write("\n" * torn + line + "\n")
+        self._stream.write("\n" * torn)
+        self._stream.writelines(filled(line, key, [items]) if key else [line])
+        self._stream.write("\n")
         self._stream.flush()
         if lasting and self._path.is_file():
             os.fsync(self._stream.fileno())
+
+
+def _without_items(event: Event) -> tuple[Event, str, Iterator[str]]:
+    """An event without its long list, the list's key, and its items as JSON: there may be a hundred thousand."""
+    if isinstance(event, StepDone):
+        cells = event.record.cells
+        return replace(event, record=replace(event.record, cells=[])), "cells", map(cell_json, cells)
+    if isinstance(event, RoundDone):
+        return replace(event, seen=()), "seen", (json.dumps(_plain(each)) for each in event.seen)
+    return event, "", iter(())
 
 
 def _take(stream: TextIO) -> None:
@@ -176,7 +197,7 @@ class _Reading:
     def take(self, number: int, entry: dict[str, Any]) -> None:
         self._last = _time(self._path, number, entry)
         name = str(entry.get("event"))
-        if name not in _TYPES:
+        if name not in _EVENTS:
             raise UsageError(f"{self._path}:{number}: unknown event {name!r}")
         data = {key: value for key, value in entry.items() if key not in ("at", "event")}
         try:

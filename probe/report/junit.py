@@ -9,14 +9,16 @@ keep to the schemas of Jenkins (junit-10.xsd) and GitLab, which keys cases on ``
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import chain
 from xml.etree import ElementTree
 
 from probe.model.cell import ExitCode, Verdict
-from probe.model.record import CellRecord, RunRecord, ScenarioRecord, StepRecord
+from probe.model.record import CellRecord, RunRecord, ScenarioRecord
 from probe.report.explain import explain, label
 from probe.report.findings import names_by_uid
+from probe.report.fold import count_cells
 from probe.report.problems import Trouble, run_troubles, scenario_troubles
 from probe.report.render import RenderOptions
 from probe.report.summary import headline, meaning
@@ -27,7 +29,9 @@ _RUN = "cni-probe"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A test case. ``result`` is ``failure``, ``error``, ``skipped`` or empty for a pass."""
+    """A test case. No other of its suite has its ``name``; ``result`` is ``failure``, ``error``, ``skipped``, or empty
+    for a pass.
+    """
 
     name: str
     seconds: float = 0.0
@@ -37,31 +41,63 @@ class Case:
     details: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Suite:
+    """A suite whose cases are written one by one, and counted before: the schemas want the numbers first."""
+
+    name: str
+    seconds: float
+    properties: Mapping[str, str]
+    counts: Mapping[str, int]
+    cases: Iterable[Case]
+
+
 def render(record: RunRecord, options: RenderOptions) -> str:
+    """The XML document in one piece."""
+    return "".join(pieces(record, options))
+
+
+def pieces(record: RunRecord, options: RenderOptions) -> Iterator[str]:
     """The XML document, indented, with its declaration."""
+    suites = _suites(record)
+    total: Counter[str] = Counter()
+    for suite in suites:
+        total.update(suite.counts)
+    numbers = {"tests": total.total(), "failures": total["failure"], "errors": total["error"]}
+    attributes = {key: str(number) for key, number in numbers.items()} | {"name": _RUN, "time": f"{record.seconds:.3f}"}
+    yield f"<?xml version='1.0' encoding='UTF-8'?>\n{_opening('testsuites', attributes)}\n"
+    for suite in suites:
+        yield from _suite(suite, record.started)
+    yield "</testsuites>\n"
+
+
+def _suites(record: RunRecord) -> list[_Suite]:
     names = names_by_uid(record)
-    root = ElementTree.Element("testsuites")
-    classes = _Unique()
-    for scenario in record.scenarios:
-        cases = [*_scenario_cases(scenario), *_cell_cases(scenario, names)]
-        seconds = scenario.deploy_seconds + sum(step.seconds for step in scenario.steps)
-        properties = {**_run_properties(record), **_scenario_properties(scenario)}
-        _suite(root, classes(safe(scenario.name)), cases, seconds, properties, record.started)
-    if run_cases := _run_cases(
-        record, green=not any(case.get("errors") != "0" or case.get("failures") != "0" for case in root)
-    ):
-        _suite(root, classes(_RUN), run_cases, 0.0, _run_properties(record), record.started)
-    for key in ("tests", "failures", "errors"):
-        root.set(key, str(sum(int(suite.get(key, "0")) for suite in root)))
-    root.set("name", _RUN)
-    root.set("time", f"{record.seconds:.3f}")
-    ElementTree.indent(root)
-    return "<?xml version='1.0' encoding='UTF-8'?>\n" + ElementTree.tostring(root, encoding="unicode") + "\n"
+    unique = _Unique()
+    suites = [_scenario_suite(record, scenario, unique(safe(scenario.name)), names) for scenario in record.scenarios]
+    green = not any(suite.counts.get(kind) for suite in suites for kind in ("failure", "error"))
+    if cases := _run_cases(record, green=green):
+        counts = Counter(case.result for case in cases)
+        suites.append(_Suite(unique(_RUN), 0.0, _run_properties(record), counts, cases))
+    return suites
+
+
+def _scenario_suite(record: RunRecord, scenario: ScenarioRecord, name: str, names: Mapping[str, str]) -> _Suite:
+    own = list(_scenario_cases(scenario))
+    counts = Counter(case.result for case in own)
+    for step in scenario.steps:
+        for verdict, number in count_cells(step.cells).items():
+            counts[_result(verdict)] += number
+    seconds = scenario.deploy_seconds + sum(step.seconds for step in scenario.steps)
+    properties = {**_run_properties(record), **_scenario_properties(scenario)}
+    return _Suite(name, seconds, properties, counts, chain(own, _cell_cases(scenario, names)))
 
 
 def _scenario_cases(scenario: ScenarioRecord) -> Iterator[Case]:
+    unique = _Unique()
     for trouble in scenario_troubles(scenario):
-        yield _trouble_case(trouble)
+        case = _trouble_case(trouble)
+        yield replace(case, name=unique(case.name))
 
 
 def _run_cases(record: RunRecord, *, green: bool) -> list[Case]:
@@ -74,18 +110,20 @@ def _run_cases(record: RunRecord, *, green: bool) -> list[Case]:
 
 
 def _trouble_case(trouble: Trouble) -> Case:
-    name = f"{trouble.step}: problem" if trouble.step else "problem"
+    name = f"{safe(trouble.step)}: problem" if trouble.step else "problem"
     return Case(name, result="error", kind="problem", message=trouble.message)
 
 
 def _cell_cases(scenario: ScenarioRecord, names: Mapping[str, str]) -> Iterator[Case]:
+    steps = _Unique()
     for step in scenario.steps:
+        heading, unique = steps(safe(step.name)), _Unique()
         for cell in step.cells:
-            yield _cell_case(step, cell, names)
+            yield _cell_case(unique(f"{heading}: {label(cell)}"), cell, names)
 
 
-def _cell_case(step: StepRecord, cell: CellRecord, names: Mapping[str, str]) -> Case:
-    name, seconds = f"{step.name}: {label(cell)}", cell.latency or 0.0
+def _cell_case(name: str, cell: CellRecord, names: Mapping[str, str]) -> Case:
+    seconds = cell.latency or 0.0
     if cell.verdict is Verdict.PASS:
         return Case(name, seconds)
     sentences = explain(cell, names)
@@ -94,6 +132,8 @@ def _cell_case(step: StepRecord, cell: CellRecord, names: Mapping[str, str]) -> 
 
 
 def _result(verdict: Verdict) -> str:
+    if verdict is Verdict.PASS:
+        return ""
     if verdict.is_mismatch:
         return "failure"
     return "error" if verdict is Verdict.INCONCLUSIVE else "skipped"
@@ -119,45 +159,48 @@ def _scenario_properties(scenario: ScenarioRecord) -> dict[str, str]:
     return properties
 
 
-def _suite(
-    root: ElementTree.Element,
-    name: str,
-    cases: list[Case],
-    seconds: float,
-    properties: Mapping[str, str],
-    timestamp: str,
-) -> None:
+def _suite(suite: _Suite, started: str) -> Iterator[str]:
     """One suite: its properties first, then its cases, as the schemas want it."""
-    counts = Counter(case.result for case in cases)
-    suite = ElementTree.SubElement(root, "testsuite")
+    counts = Counter(suite.counts)
     attributes = {
-        "name": name,
-        "tests": str(len(cases)),
+        "name": suite.name,
+        "tests": str(counts.total()),
         "failures": str(counts["failure"]),
         "errors": str(counts["error"]),
         "skipped": str(counts["skipped"]),
-        "time": f"{seconds:.3f}",
-        "timestamp": timestamp[:19],  # xs:dateTime without a zone, in UTC, as everybody writes it
+        "time": f"{suite.seconds:.3f}",
+        "timestamp": started[:19],  # xs:dateTime without a zone, in UTC, as everybody writes it
     }
-    suite.attrib.update(attributes)
-    group = ElementTree.SubElement(suite, "properties")
-    for key, value in properties.items():
+    group = ElementTree.Element("properties")
+    for key, value in suite.properties.items():
         ElementTree.SubElement(group, "property", name=safe(key), value=safe(value))
-    unique = _Unique()
-    for case in cases:
-        _append(suite, name, unique(safe(case.name)), case)
+    yield f"  {_opening('testsuite', attributes)}\n{_text(group, 2)}"
+    for case in suite.cases:
+        yield _text(_element(suite.name, case), 2)
+    yield "  </testsuite>\n"
 
 
-def _append(suite: ElementTree.Element, classname: str, name: str, case: Case) -> None:
-    time = f"{case.seconds:.6f}"
-    element = ElementTree.SubElement(suite, "testcase", classname=classname, name=name, time=time)
-    if not case.result:
-        return
-    result = ElementTree.SubElement(element, case.result, message=one_line(case.message))
-    if case.result == "skipped":  # the schemas know no type and want no text here
-        return
-    result.set("type", case.kind)
-    result.text = case.details or "\n".join(map(safe, case.message.splitlines()))
+def _element(classname: str, case: Case) -> ElementTree.Element:
+    element = ElementTree.Element("testcase", classname=classname, name=case.name, time=f"{case.seconds:.6f}")
+    if case.result:
+        result = ElementTree.SubElement(element, case.result, message=one_line(case.message))
+        if case.result != "skipped":  # the schemas know no type and want no text there
+            result.set("type", case.kind)
+            result.text = case.details or "\n".join(map(safe, case.message.splitlines()))
+    return element
+
+
+def _opening(tag: str, attributes: Mapping[str, str]) -> str:
+    """A start tag alone, whose end comes when everything between has been written."""
+    return (
+        ElementTree.tostring(ElementTree.Element(tag, dict(attributes)), encoding="unicode").removesuffix(" />") + ">"
+    )
+
+
+def _text(element: ElementTree.Element, level: int) -> str:
+    """An element on lines of its own, ``level`` steps from the margin."""
+    ElementTree.indent(element, level=level)
+    return f"{'  ' * level}{ElementTree.tostring(element, encoding='unicode')}\n"
 
 
 class _Unique:

@@ -24,10 +24,10 @@ from probe.report import junit, run_record, table, wide
 from probe.report.render import Renderer, RenderOptions
 
 FORMATS: dict[str, Renderer] = {
-    "table": table.render,
-    "wide": wide.render,
-    "json": run_record.render,
-    "junit": junit.render,
+    "table": table.pieces,
+    "wide": wide.pieces,
+    "json": run_record.pieces,
+    "junit": junit.pieces,
 }
 DEFAULT_FORMAT = "table"
 _FILE_WIDTH = 100
@@ -133,17 +133,17 @@ def _check(path: Path) -> None:
         raise UsageError(f"-o: cannot write {path}: the file is write-protected")
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, pieces: Iterable[str]) -> None:
     """Replace a regular file in one instant; a device or a pipe (``/dev/stderr``) is written as it is."""
     target = path.resolve()  # a symbolic link stays, what it points at is replaced
     if not _is_replaceable(target):
         with path.open("w", encoding="utf-8", errors="backslashreplace") as stream:
-            stream.write(text)
+            stream.writelines(pieces)
         return
     temporary = _temporary(target)
     try:
         with temporary.open("x", encoding="utf-8", errors="backslashreplace") as stream:
-            stream.write(text)
+            stream.writelines(pieces)
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(target)
@@ -165,11 +165,12 @@ def _is_replaceable(target: Path) -> bool:
         return True
 
 
-def _print(text: str, stream: TextIO) -> None:
+def _print(pieces: Iterable[str], stream: TextIO) -> None:
     """Print in the stream's encoding, with escapes for what it lacks. A reader that went away (``| head``) is fine."""
     encoding = stream.encoding or "utf-8"
     try:
-        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        for piece in pieces:
+            stream.write(piece.encode(encoding, "backslashreplace").decode(encoding))
         stream.flush()
     except BrokenPipeError:
         # What is left in the buffer must not fail again when the interpreter flushes at its end.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -18,4 +18,5 @@ class RenderOptions:
     files: tuple[str, ...] = ()
 
 
-Renderer: TypeAlias = Callable[[RunRecord, RenderOptions], str]
+Renderer: TypeAlias = Callable[[RunRecord, RenderOptions], Iterator[str]]
+"""Writes a report piece by piece, since that of a large run is large."""

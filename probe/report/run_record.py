@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -18,6 +19,7 @@ from pydantic.alias_generators import to_camel
 
 from probe.model.errors import UsageError
 from probe.model.record import RECORD_API_VERSION, RECORD_KIND, CellRecord, RunRecord, StepRecord
+from probe.report.filling import filled
 from probe.report.render import RenderOptions
 
 SCHEMA_ID = "https://cni-probe.dev/schemas/v1/run-record.schema.json"
@@ -45,6 +47,7 @@ def _cell_adapter() -> TypeAdapter[tuple[CellRecord]]:
 
 def record_to_json(record: RunRecord) -> dict[str, Any]:
     """A record as plain JSON data."""
+    record = _with_cells(record, list)
     (data,) = _adapter().dump_python((record,), mode="json", by_alias=True)
     return {key: data[key] for key in (*_FIRST, *(key for key in data if key not in _FIRST))}
 
@@ -68,34 +71,34 @@ def _place(location: tuple[int | str, ...]) -> str:
 
 
 def render(record: RunRecord, options: RenderOptions) -> str:
+    """The document in one piece."""
+    return "".join(pieces(record, options))
+
+
+def pieces(record: RunRecord, options: RenderOptions) -> Iterator[str]:
     """The record as an indented JSON document with one line per cell: good for grep and for comparing runs.
 
-    ASCII, so that no encoding can spoil it. Cell by cell, because the plain data of a large run takes ten times
-    the memory of its text.
+    ASCII, so that no encoding can spoil it.
     """
-    without_cells = replace(
-        record,
-        scenarios=[
-            replace(scenario, steps=[replace(step, cells=[]) for step in scenario.steps])
-            for scenario in record.scenarios
-        ],
-    )
-    # Quotes within strings are escaped, and every other field called so is a number: only steps' cells match.
-    first, *rest = json.dumps(record_to_json(without_cells), indent=2).split('"cells": []')
+    outline = json.dumps(record_to_json(_with_cells(record, lambda cells: [])), indent=2)
     steps = (step for scenario in record.scenarios for step in scenario.steps)
-    parts = [first]
-    for step, text in zip(steps, rest, strict=True):
-        parts += ['"cells": ', _cell_lines(step), text]
-    return "".join([*parts, "\n"])
+    yield from filled(outline, "cells", (map(cell_json, step.cells) for step in steps), indent=" " * 12)
+    yield "\n"
 
 
-def _cell_lines(step: StepRecord) -> str:
-    if not step.cells:
-        return "[]"
-    adapter = _cell_adapter()
-    lines = (json.dumps(adapter.dump_python((cell,), mode="json", by_alias=True)[0]) for cell in step.cells)
-    indent = " " * 12
-    return f"[\n{indent}" + f",\n{indent}".join(lines) + f"\n{indent[:-2]}]"
+def cell_json(cell: CellRecord) -> str:
+    """A cell as JSON text, on one line."""
+    return json.dumps(_cell_adapter().dump_python((cell,), mode="json", by_alias=True)[0])
+
+
+def _with_cells(record: RunRecord, cells: Callable[[Sequence[CellRecord]], list[CellRecord]]) -> RunRecord:
+    """The record with something else for each step's cells; packed ones are nothing to pydantic."""
+
+    def step(each: StepRecord) -> StepRecord:
+        return replace(each, cells=cells(each.cells))
+
+    scenarios = [replace(each, steps=[step(one) for one in each.steps]) for each in record.scenarios]
+    return replace(record, scenarios=scenarios)
 
 
 def record_schema() -> dict[str, Any]:

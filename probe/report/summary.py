@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 from probe.model.cell import ExitCode, Verdict
 from probe.model.record import CellRecord, RunRecord
@@ -45,8 +46,8 @@ def headline(record: RunRecord) -> str:
     """The run in one sentence."""
     cells, steps = sum(record.counts.values()), sum(len(scenario.steps) for scenario in record.scenarios)
     measured = f"{plural(cells, 'cell')} in {plural(steps, 'step')}"
-    mismatches = [cell for cell in _cells(record) if cell.verdict.is_mismatch]
-    if mismatches:
+    if any(verdict.is_mismatch for verdict in record.counts):
+        mismatches = [cell for cell in _cells(record) if cell.verdict.is_mismatch]
         said = _mismatch_words(mismatches)
         return f"INTERRUPTED, and {said}" if record.interrupted else f"FAIL {said}"
     if record.interrupted:
@@ -80,21 +81,35 @@ def summary_lines(record: RunRecord, options: RenderOptions) -> list[str]:
     if record.kept:
         keep = f"kept as the last step left it; to remove it: cni-probe clean --run {safe(record.run)}"
         lines += wrapped(keep, options.width, "  ", "  ")
-    if not record.kept and any(cell.repeat and needs_explanation(cell) for cell in _cells(record)):
+    if (
+        not record.kept
+        and not _all_passed(record)
+        and any(cell.repeat and needs_explanation(cell) for cell in _cells(record))
+    ):
         lines += wrapped(_KEEP_HINT, options.width, "  ", "  ")
     lines += [f"  written: {safe(file)}" for file in options.files]
     lines += wrapped(f"exit code {record.exit_code}: {meaning(record.exit_code)}", options.width, "  ", "  ")
     return lines
 
 
+def _all_passed(record: RunRecord) -> bool:
+    return not any(number for verdict, number in record.counts.items() if verdict is not Verdict.PASS)
+
+
+def _is_to_repeat(cell: CellRecord) -> bool:
+    return bool(cell.repeat) and needs_explanation(cell)
+
+
 def _enforces_nothing(record: RunRecord) -> bool:
     """Whether there were denials to enforce and each of them leaked."""
-    denials = [cell for cell in _cells(record) if cell.expected.denies and cell.verdict is not Verdict.UNSUPPORTED]
-    return bool(denials) and all(cell.verdict is Verdict.LEAK for cell in denials)
+    if not record.counts.get(Verdict.LEAK):
+        return False
+    denials = (cell for cell in _cells(record) if cell.expected.denies and cell.verdict is not Verdict.UNSUPPORTED)
+    return all(cell.verdict is Verdict.LEAK for cell in denials)
 
 
-def _cells(record: RunRecord) -> list[CellRecord]:
-    return [cell for scenario in record.scenarios for step in scenario.steps for cell in step.cells]
+def _cells(record: RunRecord) -> Iterator[CellRecord]:
+    return (cell for scenario in record.scenarios for step in scenario.steps for cell in step.cells)
 
 
 def _mismatch_words(cells: list[CellRecord]) -> str:

@@ -6,7 +6,8 @@ differ. The answer comes last, because that is where a terminal stops.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from probe.model.cell import Family, Path, Verdict
 from probe.model.record import CellRecord, RunRecord, ScenarioRecord, StepRecord
@@ -25,6 +26,11 @@ from probe.report.views import family_words, is_implied, view_words
 
 MAX_FINDINGS = 20
 MAX_LINES = 8
+
+
+def pieces(record: RunRecord, options: RenderOptions) -> Iterator[str]:
+    """See ``render``; in one piece."""
+    yield render(record, options)
 
 
 def render(record: RunRecord, options: RenderOptions) -> str:
@@ -64,6 +70,7 @@ class _Page:
 
     def step(self, step: StepRecord, place: str, marks: Mapping[str, str]) -> list[str]:
         """Heading, changes, the verdict in words, matrices, findings."""
+        step = replace(step, cells=list(step.cells))  # looked at again and again
         lines = [self._paint(line, "bold") for line in self._wrap(f"{place}: {step.name}")]
         lines += self._wrap(step.description, "  ")
         for change in step.changes:

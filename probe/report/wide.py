@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from tabulate import tabulate
 
 from probe.model.record import CellRecord, RunRecord, ScenarioRecord, StepRecord
@@ -16,6 +18,11 @@ HEADERS = (
     "NODES", "ADDRESSES", "REASON",
 )  # fmt: skip
 _NOTHING = "-"
+
+
+def pieces(record: RunRecord, options: RenderOptions) -> Iterator[str]:
+    """See ``render``; in one piece."""
+    yield render(record, options)
 
 
 def render(record: RunRecord, options: RenderOptions) -> str:

@@ -24,6 +24,7 @@ from probe.engine.run import run_scenarios
 from probe.model.cell import Outcome, Verdict
 from probe.model.events import Event, RoundDone, RunDone, StepDone, StepStarted
 from probe.model.record import CellRecord, RunRecord
+from probe.report.explain import label
 from probe.report.fold import Recorder
 from probe.report.outputs import Outputs
 from tests.bench.processes import cpu_below, memory_below, peak_memory
@@ -135,7 +136,7 @@ def mistake(step: str, cell: CellRecord) -> str:
     right = Outcome.CONNECTED if allowed else Outcome.TIMED_OUT
     if (cell.verdict, cell.outcome) == (Verdict.PASS, right):
         return ""
-    return f"{cell.source} -> {cell.destination} {cell.port}/{cell.protocol}: {cell.outcome}, {cell.verdict}: {cell.reason}"
+    return f"{label(cell)}: {cell.outcome}, {cell.verdict} {cell.reason}"
 
 
 # --- the table -----------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ _PARENT, _FIRST_TIME, _LAST_TIME = 1, 11, 15  # fields of /proc/PID/stat behind 
 
 
 def memory_below(root: int) -> dict[str, list[float]]:
-    """Pss in MiB of ``root`` and the processes below it, by what they are: the sandbox itself, its zygote, its agents."""
+    """Pss in MiB of ``root`` and the processes below it, by what they are: the sandbox, its zygote, its agents."""
     found: dict[str, list[float]] = {}
     for pid in _family(root):
         try:

@@ -31,16 +31,20 @@ def hostile(build: Any) -> RunRecord:
     return record
 
 
+def text_of(name: str, record: RunRecord) -> str:
+    return "".join(FORMATS[name](record, RenderOptions(80)))
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_no_format_lets_control_characters_through(hostile: RunRecord, name: str) -> None:
-    text = FORMATS[name](hostile, RenderOptions(80))
+    text = text_of(name, hostile)
     assert [char for char in text if char != "\n" and not char.isprintable()] == []
     text.encode("utf-8")
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_cell_that_did_not_pass_is_in_every_format(build: Any, red: RunRecord, name: str) -> None:
-    text = FORMATS[name](red, RenderOptions(80))
+    text = text_of(name, red)
     for cell in red.scenarios[0].steps[0].cells:
         if cell.verdict is Verdict.PASS:
             continue
@@ -54,17 +58,17 @@ def test_every_cell_that_did_not_pass_is_in_every_format(build: Any, red: RunRec
 
 
 def test_hostile_names_read_back_from_xml_and_json(hostile: RunRecord) -> None:
-    xml = JUnitXml.fromstring(FORMATS["junit"](hostile, RenderOptions()).encode())
+    xml = JUnitXml.fromstring(text_of("junit", hostile).encode())
     keys = [(case.classname, case.name) for suite in xml for case in suite]
     assert len(keys) == len(set(keys))
     assert any("a|b/c|d -> <a>/&b 80/TCP" in name for _, name in keys)
-    data = json.loads(FORMATS["json"](hostile, RenderOptions()))
+    data = json.loads(text_of("json", hostile))
     assert data["scenarios"][0]["name"] == EVIL
 
 
 def test_long_names_are_shown_whole_somewhere(hostile: RunRecord) -> None:
-    assert LONG in FORMATS["table"](hostile, RenderOptions(80))
-    assert LONG in FORMATS["wide"](hostile, RenderOptions(80))
+    assert LONG in text_of("table", hostile)
+    assert LONG in text_of("wide", hostile)
 
 
 @pytest.mark.parametrize(

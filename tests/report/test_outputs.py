@@ -8,6 +8,7 @@ import os
 import pty
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ import pytest
 
 from probe.model.cell import ExitCode
 from probe.model.errors import UsageError
+from probe.model.packed import PackedCells
 from probe.model.record import RunRecord
 from probe.report.outputs import FORMATS, Output, Outputs, stream_options
+from probe.report.render import RenderOptions
 
 
 def test_stdout_gets_the_table_unless_something_else_claims_it() -> None:
@@ -55,6 +58,16 @@ def test_the_check_leaves_no_trace(tmp_path: Path) -> None:
     Outputs.parse([f"json={tmp_path / 'new.json'}", f"wide={tmp_path / 'old.json'}"]).check()
     assert [path.name for path in tmp_path.iterdir()] == ["old.json"]
     assert (tmp_path / "old.json").read_text() == "old"
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_packed_cells_read_like_any_others(red: RunRecord, name: str) -> None:
+    def text_of(record: RunRecord) -> str:
+        return "".join(FORMATS[name](record, RenderOptions()))
+
+    (scenario,) = red.scenarios
+    steps = [replace(step, cells=PackedCells(step.cells)) for step in scenario.steps]
+    assert text_of(replace(red, scenarios=[replace(scenario, steps=steps)])) == text_of(red)
 
 
 def test_files_are_written_whole_and_named_on_stdout(tmp_path: Path, green: RunRecord) -> None:

@@ -78,7 +78,10 @@ async def _up(args: argparse.Namespace) -> int:
     running = directory.read() if directory.is_running() else None
     if running is not None:
         # Not an error: whoever says "up" wants one to be there, and the one that is there can be seen here.
-        print(f"sandbox {running.name} is running already ({_describe(running)}); the options above were not applied")
+        already = (
+            f"sandbox {running.name} is running already ({_describe(running)}); the options above were not applied"
+        )
+        print(already, file=sys.stderr)
         print(f"export KUBECONFIG={running.kubeconfig}")
         return int(ExitCode.PASSED)
     if not args.foreground:

@@ -95,7 +95,8 @@ def test_up_again_says_that_it_is_running() -> None:
     first = up()
     again = cli("up", "--nodes", "5")
     assert again.returncode == 0
-    assert "running already (2 nodes" in again.stdout
+    assert "running already (2 nodes" in again.stderr
+    assert again.stdout == f"export KUBECONFIG={first['kubeconfig']}\n"
     assert status() == [first]
 
 

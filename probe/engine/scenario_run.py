@@ -7,7 +7,7 @@ removes the namespaces, whatever happened.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -165,6 +165,7 @@ class ScenarioRun:
         await self._start_externals(deployment, agents)
         homes = [deployment.running[pod.id].node for pod in self.scenario.fleet.pods]
         untested = untested_topology(homes, self.scenario.fleet.placement, len(self.nodes))
+        untested += _untested_families(self.scenario, _families(deployment.running.values()))
         self.emit(FleetReady(round(time.monotonic() - started, 3), tuple(untested)))
 
     async def _start(self, pods: tuple[Pod, ...], deployment: Deployment, agents: Agents) -> None:
@@ -260,6 +261,14 @@ def _families(pods: Iterable[RunningPod]) -> tuple[Family, ...]:
     """The address families that any of the pods has: a cell of a pod that lacks one is unsupported, not left out."""
     found = {family for pod in pods for family in pod.addresses}
     return tuple(family for family in Family if family in found)
+
+
+def _untested_families(scenario: Scenario, families: Collection[Family]) -> list[str]:
+    """The families that steps ask for by name and that no pod has: such cells are not even planned, so it is said."""
+    asked = {family for step in scenario.steps for family in step.selection.families}
+    return [
+        f"{family}, which the scenario asks for: no pod has such an address" for family in sorted(asked - {*families})
+    ]
 
 
 def _pod_record(pod: RunningPod) -> PodRecord:

@@ -76,6 +76,15 @@ async def test_what_an_ipv6_cluster_cannot_try_is_unsupported_and_the_rest_is_ju
     assert by_verdict == {"shop/server": Verdict.PASS, "external/vault": Verdict.UNSUPPORTED}
 
 
+async def test_a_family_that_a_scenario_asks_for_and_pods_lack_is_said_to_be_untested(
+    run_it: Any, two_pods: Path
+) -> None:
+    two_pods.write_text(two_pods.read_text().replace("  timeouts:", "  probe: {families: [IPv4, IPv6]}\n  timeouts:"))
+    record = await run_it(two_pods)
+    assert record.exit_code == ExitCode.PASSED
+    assert "IPv6, which the scenario asks for: no pod has such an address" in record.scenarios[0].untested
+
+
 async def test_a_cluster_of_one_node_that_rejects(measure: Any) -> None:
     options = SandboxOptions(nodes=1, deny_with="reject")
     record = await measure(options, deny="reject")

@@ -69,8 +69,11 @@ class JudgedStep:
 
     def settle(self) -> None:
         """Let go of the denials that no later control can change."""
-        found = self.denials.found
-        self.denials.found = {place: denial for place, denial in found.items() if not self._is_closed(denial.pair)}
+        self.denials.found = {
+            place: denial
+            for place, denial in self.denials.found.items()
+            if not self._is_closed(denial.pair) or self._is_earned(denial)
+        }
 
     def unclosed(self) -> list[Cell]:
         """Denied cells whose very pods are still there and have not connected since."""
@@ -81,13 +84,23 @@ class JudgedStep:
         controls = self.denials.controls
         return controls.connected_after(pair, self.confirmed_at) or controls.pair(pair[0]) != pair
 
+    def _is_earned(self, denial: Denial) -> bool:
+        """Whether a denial that wanted its control has it now: a later step opened what was closed from the first."""
+        return not denial.evidence.control and self.denials.controls.vouched(denial.pair, self.confirmed_at)
+
     def revise(self, scribe: Scribe, tried: Mapping[Cell, str]) -> StepRecord | None:
         """The record with the ``tried`` cells judged again, each with what it means if it did not connect.
 
-        None when that changes nothing.
+        So are those that a later step gave their control. None when that changes nothing.
         """
         known = self.record.cells
-        again = {place: denial for place, denial in self.denials.found.items() if denial.pair[0] in tried}
+        again = {
+            place: denial
+            for place, denial in self.denials.found.items()
+            if denial.pair[0] in tried or self._is_earned(denial)
+        }
+        if not again:
+            return None
         cells = PackedCells(
             self._judge_again(scribe, record, again[place], tried) if place in again else record
             for place, record in enumerate(known)
@@ -123,22 +136,21 @@ async def run_closing_control(
     """
     unclosed = [step.unclosed() for step in steps]
     tried = list(dict.fromkeys(cell for cells in unclosed for cell in cells))
-    if not tried:
-        return
     why = dict.fromkeys(tried, _UNTRIED)
     try:
-        lifted = await deployment.lift_policies()
-        await agents.refresh()
-        samples = await connect_again(tried, agents, controls, timeouts.attempt, timeouts.baseline)
-        why = {cell: _meaning(samples[cell]) for cell in tried}
-        if restore:
-            await deployment.restore_policies(lifted)
+        if tried:
+            lifted = await deployment.lift_policies()
+            await agents.refresh()
+            samples = await connect_again(tried, agents, controls, timeouts.attempt, timeouts.baseline)
+            why = {cell: _meaning(samples[cell]) for cell in tried}
+            if restore:
+                await deployment.restore_policies(lifted)
     except ClusterError as error:
         why = {cell: f"{reason} ({error})" if reason == _UNTRIED else reason for cell, reason in why.items()}
         raise
     finally:
         for step, cells in zip(steps, unclosed, strict=True):
-            revised = step.revise(scribe, {cell: why[cell] for cell in cells}) if cells else None
+            revised = step.revise(scribe, {cell: why[cell] for cell in cells})
             if revised is not None:
                 emit(StepDone(revised))
 
@@ -154,4 +166,5 @@ def _is_denied(record: CellRecord) -> bool:
     """Whether the verdict rests on a denial: proven so far, or wanting only its control."""
     if not record.expected.denies or record.outcome is None or not record.outcome.is_denial:
         return False
-    return record.verdict is Verdict.PASS or (record.verdict is Verdict.INCONCLUSIVE and not record.control)
+    proven = record.verdict in (Verdict.PASS, Verdict.WRONG_DENIAL)
+    return proven or (record.verdict is Verdict.INCONCLUSIVE and not record.control)

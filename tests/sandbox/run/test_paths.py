@@ -220,6 +220,23 @@ async def test_a_path_to_a_service_that_breaks_after_its_control_is_inconclusive
     assert record.exit_code == ExitCode.HARNESS
 
 
+async def test_a_path_that_rejects_by_itself_is_no_wrong_denial(run_it: Any, paths: Any, cluster: Any) -> None:
+    """A policy was to drop, and what is seen is a reject: but not of a policy, as the closing control shows."""
+
+    def cut() -> None:
+        address = services(cluster)["cni-probe-ip-server"]["spec"]["clusterIP"]
+        assert cluster.in_network_of("shop/client", "ip", "route", "add", "prohibit", f"{address}/32")
+
+    file = paths("[cluster-ip]", app="nobody")
+    file.write_text(file.read_text().replace("verdict: deny", "verdict: drop"))
+    record = await run_it(file, hook=at("closed", cut))
+    for way in CLUSTER_IP:
+        cell = by_way(record, "closed")[SERVER + way]
+        assert cell.verdict is Verdict.INCONCLUSIVE
+        assert "stayed silent when the policies were lifted" in cell.reason
+    assert record.exit_code == ExitCode.HARNESS
+
+
 async def test_a_service_is_not_believed_after_its_container_was_restarted(
     run_it: Any, paths: Any, cluster: Any
 ) -> None:

@@ -88,6 +88,30 @@ async def test_a_pod_created_under_a_policy_earns_its_denial_by_the_closing_cont
     assert record.exit_code == ExitCode.PASSED
 
 
+async def test_a_pod_created_under_a_policy_earns_its_denial_by_a_later_step_that_opens_it(
+    run_it: Any, tmp_path: Path, cells: Any
+) -> None:
+    steps = f"""
+    - name: only clients
+      apply: {ONLY_CLIENTS}
+      expect: {{default: allow}}
+    - name: a stranger comes
+      create: {{namespaces: {{shop: {{pods: {{stranger: {{ports: [82/TCP]}}}}}}}}}}
+      expect: {{default: allow, rules: [{{from: shop/stranger, to: shop/server, verdict: deny}}]}}
+    - name: open
+      delete: [networkpolicy/shop/only-clients]
+      expect: {{default: allow}}
+    - name: and goes
+      delete: [pod/shop/stranger]
+      expect: {{default: allow}}
+    """
+    record = await run_it(scenario(tmp_path, steps))
+    stranger = cells(record, "a stranger comes")["shop/stranger -> shop/server 80/TCP"]
+    assert stranger.verdict is Verdict.PASS, stranger.reason
+    assert stranger.control
+    assert record.exit_code == ExitCode.PASSED
+
+
 async def test_namespaces_and_pods_come_and_go(run_it: Any, tmp_path: Path, cells: Any) -> None:
     steps = """
     - name: a new namespace

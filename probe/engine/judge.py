@@ -63,6 +63,8 @@ def judge(expectation: Expectation, evidence: Evidence) -> Judgement:
     if outcome is None:
         return _inconclusive("it was not confirmed")
     if outcome is Outcome.UNSUPPORTED:
+        if evidence.control:
+            return _inconclusive(f"it cannot be tried any more, though the pair connected in this run{_said(evidence)}")
         return Judgement(Verdict.UNSUPPORTED, evidence.error or "cannot be tried here")
     if outcome is Outcome.AGENT_ERROR or (outcome is Outcome.UNRESOLVED and not evidence.established):
         return _inconclusive(f"the probe could not be made: {evidence.error or outcome}")

@@ -98,7 +98,13 @@ def test_a_probe_that_was_not_made_proves_nothing(expectation: Expectation, outc
 
 @pytest.mark.parametrize("expectation", list(Expectation))
 def test_what_cannot_be_tried_here_is_unsupported(expectation: Expectation) -> None:
-    assert judge(expectation, Evidence(Outcome.UNSUPPORTED, **PROVEN)).verdict is Verdict.UNSUPPORTED
+    assert judge(expectation, Evidence(Outcome.UNSUPPORTED)).verdict is Verdict.UNSUPPORTED
+
+
+@pytest.mark.parametrize("expectation", list(Expectation))
+def test_what_could_be_tried_before_is_not_unsupported_later(expectation: Expectation) -> None:
+    """Unsupported cells fail no run: whatever became of the means to try it must not be hidden among them."""
+    assert judge(expectation, Evidence(Outcome.UNSUPPORTED, **PROVEN)).verdict is Verdict.INCONCLUSIVE
 
 
 def test_either_is_undefined_and_records_what_was_seen() -> None:

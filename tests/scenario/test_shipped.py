@@ -235,7 +235,8 @@ def test_every_step_tries_something_whatever_the_clusters_family(family: Family)
 
 
 def test_the_examples_of_the_reference_are_valid(tmp_path: Path) -> None:
-    scenario, table, paths = re.findall(r"```yaml\n(.*?)```", (SCENARIOS / "README.md").read_text("utf-8"), re.DOTALL)
+    blocks = re.findall(r"```yaml\n(.*?)```", (SCENARIOS / "README.md").read_text("utf-8"), re.DOTALL)
+    scenario, fleet, table, paths = blocks
 
     def indented(text: str) -> str:
         return "".join(f"      {line}\n" for line in text.splitlines())
@@ -250,3 +251,8 @@ def test_the_examples_of_the_reference_are_valid(tmp_path: Path) -> None:
     (tmp_path / "policies/api.yaml").write_text(policy, "utf-8")
     (tmp_path / "example.yaml").write_text(scenario + step, "utf-8")
     assert len(load_scenarios([tmp_path / "example.yaml"])[0].steps) == 4
+    head = "apiVersion: cni-probe/v1\nkind: Scenario\nmetadata: {name: placed}\nspec:\n"
+    head += "  steps: [{name: open, expect: allow}]\n"
+    (tmp_path / "placed.yaml").write_text(head + "".join(f"  {line}\n" for line in fleet.splitlines()), "utf-8")
+    (placed,) = load_scenarios([tmp_path / "placed.yaml"])
+    assert [pod.id for pod in placed.fleet.pods if pod.host_network] == ["shop/exporter"]

@@ -49,7 +49,8 @@ def _start(machines: Machines, args: argparse.Namespace) -> int:
     if args.entrypoint:  # in the network of another
         line = machines.inside(args.network.removeprefix("container:"), args.entrypoint, *args.line)
         return subprocess.run(line, stdin=subprocess.DEVNULL, check=False).returncode
-    number = 100 + len(list(machines.home.glob("*.log")))
+    taken = [each for name in machines.names() for each in machines.about(name)["addresses"]]
+    number = next(number for number in range(100, 200) if f"172.18.0.{number}" not in taken)
     machines.start(args.name, *AGENT, *args.line, environment=dict(each.split("=", 1) for each in args.env))
     addresses = [f"172.18.0.{number}/16", f"fd00:172:18::{number}/64"]
     machines.connect(args.name, *addresses[: 2 if os.environ["TEST_FAMILY"] == "dual" else 1])

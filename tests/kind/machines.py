@@ -28,7 +28,7 @@ cp -a /etc /run/etc
 mount --bind /run/etc /etc
 mkdir -p /etc/cni/net.d /run/cni-probe
 # IPv6 addresses of nodes that have been up for long are no longer tentative.
-for each in all default; do echo 0 > /proc/sys/net/ipv6/conf/$each/accept_dad; done
+for each in all default; do sysctl -qe -w net.ipv6.conf.$each.accept_dad=0; done
 ip link set lo up
 echo made
 exec timeout "$@" >&2
@@ -129,9 +129,12 @@ class Machines:
 
     def clear(self) -> None:
         """End all."""
-        for path in self.home.iterdir():
-            if not path.suffix:
-                self.remove(path.name)
+        for name in self.names():
+            self.remove(name)
+
+    def names(self) -> list[str]:
+        """All that there are."""
+        return [path.name for path in self.home.iterdir() if not path.suffix]
 
     def _write(self, name: str, about: dict[str, Any]) -> None:
         (self.home / name).write_text(json.dumps(about))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -197,10 +198,23 @@ def parse_result(row: Any) -> tuple[int, DialResult]:
     """One row of a ``results`` frame: the target's index and what came of it. Raises AgentLost."""
     try:
         index, outcome, error, started, seconds, responder, observed, local, sends = row
-        result = DialResult(Outcome(outcome), error, float(started), float(seconds), responder, observed, local, sends)
-        return int(index), result
+        return int(index), DialResult(
+            Outcome(outcome),
+            _one_of_few(error),
+            float(started),
+            float(seconds),
+            _one_of_few(responder),
+            observed,
+            local,
+            sends,
+        )
     except (TypeError, ValueError) as problem:
         raise malformed("results", problem) from problem
+
+
+def _one_of_few(text: str | None) -> str | None:
+    """A text that many results have in common, kept once. Raises TypeError for what is no text."""
+    return None if text is None else sys.intern(text)
 
 
 def malformed(op: str, error: Exception) -> AgentLost:

@@ -19,8 +19,9 @@ ListenerKey: TypeAlias = tuple[int, Protocol, Family]
 class Sample:
     """One attempt of one cell, on the orchestrator's clock. ``at`` is unix time in seconds when it started.
 
-    ``dialled`` is the ``address:port`` that was tried. ``established`` says that packets went both ways, whatever the
-    outcome: an answer came, or the handshake at least was completed.
+    ``dialled`` is the ``address:port`` that was tried, ``local`` the address that it was tried from. ``nonce`` is the
+    request's, kept where no answer came. ``established`` says that packets went both ways, whatever the outcome: an
+    answer came, or the handshake at least was completed.
     """
 
     outcome: Outcome

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -33,6 +34,21 @@ class Pace:
 
     rate: float = 4000.0
     in_flight: int = 256
+
+
+@dataclass(slots=True)
+class _Round:
+    """What comes of a round's cells. Sources have routes and targets in common, which are kept once."""
+
+    timeout: float
+    rate: float
+    samples: dict[Cell, Sample] = field(default_factory=dict)
+    routes: dict[Route, Route] = field(default_factory=dict)
+    targets: dict[Target, Target] = field(default_factory=dict)
+
+    def fail(self, cells: Iterable[Cell], error: str) -> None:
+        """These cells could not be tried by their agent."""
+        self.samples.update((cell, Sample(Outcome.AGENT_ERROR, error)) for cell in cells)
 
 
 @dataclass(slots=True)
@@ -119,42 +135,39 @@ class Agents:
         by_source: dict[str, list[Cell]] = {}
         for cell in cells:
             by_source.setdefault(cell.source, []).append(cell)
-        rate = self.pace.rate / max(1, len(by_source))
-        rounds = await asyncio.gather(
-            *(self._probe_from(source, batch, timeout, rate) for source, batch in by_source.items())
-        )
-        return {cell: sample for samples in rounds for cell, sample in samples.items()}
+        round = _Round(timeout, self.pace.rate / max(1, len(by_source)))
+        await asyncio.gather(*(self._probe_from(source, batch, round) for source, batch in by_source.items()))
+        return round.samples
 
-    async def _probe_from(self, source: str, cells: list[Cell], timeout: float, rate: float) -> dict[Cell, Sample]:
+    async def _probe_from(self, source: str, cells: list[Cell], round: _Round) -> None:
         agent = self.by_pod.get(source)
         if agent is None or agent.lost:
             why = agent.lost if agent else "the pod has no agent"
-            return {cell: Sample(Outcome.AGENT_ERROR, f"agent of {source} is lost: {why}") for cell in cells}
-        samples: dict[Cell, Sample] = {}
+            return round.fail(cells, f"agent of {source} is lost: {why}")
+        tried: list[Cell] = []
+        routes: list[Route] = []
         targets: list[Target] = []
-        tried: list[tuple[Cell, Route]] = []
         for cell in cells:
             route = self.route(cell)
             if isinstance(route, Sample):
-                samples[cell] = route
-            else:
-                tried.append((cell, route))
-                targets.append(Target(route.address, route.port, cell.protocol, route.query))
+                round.samples[cell] = route
+                continue
+            target = Target(route.address, route.port, cell.protocol, route.query)
+            tried.append(cell)
+            routes.append(round.routes.setdefault(route, route))
+            targets.append(round.targets.setdefault(target, target))
         if not targets:
-            return samples
+            return None
         nonce = secrets.token_hex(8)
         try:
             report = await agent.channel.dial(
-                targets, nonce=nonce, timeout=timeout, in_flight=self.pace.in_flight, rate=rate
+                targets, nonce=nonce, timeout=round.timeout, in_flight=self.pace.in_flight, rate=round.rate
             )
         except AgentLost as error:
-            why = await self._lose(agent, error)
-            return samples | {
-                cell: Sample(Outcome.AGENT_ERROR, f"agent of {source} was lost: {why}") for cell, _ in tried
-            }
-        for index, ((cell, route), result) in enumerate(zip(tried, report.results, strict=True)):
-            samples[cell] = self._sample(agent, cell, route, result, f"{nonce}.{index}", report.lag)
-        return samples
+            return round.fail(tried, f"agent of {source} was lost: {await self._lose(agent, error)}")
+        for index, (cell, route, result) in enumerate(zip(tried, routes, report.results, strict=True)):
+            round.samples[cell] = self._sample(agent, cell, route, result, f"{nonce}.{index}", report.lag)
+        return None
 
     def route(self, cell: Cell) -> Route | Sample:
         """Where a cell of a source that has an agent is dialled now, or why it cannot be."""
@@ -172,13 +185,13 @@ class Agents:
             error=error,
             at=result.started + agent.clock_offset,
             seconds=result.seconds,
-            local=result.local,
+            local=sys.intern(result.local.rpartition(":")[0]) if result.local else None,
             observed=result.observed,
             responder=result.responder,
-            nonce=nonce,
+            nonce="" if outcome is Outcome.CONNECTED else nonce,
             lag=lag,
             established=result.established,
-            dialled=route.endpoint,
+            dialled=sys.intern(route.endpoint),
         )
 
     def _who(self, responder: str | None) -> str:

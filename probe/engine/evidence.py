@@ -169,9 +169,9 @@ class Scribe:
             return f"the prober was starved of CPU (its clock lagged {sample.lag:.2f} s)"
         source = self.agents.by_pod.get(cell.source)
         own = source.running.addresses.get(cell.family) if source else None
-        if sample.local is None or own is None or cell.is_self:
+        if sample.local is None or own is None or sample.local == own or cell.is_self:
             return ""
-        used = ip_address(sample.local.rpartition(":")[0].strip("[]"))
+        used = ip_address(sample.local.strip("[]"))
         if used.is_unspecified:  # the kernel chose no address: the request never left, for want of a route or by a hook
             return f"{cell.source} had no route to send it" if sample.error == "ENETUNREACH" else ""
         if source and source.running.pod.host_network:

@@ -80,7 +80,7 @@ def _check_of(cell: Cell) -> Cell:
     """The cell that shows its responder alive whatever the policies are: to a pod, at its own address."""
     if cell.path in NOT_OURS:
         return replace(cell, source=WITNESS.id)
-    return replace(cell, source=cell.destination, path=Path.POD_IP, via=Via.ONLY)
+    return Cell(cell.destination, cell.destination, cell.port, cell.protocol, cell.family)
 
 
 def _trouble(check: Cell, sample: Sample) -> str:

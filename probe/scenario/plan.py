@@ -45,12 +45,20 @@ def make_plan(scenario: Scenario, families: Sequence[Family] = (Family.IPV4,)) -
     """
     alive = {pod.id: pod for pod in scenario.fleet.pods}
     steps = []
+    known: dict[Cell, PlannedCell] = {}  # steps try the same cells again and again
     for step in scenario.steps:
         for action in step.actions:
             advance(alive, action)
         pods = tuple(alive.values())
-        steps.append(PlannedStep(step, pods, plan_cells(step, pods, scenario.fleet.externals, families)))
+        cells = plan_cells(step, pods, scenario.fleet.externals, families)
+        steps.append(PlannedStep(step, pods, tuple(_shared(planned, known) for planned in cells)))
     return Plan(scenario, tuple(steps))
+
+
+def _shared(planned: PlannedCell, known: dict[Cell, PlannedCell]) -> PlannedCell:
+    """The planned cell as it is known from another step, or as much of it as is the same."""
+    first = known.setdefault(planned.cell, planned)
+    return first if first == planned else replace(planned, cell=first.cell)
 
 
 def advance(alive: MutableMapping[str, Pod], action: Action) -> None:

@@ -10,13 +10,13 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from probe.cli.cluster_arguments import connection
 from probe.model.cell import ExitCode
-from probe.model.errors import ClusterError, UsageError
+from probe.model.errors import ClusterError, CniProbeError, UsageError
 from probe.model.events import ProblemSeen, RunDone
 from probe.model.record import RunRecord
 
@@ -44,7 +44,8 @@ def delivery(args: argparse.Namespace) -> Iterator[Delivery]:
     """
     directory: Path | None = args.results_dir
     if directory is None:
-        yield Delivery(args)
+        with _delivered(args) as results:
+            yield results
         return
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -54,12 +55,23 @@ def delivery(args: argparse.Namespace) -> Iterator[Delivery]:
         raise UsageError(f"--results-dir {directory}: {error.strerror or error}") from None
     args.output += [f"{format}={directory / name}" for format, name in _FILES.items()]
     try:
-        yield Delivery(args)
+        with _delivered(args) as results:
+            yield results
     except BaseException as error:
         _explain(directory, error)
         raise
     finally:
         (directory / _DONE).write_text(str(directory / _FILES["junit"]))
+
+
+@contextmanager
+def _delivered(args: argparse.Namespace) -> Iterator[Delivery]:
+    results = Delivery(args)
+    try:
+        yield results
+    except BaseException as error:
+        results.give_up(error)
+        raise
 
 
 class Delivery:
@@ -72,11 +84,21 @@ class Delivery:
         self._place = parse_configmap(args.results_configmap) if args.results_configmap else None
         if self._place and args.sandbox:
             raise UsageError("--results-configmap needs a cluster that stays: leave out --sandbox")
+        self._announced = False
 
     def announce(self) -> None:
         """Write that the run is under way: whether results can be left is found before anything is measured."""
         if self._place:
             asyncio.run(self._write(self._place, {"contents": "nothing yet: the run is under way"}, {}))
+            self._announced = True
+
+    def give_up(self, error: BaseException) -> None:
+        """Say where the run was announced that it came to nothing: nobody there is to wait for it."""
+        if self._place and self._announced:
+            code = error.exit_code if isinstance(error, CniProbeError) else int(ExitCode.HARNESS)
+            told = {"exit-code": str(code), "contents": f"nothing: {str(error) or type(error).__name__}"}
+            with suppress(ClusterError):  # the run's own error is told anyway
+                asyncio.run(self._write(self._place, told, {}))
 
     def deliver(self, record: RunRecord) -> int:
         """Leave the record; the exit code. That it could not be left is said, and hides no mismatch."""

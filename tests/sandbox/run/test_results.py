@@ -60,6 +60,20 @@ def test_a_config_map_has_the_record(cluster: Any, two_pods: Path) -> None:
     assert json.loads(kept["data"]["run.json"])["exitCode"] == 0
 
 
+def test_nobody_waits_at_a_config_map_for_a_run_that_came_to_nothing(cluster: Any, two_pods: Path) -> None:
+    """It was announced there before the scenarios were held against the cluster."""
+    two_pods.write_text(two_pods.read_text().replace("[81/TCP], node: a", "[8081/TCP], hostNetwork: true"))
+    path = "/api/v1/namespaces/default/configmaps/kept"
+    try:
+        done = run_command(cluster, str(two_pods), "--results-configmap", "default/kept")
+        kept = cluster.request("GET", path)
+    finally:
+        cluster.request("DELETE", path)
+    assert done.returncode == ExitCode.USAGE
+    assert kept["data"]["exit-code"] == "2"
+    assert "--allow-host-network" in kept["data"]["contents"]
+
+
 def test_results_that_cannot_be_left_end_the_run_before_it_begins(cluster: Any, two_pods: Path) -> None:
     done = run_command(cluster, str(two_pods), "--results-configmap", "not-there/kept")
     assert done.returncode == ExitCode.HARNESS

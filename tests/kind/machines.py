@@ -28,7 +28,9 @@ cp -a /etc /run/etc
 mount --bind /run/etc /etc
 mkdir -p /etc/cni/net.d /run/cni-probe
 # IPv6 addresses of nodes that have been up for long are no longer tentative.
-for each in all default; do sysctl -qe -w net.ipv6.conf.$each.accept_dad=0; done
+for each in /proc/sys/net/ipv6/conf/all /proc/sys/net/ipv6/conf/default; do
+    [ ! -e $each ] || echo 0 > $each/accept_dad
+done
 ip link set lo up
 echo made
 exec timeout "$@" >&2

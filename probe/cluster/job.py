@@ -13,6 +13,8 @@ from probe.cluster.rbac import RUNNER_LABELS, Access, access_manifests
 RUNNER_IMAGE = f"cni-probe:{__version__}"
 SCENARIOS = "/scenarios"
 RESULTS = "/results"
+_HOME = "/home/cni-probe"
+"""The one place, besides results, that the runner may write to."""
 SONOBUOY_RESULTS = "/tmp/sonobuoy/results"
 RESULTS_CONFIGMAP = "cni-probe-results"
 
@@ -66,11 +68,11 @@ def _pod(access: Access, bundle: Bundle, runner: Runner) -> Json:
     arguments = ["run", *paths, *runner.arguments]
     volumes: list[Json] = [
         {"name": "scenarios", "configMap": {"name": _SCENARIOS_CONFIGMAP, "items": bundle.items}},
-        {"name": "tmp", "emptyDir": {}},
+        {"name": "home", "emptyDir": {}},
     ]
     mounts: list[Json] = [
         {"name": "scenarios", "mountPath": SCENARIOS, "readOnly": True},
-        {"name": "tmp", "mountPath": "/tmp"},
+        {"name": "home", "mountPath": _HOME},
     ]
     if access.results:
         arguments += ["--results-configmap", access.results]
@@ -104,7 +106,11 @@ def _container(runner: Runner, arguments: list[str], mounts: list[Json]) -> Json
         "imagePullPolicy": runner.pull_policy,
         "command": ["cni-probe"],
         "args": arguments,
-        "env": [{"name": "HOME", "value": "/tmp"}, {"name": "PYTHONUNBUFFERED", "value": "1"}],
+        "env": [
+            {"name": "HOME", "value": _HOME},
+            {"name": "TMPDIR", "value": _HOME},
+            {"name": "PYTHONUNBUFFERED", "value": "1"},
+        ],
         "resources": {"requests": {"cpu": "200m", "memory": "256Mi"}},
         "securityContext": {
             "allowPrivilegeEscalation": False,

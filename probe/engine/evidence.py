@@ -14,6 +14,8 @@ from probe.engine.track import Track
 from probe.model.cell import Cell, Outcome, Path, Verdict
 from probe.model.record import CellRecord, Receipt, Topology
 
+_NEVER_ARRIVED, _UNASKED = Receipt(False), Receipt(None)
+
 
 @dataclass(frozen=True, slots=True)
 class Findings:
@@ -132,11 +134,11 @@ class Scribe:
         if sample is None or findings is None or sample.outcome is Outcome.CONNECTED or not sample.nonce:
             return None
         if cell.path in NOT_OURS:
-            return Receipt(None)
+            return _UNASKED
         source = findings.arrived.get(sample.nonce)
         if source is not None:
             return Receipt(True, source)
-        return Receipt(None if findings.troubles.get(cell) else False)
+        return _UNASKED if findings.troubles.get(cell) else _NEVER_ARRIVED
 
     def _repeat(self, cell: Cell, route: Route | None) -> str:
         source = self.agents.by_pod.get(cell.source)

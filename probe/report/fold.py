@@ -7,7 +7,7 @@ marked as not completed, and its exit code is never 0.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -29,6 +29,7 @@ from probe.model.events import (
     StepStarted,
 )
 from probe.model.exit_code import exit_code
+from probe.model.packed import PackedCells
 from probe.model.record import Attempt, CellRecord, ClusterRecord, RunRecord, ScenarioRecord, StepRecord
 from probe.report.problems import troubles
 
@@ -209,10 +210,17 @@ def _unjudged(cell: Cell, expected: Expectation, history: list[Attempt]) -> Cell
 
 def count_verdicts(scenarios: Iterable[ScenarioRecord]) -> dict[Verdict, int]:
     """Cells by verdict, in the order of ``Verdict``; verdicts that did not occur are left out."""
-    return count_cells(cell for scenario in scenarios for step in scenario.steps for cell in step.cells)
+    seen: Counter[Verdict] = Counter()
+    for scenario in scenarios:
+        for step in scenario.steps:
+            seen.update(count_cells(step.cells))
+    return _in_order(seen)
 
 
 def count_cells(cells: Iterable[CellRecord]) -> dict[Verdict, int]:
     """Like ``count_verdicts``, of some cells."""
-    seen = Counter(cell.verdict for cell in cells)
-    return {verdict: seen[verdict] for verdict in Verdict if seen[verdict]}
+    return _in_order(cells.counts if isinstance(cells, PackedCells) else Counter(cell.verdict for cell in cells))
+
+
+def _in_order(seen: Mapping[Verdict, int]) -> dict[Verdict, int]:
+    return {verdict: seen[verdict] for verdict in Verdict if seen.get(verdict)}

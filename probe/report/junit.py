@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 from xml.etree import ElementTree
+from xml.sax.saxutils import escape
 
 from probe.model.cell import ExitCode, Verdict
 from probe.model.record import CellRecord, RunRecord, ScenarioRecord
@@ -175,19 +176,28 @@ def _suite(suite: _Suite, started: str) -> Iterator[str]:
     for key, value in suite.properties.items():
         ElementTree.SubElement(group, "property", name=safe(key), value=safe(value))
     yield f"  {_opening('testsuite', attributes)}\n{_text(group, 2)}"
+    classname = _escaped(suite.name)
     for case in suite.cases:
-        yield _text(_element(suite.name, case), 2)
+        if case.result:
+            yield _text(_element(suite.name, case), 2)
+        else:  # nearly all of a large run, and several times as fast as an element
+            name, time = _escaped(case.name), f"{case.seconds:.6f}"
+            yield f'    <testcase classname="{classname}" name="{name}" time="{time}" />\n'
     yield "  </testsuite>\n"
 
 
 def _element(classname: str, case: Case) -> ElementTree.Element:
     element = ElementTree.Element("testcase", classname=classname, name=case.name, time=f"{case.seconds:.6f}")
-    if case.result:
-        result = ElementTree.SubElement(element, case.result, message=one_line(case.message))
-        if case.result != "skipped":  # the schemas know no type and want no text there
-            result.set("type", case.kind)
-            result.text = case.details or "\n".join(map(safe, case.message.splitlines()))
+    result = ElementTree.SubElement(element, case.result, message=one_line(case.message))
+    if case.result != "skipped":  # the schemas know no type and want no text there
+        result.set("type", case.kind)
+        result.text = case.details or "\n".join(map(safe, case.message.splitlines()))
     return element
+
+
+def _escaped(text: str) -> str:
+    """Printable text as an attribute's value between double quotes."""
+    return escape(text, {'"': "&quot;"})
 
 
 def _opening(tag: str, attributes: Mapping[str, str]) -> str:

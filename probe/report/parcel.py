@@ -7,14 +7,15 @@ whole.
 from __future__ import annotations
 
 import gzip
+import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from probe.model.cell import Verdict
 from probe.model.record import RunRecord, ScenarioRecord, StepRecord
 from probe.report.render import RenderOptions
-from probe.report.run_record import record_to_json
+from probe.report.run_record import pieces
 from probe.report.summary import summary_lines
 
 MAX_BYTES = 1_000_000
@@ -48,20 +49,43 @@ def pack(record: RunRecord, limit: int = MAX_BYTES) -> Parcel:
         "summary": "\n".join(summary_lines(record, RenderOptions(width=_WIDTH))) + "\n",
         "counts.json": json.dumps({verdict.value: count for verdict, count in record.counts.items()}),
     }
-    whole = json.dumps(record_to_json(record), indent=1)
-    plain = Parcel(told | {RECORD: whole, "contents": f"{RECORD}: the run record, complete"})
-    if plain.size <= limit:
-        return plain
-    packed = gzip.compress(whole.encode(), mtime=0)
-    compressed = Parcel(told | {"contents": f"{COMPRESSED}: the run record, complete, gzip"}, {COMPRESSED: packed})
-    if compressed.size <= limit:
-        return compressed
-    part = gzip.compress(json.dumps(record_to_json(_not_passed(record))).encode(), mtime=0)
-    left_out = f"left out: {record.counts.get(Verdict.PASS, 0)} cells that passed, which do not fit into one object"
-    partial = Parcel(told | {"contents": f"{PART}: the run record, gzip; {left_out}"}, {PART: part})
-    if partial.size <= limit:
-        return partial
+    options = RenderOptions()
+    if (whole := _joined(pieces(record, options), limit)) is not None:
+        plain = Parcel(told | {RECORD: whole, "contents": f"{RECORD}: the run record, complete"})
+        if plain.size <= limit:
+            return plain
+    if (packed := _zipped(pieces(record, options), limit)) is not None:
+        compressed = Parcel(told | {"contents": f"{COMPRESSED}: the run record, complete, gzip"}, {COMPRESSED: packed})
+        if compressed.size <= limit:
+            return compressed
+    if (part := _zipped(pieces(_not_passed(record), options), limit)) is not None:
+        left_out = f"left out: {record.counts.get(Verdict.PASS, 0)} cells that passed, which do not fit into one object"
+        partial = Parcel(told | {"contents": f"{PART}: the run record, gzip; {left_out}"}, {PART: part})
+        if partial.size <= limit:
+            return partial
     return Parcel(told | {"contents": "counts and summary alone: not even the cells that did not pass fit in here"})
+
+
+def _joined(texts: Iterable[str], limit: int) -> str | None:
+    """The texts as one, or None as soon as it is too long."""
+    found, length = [], 0
+    for text in texts:
+        found.append(text)
+        length += len(text)
+        if length > limit:
+            return None
+    return "".join(found)
+
+
+def _zipped(texts: Iterable[str], limit: int) -> bytes | None:
+    """The texts as one, compressed, or None as soon as it is too long."""
+    target = io.BytesIO()
+    with gzip.GzipFile(fileobj=target, mode="wb", mtime=0) as stream:
+        for text in texts:
+            stream.write(text.encode())
+            if target.tell() > limit:
+                return None
+    return target.getvalue()
 
 
 def _not_passed(record: RunRecord) -> RunRecord:

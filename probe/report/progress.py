@@ -140,8 +140,10 @@ class _State:
 
     def _step_done(self, record: StepRecord) -> tuple[str, bool]:
         key = self._scenario, record.name  # seen before: a later control has judged the step once more
-        waiting = 0 if key in self._verdicts else sum(map(_waits_for_control, record.cells))
-        counts = count_cells(cell for cell in record.cells if not (waiting and _waits_for_control(cell)))
+        counts, waiting = count_cells(record.cells), 0
+        if Verdict.INCONCLUSIVE in counts and key not in self._verdicts:
+            waiting = sum(map(_waits_for_control, record.cells))
+            counts = count_cells(cell for cell in record.cells if not _waits_for_control(cell))
         self._verdicts[key] = counts
         enforced = f" after {duration(record.converge_seconds)}" if record.converge_seconds is not None else ""
         cut = "" if record.completed else ", not completed"

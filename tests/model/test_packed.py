@@ -85,6 +85,12 @@ def test_cells_are_found_by_place_and_slice() -> None:
         packed[600]
 
 
+def test_verdicts_are_counted() -> None:
+    leaks = (replace(cell(number), verdict=Verdict.LEAK) for number in range(300))
+    packed = PackedCells([cell(0), *leaks, cell(1)])
+    assert packed.counts == {Verdict.PASS: 2, Verdict.LEAK: 300}
+
+
 def test_others_are_not_equal() -> None:
     packed = PackedCells([cell(1), cell(2)])
     assert packed != PackedCells([cell(1), cell(3)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import resource
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -170,19 +171,19 @@ def test_a_file_that_cannot_be_appended_to_is_told_before_the_run(tmp_path: Path
         pass
 
 
-@pytest.fixture
+@contextmanager
 def room_for_1000_bytes() -> Iterator[None]:
-    """No file of this process may get larger."""
+    """No file of this process may get larger, the one that the tests' own output goes to included: not for long."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_where_no_more_can_be_written_the_journal_ends_once_and_not_the_run(
-    tmp_path: Path, room_for_1000_bytes: None
-) -> None:
-    with Journal(tmp_path / "j") as journal:
+def test_where_no_more_can_be_written_the_journal_ends_once_and_not_the_run(tmp_path: Path) -> None:
+    with room_for_1000_bytes(), Journal(tmp_path / "j") as journal:
         journal.see(ProblemSeen("one"))
         with pytest.raises(CniProbeError, match=r"the journal .* ends here: File too large"):
             journal.see(ProblemSeen("x" * 1000))

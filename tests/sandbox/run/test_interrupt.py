@@ -23,7 +23,9 @@ pytestmark = pytest.mark.sandbox
 @contextmanager
 def running(cluster: Any, *words: str) -> Iterator[subprocess.Popen[str]]:
     """A run in a process of its own, handed over once its first step has begun (as its progress says)."""
-    command = [sys.executable, "-m", "probe", "run", "--kubeconfig", str(cluster.kubeconfig), *words]
+    # As a terminal starts it: under nohup, which the tests may be, SIGHUP would be ignored.
+    here = ["env", "--default-signal=HUP", sys.executable]
+    command = [*here, "-m", "probe", "run", "--kubeconfig", str(cluster.kubeconfig), *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stderr is not None

@@ -21,7 +21,8 @@ class Sample:
 
     ``dialled`` is the ``address:port`` that was tried, ``local`` the address that it was tried from. ``nonce`` is the
     request's, kept where no answer came. ``established`` says that packets went both ways, whatever the outcome: an
-    answer came, or the handshake at least was completed.
+    answer came, or the handshake at least was completed. ``lag`` and ``responder_lag`` are how late the event loops of
+    the two ends were at worst in that round, in seconds (0 for one that did not probe in it).
     """
 
     outcome: Outcome
@@ -33,6 +34,7 @@ class Sample:
     responder: str | None = None
     nonce: str = ""
     lag: float = 0.0
+    responder_lag: float = 0.0
     established: bool = False
     dialled: str | None = None
 

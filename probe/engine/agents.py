@@ -10,7 +10,7 @@ import asyncio
 import secrets
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from probe.cluster.channel import AgentChannel, DialResult, Target
 from probe.cluster.deployment import RunningPod
@@ -26,6 +26,7 @@ from probe.model.scenario import Port
 _OPEN_SECONDS = 20.0
 _PARALLEL_OPENINGS = 64
 _REOPEN_SECONDS = 5.0
+_NOTICEABLE_LAG = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,12 @@ class Pace:
     in_flight: int = 256
 
 
+def _rotated(cells: list[Cell], start: int) -> list[Cell]:
+    """The cells from ``start`` on, and then the others: were all sources to begin with the same responder, they would
+    all be at each one at the same time."""
+    return cells[start:] + cells[:start]
+
+
 @dataclass(slots=True)
 class _Round:
     """What comes of a round's cells. Sources have routes and targets in common, which are kept once."""
@@ -43,8 +50,15 @@ class _Round:
     timeout: float
     rate: float
     samples: dict[Cell, Sample] = field(default_factory=dict)
+    lags: dict[str, float] = field(default_factory=dict)
     routes: dict[Route, Route] = field(default_factory=dict)
     targets: dict[Target, Target] = field(default_factory=dict)
+
+    def tell_responders_lags(self) -> None:
+        """Once all have come back: responders are probers, too, and may have been too busy to answer."""
+        for cell, sample in self.samples.items():
+            if sample.outcome is Outcome.TIMED_OUT and self.lags.get(cell.destination, 0.0) > _NOTICEABLE_LAG:
+                self.samples[cell] = replace(sample, responder_lag=self.lags[cell.destination])
 
     def fail(self, cells: Iterable[Cell], error: str) -> None:
         """These cells could not be tried by their agent."""
@@ -136,7 +150,14 @@ class Agents:
         for cell in cells:
             by_source.setdefault(cell.source, []).append(cell)
         round = _Round(timeout, self.pace.rate / max(1, len(by_source)))
-        await asyncio.gather(*(self._probe_from(source, batch, round) for source, batch in by_source.items()))
+        starts = (len(batch) * place // len(by_source) for place, batch in enumerate(by_source.values()))
+        await asyncio.gather(
+            *(
+                self._probe_from(source, _rotated(by_source[source], start), round)
+                for source, start in zip(by_source, starts, strict=True)
+            )
+        )
+        round.tell_responders_lags()
         return round.samples
 
     async def _probe_from(self, source: str, cells: list[Cell], round: _Round) -> None:
@@ -165,6 +186,7 @@ class Agents:
             )
         except AgentLost as error:
             return round.fail(tried, f"agent of {source} was lost: {await self._lose(agent, error)}")
+        round.lags[source] = report.lag
         for index, (cell, route, result) in enumerate(zip(tried, routes, report.results, strict=True)):
             round.samples[cell] = self._sample(agent, cell, route, result, f"{nonce}.{index}", report.lag)
         return None

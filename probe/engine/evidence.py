@@ -10,6 +10,7 @@ from probe.engine.agent import Agent, Sample
 from probe.engine.agents import Agents
 from probe.engine.judge import Evidence, judge
 from probe.engine.routes import NOT_OURS, Route
+from probe.engine.starvation import starved
 from probe.engine.track import Track
 from probe.model.cell import Cell, Outcome, Path, Verdict
 from probe.model.record import CellRecord, Receipt, Topology
@@ -19,14 +20,10 @@ _NEVER_ARRIVED, _UNASKED = Receipt(False), Receipt(None)
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What was asked after the confirmation. ``arrived``: nonce -> source; ``troubles``: by cell, empty when fine.
-
-    ``starved`` is the event-loop lag in seconds above which an agent's own timing is not to be trusted.
-    """
+    """What was asked after the confirmation. ``arrived``: nonce -> source; ``troubles``: by cell, empty when fine."""
 
     arrived: Mapping[str, str]
     troubles: Mapping[Cell, str]
-    starved: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,14 +158,15 @@ class Scribe:
             established=sample.established,
             control=control,
             responder_trouble=findings.troubles.get(track.planned.cell, ""),
-            prober_trouble=self._prober_trouble(track.planned.cell, sample, findings.starved),
+            prober_trouble=self._prober_trouble(track, sample),
             arrived=receipt.arrived if receipt else None,
         )
 
-    def _prober_trouble(self, cell: Cell, sample: Sample, starved: float) -> str:
+    def _prober_trouble(self, track: Track, sample: Sample) -> str:
         """What keeps an attempt from speaking for its pod: no time to look, or packets that were not the pod's."""
-        if sample.lag > starved:
-            return f"the prober was starved of CPU (its clock lagged {sample.lag:.2f} s)"
+        if slow := starved(sample, track.planned.expectation, self.confirm_timeout):
+            return slow
+        cell = track.planned.cell
         source = self.agents.by_pod.get(cell.source)
         own = source.running.addresses.get(cell.family) if source else None
         if sample.local is None or own is None or sample.local == own or cell.is_self:

@@ -18,14 +18,13 @@ from probe.engine.controls import Controls, pauses
 from probe.engine.evidence import Findings, Judged, Scribe
 from probe.engine.liveness import check_responders
 from probe.engine.routes import NOT_OURS
+from probe.engine.starvation import starved
 from probe.engine.track import Track
 from probe.model.cell import Cell
 from probe.model.events import Event, RoundDone, SeenAttempt
 from probe.model.plan import PlannedStep
 from probe.model.scenario import Timeouts
 
-_STARVED_SHARE = 0.5
-"""An agent whose event loop lagged more than this share of the timeout cannot tell a drop from its own delay."""
 _SLOWER = 4
 _SLOW_RETRIES = 2
 
@@ -58,9 +57,10 @@ class StepMeasurement:
 
     async def run(self) -> None:
         """Converge, confirm, gather findings. Judge with ``records`` afterwards."""
-        deadline = time.monotonic() + self.timeouts.converge  # a wall clock may be set while we wait
-        await self._converge(self.tracks, deadline)
+        deadline = await self._converge(self.tracks)
+        began = time.monotonic()  # a wall clock may be set while we wait
         await self._confirm()
+        deadline += time.monotonic() - began
         while (
             lost := [track for track in self.tracks if track.pending and track.flaps]
         ) and time.monotonic() < deadline:
@@ -74,30 +74,38 @@ class StepMeasurement:
             control = self.controls.vouched(self.controls.pair(track.planned.cell), self.confirmed_at)
             yield scribe.judge(track, control, self.findings)
 
-    async def _converge(self, tracks: Sequence[Track], deadline: float) -> None:
+    async def _converge(self, tracks: Sequence[Track], deadline: float | None = None) -> float:
+        """Try until all match or the deadline (monotonic) has passed, which is returned.
+
+        Without one the time to settle begins when every cell has been tried once: how long that takes is our own pace
+        in a large fleet, and none of the cluster's doing. The same goes for the first confirmation.
+        """
         pending: Sequence[Track] = tracks
         for pause in pauses():
             await self._round(pending, self.timeouts.attempt, "converge")
             pending = [track for track in pending if track.pending]
+            deadline = deadline or time.monotonic() + self.timeouts.converge
             if not pending or time.monotonic() > deadline:
-                return
+                break
             await asyncio.sleep(pause)
+        assert deadline is not None
+        return deadline
 
     async def _confirm(self) -> None:
         started = time.monotonic()
         await self.agents.mark(track.planned.cell.destination for track in self.tracks)
         await self._round(self.tracks, self.timeouts.confirm, "confirm")
         for retry in range(1, _SLOW_RETRIES + 1):
-            starved = [track for track in self.tracks if track.last and track.last.lag > self._starved]
-            if not starved:
+            doubtful = [track for track in self.tracks if self._is_starved(track)]
+            if not doubtful:
                 break
-            await self._round(starved, self.timeouts.confirm, "confirm", slower=_SLOWER**retry)
+            await self._round(doubtful, self.timeouts.confirm, "confirm", slower=_SLOWER**retry)
         self.confirmed_at = time.monotonic()
         self.confirm_seconds = round(self.confirmed_at - started, 4)
 
-    @property
-    def _starved(self) -> float:
-        return self.timeouts.confirm * _STARVED_SHARE
+    def _is_starved(self, track: Track) -> bool:
+        timeout = self.timeouts.confirm
+        return track.last is not None and bool(starved(track.last, track.planned.expectation, timeout))
 
     async def _round(self, tracks: Sequence[Track], timeout: float, phase: str, slower: int = 1) -> None:
         agents = self.agents
@@ -132,7 +140,7 @@ class StepMeasurement:
         troubles = {
             cell: liveness.trouble(cell) or self._lost(cell) or self._never_led(cell, sample) for cell, sample in silent
         }
-        return Findings(arrived, troubles, self._starved)
+        return Findings(arrived, troubles)
 
     def _lost(self, cell: Cell) -> str:
         """A responder that was lost while it was asked for receipts, or has forgotten some, proves nothing either."""

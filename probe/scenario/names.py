@@ -11,18 +11,17 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from probe.model.scenario import Manifest
-
-NAME_LABEL = "kubernetes.io/metadata.name"
-"""Set on every namespace by the API server; the only label that carries a namespace's name."""
+from probe.model.snapshot import NAME_LABEL
 
 
 def map_manifest(manifest: Manifest, namespaces: Mapping[str, str]) -> dict[str, Any]:
     """A copy of the manifest with logical namespaces (``namespaces``: logical to actual) replaced.
 
     Mapped are ``metadata.namespace`` and, in a NetworkPolicy, the values of ``kubernetes.io/metadata.name`` in every
-    peer's namespaceSelector. Names that ``namespaces`` does not have are left alone: in a selector, ``kube-system``
-    then means the cluster's own. That cannot touch anybody else's traffic, since a policy only isolates pods of the
-    namespace it lies in, which is ours, nor change a verdict but of cells to the cluster's DNS, where it is meant.
+    peer's namespaceSelector: no other label carries a name. Names that ``namespaces`` does not have are left alone: in
+    a selector, ``kube-system`` then means the cluster's own. That cannot touch anybody else's traffic, since a policy
+    only isolates pods of the namespace it lies in, which is ours, nor change a verdict but of cells to the cluster's
+    DNS, where it is meant.
     ``namespaces`` must therefore hold all namespaces of the scenario, those that a later step creates included.
     """
     result: dict[str, Any] = copy.deepcopy(dict(manifest))

@@ -11,6 +11,7 @@ from typing import Final
 
 from probe.model.cell import Protocol
 from probe.model.networkpolicy import UNKNOWN_FIELD, default_network_policy, validate_network_policy
+from probe.model.snapshot import NAME_LABEL
 from probe.model.syntax import port_number_error
 from probe.sandbox.api.errors import FieldError, forbidden_field, invalid, required, unsupported
 from probe.sandbox.api.resources import Resource
@@ -45,8 +46,6 @@ from probe.sandbox.api.rules.workloads import (
     validate_workload,
 )
 from probe.sandbox.store import Obj
-
-NAME_LABEL: Final = "kubernetes.io/metadata.name"
 
 
 def _nothing(obj: Obj) -> Iterable[FieldError]:

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from probe.model.errors import Problem
-from probe.model.networkpolicy import FieldError, validate_metadata, validate_network_policy
+from probe.model.fields import FieldError
+from probe.model.metadata import validate_metadata
+from probe.model.networkpolicy import validate_network_policy
 from probe.scenario.document import Place
 from probe.scenario.suggest import suggest
 from probe.scenario.yaml import Reading, read_yaml

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from probe.model.networkpolicy import UNKNOWN_FIELD, default_network_policy, validate_network_policy
+from probe.model.fields import UNKNOWN_FIELD
+from probe.model.networkpolicy import default_network_policy, validate_network_policy
 
 
 def policy(spec: Any = None, **metadata: Any) -> dict[str, Any]:

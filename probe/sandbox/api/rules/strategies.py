@@ -10,7 +10,8 @@ from types import MappingProxyType
 from typing import Final
 
 from probe.model.cell import Protocol
-from probe.model.networkpolicy import UNKNOWN_FIELD, default_network_policy, validate_network_policy
+from probe.model.fields import UNKNOWN_FIELD
+from probe.model.networkpolicy import default_network_policy, validate_network_policy
 from probe.model.snapshot import NAME_LABEL
 from probe.model.syntax import port_number_error
 from probe.sandbox.api.errors import FieldError, forbidden_field, invalid, required, unsupported

@@ -1,0 +1,146 @@
+"""The nearest miss: of the rules that could have accepted a flow, the one that lacked least, and what it lacked."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from probe.model.cell import Family, Protocol
+from probe.model.scenario import Port
+from probe.model.snapshot import NodeState, PodState
+from probe.policy.decision import Aspect, Difference, NearMiss
+from probe.policy.ports import NamedPort, PortRange
+from probe.policy.rules import BlockPeer, DomainPeer, NodePeer, Peer, PodPeer, Rule
+from probe.policy.selectors import Operator, Requirement
+from probe.policy.universe import VERSIONS, AddressRange, Endpoint, endpoint_id
+
+_FAR = 10
+"""How much more another kind of peer weighs than a label, an address or a port that differs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A flow as the rules of one side see it: ``peer`` is the other end, ``served`` the destination's declared ports.
+
+    ``namespaces`` maps names to labels.
+    """
+
+    peer: Endpoint
+    port: int
+    protocol: Protocol
+    family: Family
+    served: tuple[Port, ...]
+    namespaces: Mapping[str, Mapping[str, str]]
+
+
+def nearest_miss(rules: Iterable[Rule], attempt: Attempt) -> NearMiss | None:
+    """The rule with the fewest differences; among equals the first. None without rules."""
+    misses = [
+        NearMiss(rule.ref, (*_peer_differences(rule, attempt), *_port_differences(rule, attempt))) for rule in rules
+    ]
+    return min(misses, key=lambda miss: _weight(miss.differences), default=None)
+
+
+def _weight(differences: Sequence[Difference]) -> int:
+    """How far off: another kind of peer is further than any label."""
+    return sum(_FAR if each.aspect is Aspect.KIND else 1 for each in differences)
+
+
+# --- peers ---------------------------------------------------------------------------------------------------------
+
+
+def _peer_differences(rule: Rule, attempt: Attempt) -> tuple[Difference, ...]:
+    """What the peer lacks that comes nearest."""
+    if rule.peers is None:
+        return ()
+    return min((tuple(_differences(peer, attempt)) for peer in rule.peers), key=_weight, default=())
+
+
+def _differences(peer: Peer, attempt: Attempt) -> Iterator[Difference]:
+    match peer:
+        case PodPeer():
+            yield from _pod_differences(peer, attempt)
+        case BlockPeer():
+            yield from _block_differences(peer, attempt)
+        case NodePeer(nodes):
+            yield Difference(Aspect.KIND, f"it asks for nodes{f' with {nodes}' if nodes.requirements else ''}")
+        case DomainPeer(names):
+            yield Difference(Aspect.KIND, f"it asks for {', '.join(names)}, whose addresses are not known here")
+
+
+def _pod_differences(peer: PodPeer, attempt: Attempt) -> Iterator[Difference]:
+    pod = attempt.peer
+    if not isinstance(pod, PodState):
+        what = "a node" if isinstance(pod, NodeState) else "no pod"
+        yield Difference(Aspect.KIND, f"it selects pods, and {endpoint_id(pod)} is {what}")
+        return
+    if peer.namespace is not None and peer.namespace != pod.namespace:
+        text = f"without a namespaceSelector it means pods of {peer.namespace}, and {pod.id} is in {pod.namespace}"
+        yield Difference(Aspect.NAMESPACE, text)
+    labels = attempt.namespaces.get(pod.namespace, {})
+    for requirement in peer.namespaces.unmet(labels):
+        yield Difference(Aspect.NAMESPACE, _unmet(f"namespace {pod.namespace}", requirement, labels))
+    for requirement in peer.pods.unmet(pod.labels):
+        yield Difference(Aspect.LABEL, _unmet(pod.id, requirement, pod.labels))
+
+
+def _unmet(what: str, requirement: Requirement, labels: Mapping[str, str]) -> str:
+    key, has = requirement.key, labels.get(requirement.key)
+    match requirement.operator:
+        case Operator.IN:
+            given = f"no label {key}" if has is None else f"{key}={has}"
+            return f"it asks for {requirement} and {what} has {given}"
+        case Operator.EXISTS:
+            return f"it asks for a label {key}, which {what} has not"
+        case _:
+            return f"it asks for {requirement} and {what} has {key}={has}"
+
+
+def _block_differences(peer: BlockPeer, attempt: Attempt) -> Iterator[Difference]:
+    addresses = [address for address in _addresses(attempt.peer) if address.version == VERSIONS[attempt.family]]
+    name = endpoint_id(attempt.peer)
+    if peer.block.version != VERSIONS[attempt.family]:
+        yield Difference(Aspect.ADDRESS, f"{peer.block} says nothing of {attempt.family}")
+    elif not addresses:
+        yield Difference(Aspect.ADDRESS, f"it asks for addresses of {peer.block} and that of {name} is not known")
+    elif not any(address in peer.block for address in addresses):
+        shown = "" if str(addresses[0]) == name else f" ({addresses[0]})"
+        yield Difference(Aspect.ADDRESS, f"{name}{shown} is not in {peer.block}")
+    else:
+        hole = next((hole for hole in peer.excepts if any(address in hole for address in addresses)), None)
+        if hole is not None:
+            yield Difference(Aspect.EXCEPT, f"its except {hole} leaves {name} out of {peer.block}")
+
+
+def _addresses(endpoint: Endpoint) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+    match endpoint:
+        case PodState(addresses=addresses) | NodeState(addresses=addresses):
+            return [ipaddress.ip_address(address) for address in addresses]
+        case AddressRange(family, first):
+            return [ipaddress.IPv6Address(first) if family is Family.IPV6 else ipaddress.IPv4Address(first)]
+        case _:
+            return []
+
+
+# --- ports ---------------------------------------------------------------------------------------------------------
+
+
+def _port_differences(rule: Rule, attempt: Attempt) -> Iterator[Difference]:
+    if rule.ports is None:
+        return
+    port, protocol = attempt.port, attempt.protocol
+    for each in rule.ports:
+        if each.covers(port, protocol) if isinstance(each, PortRange) else each.covers(port, protocol, attempt.served):
+            return
+    asked = " or ".join(_asked(each, attempt) for each in rule.ports)
+    other = any(isinstance(each, PortRange) and each.first <= port <= each.last for each in rule.ports)
+    yield Difference(Aspect.PROTOCOL if other else Aspect.PORT, f"it asks for {asked}")
+
+
+def _asked(port: PortRange | NamedPort, attempt: Attempt) -> str:
+    """A port of a rule; a name with what the destination calls so."""
+    if isinstance(port, PortRange):
+        return str(port)
+    served = [each for each in attempt.served if each.name == port.name]
+    return f"{port}, which is {served[0]} there" if served else f"{port}, which the destination does not serve"

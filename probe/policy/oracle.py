@@ -1,0 +1,233 @@
+"""The face of the room: a snapshot's policies, compiled once, and questions to them.
+
+One flow (``decide``) and the whole truth table (``table``) are answered by the same evaluation of sets; the former
+looks at one bit, and asks which rules it came from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from probe.model.cell import Family, Protocol
+from probe.model.snapshot import NodeState, PodState, Snapshot
+from probe.policy.decision import Answer, Decision, Exemption, Side, combined
+from probe.policy.nearest import Attempt, nearest_miss
+from probe.policy.ports import NamedPort, PortRange
+from probe.policy.read import read_policy
+from probe.policy.reasons import Told, decided_by, doubt, nearly_accepting
+from probe.policy.rules import Direction, Policy, Rule, RuleRef, Tier
+from probe.policy.tiers import Evaluation, Fates, order
+from probe.policy.universe import AddressRange, Endpoint, Match, Stranger, Universe, endpoint_id
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """The port that the destination serves, and the address family in use."""
+
+    port: int
+    protocol: Protocol = Protocol.TCP
+    family: Family = Family.IPV4
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Who reaches whom on one port over one family. ``ids`` name rows (sources) and columns (destinations) alike.
+
+    ``allowed`` and ``denied`` have for each source the set of destinations (bit n is ``ids[n]``) that it may reach and
+    that may be denied to it; a destination in both is undefined.
+    """
+
+    ids: tuple[str, ...]
+    allowed: tuple[int, ...]
+    denied: tuple[int, ...]
+
+    def answer(self, source: int, destination: int) -> Answer:
+        """The answer for a row and a column, by their numbers."""
+        return answer_of(self.allowed[source] >> destination & 1, self.denied[source] >> destination & 1)
+
+
+def answer_of(allowed: int, denied: int) -> Answer:
+    """The answer when traffic may be allowed, or denied, or either."""
+    if allowed and denied:
+        return Answer.UNDEFINED
+    return Answer.DENY if denied else Answer.ALLOW
+
+
+class Oracle:
+    """What should happen in a cluster. ``others``: endpoints outside of it that will be asked about."""
+
+    def __init__(self, snapshot: Snapshot, others: Sequence[AddressRange | Stranger] = ()) -> None:
+        self.universe = Universe(snapshot, others)
+        self.policies = tuple(sorted(map(read_policy, snapshot.policies), key=order))
+        self._selecting = {each: self._selected_by(each) for each in Direction}
+        self._peers: dict[tuple[RuleRef, Family], Match] = {}
+
+    def _selected_by(self, direction: Direction) -> list[tuple[Policy, ...]]:
+        """For each endpoint, by number, the policies that select it for a direction."""
+        found: list[list[Policy]] = [[] for _ in self.universe.endpoints]
+        for policy in self.policies:
+            if direction in policy.directions:
+                subjects = self.universe.select(policy.subject)
+                if policy.tier is not Tier.NETWORK_POLICY:
+                    subjects &= ~self.universe.host
+                for number in self.universe.members(subjects):
+                    found[number].append(policy)
+        return [tuple(policies) for policies in found]
+
+    # --- one flow -----------------------------------------------------------------------------------------------------
+
+    def decide(self, source: str, destination: str, asked: Question) -> Decision:
+        """What should become of a flow between two endpoints, by their ids. Raises KeyError for an unknown one."""
+        ends = self.universe.index[source], self.universe.index[destination]
+        egress = self._side(Direction.EGRESS, ends[0], ends[1], asked)
+        ingress = self._side(Direction.INGRESS, ends[1], ends[0], asked)
+        answer = combined(egress.answer, ingress.answer)
+        exemption = self._exemption(*ends)
+        if exemption is Exemption.PERHAPS_NODE:
+            answer, exemption = (Answer.UNDEFINED, exemption) if answer is Answer.DENY else (answer, None)
+        elif exemption is not None:
+            answer = Answer.ALLOW
+        return Decision(
+            source, destination, asked.port, asked.protocol, asked.family, answer, egress, ingress, exemption
+        )
+
+    def _exemption(self, source: int, destination: int) -> Exemption | None:
+        if source == destination:
+            return Exemption.SELF
+        one, other = self.universe.endpoints[source], self.universe.endpoints[destination]
+        return _between_homes(one, other) or _between_homes(other, one)
+
+    def _side(self, direction: Direction, subject: int, peer: int, asked: Question) -> Side:
+        endpoint, policies = self.universe.endpoints[subject], self._selecting[direction][subject]
+        if not isinstance(endpoint, PodState):
+            return Side(direction, Answer.ALLOW)
+        other = self.universe.endpoints[peer]
+        told: list[Told] = []
+        evaluation = Evaluation(
+            direction,
+            lambda rule: self._read(rule, endpoint, asked),
+            lambda tier, rule, found: told.append(Told(tier, rule, bool(found.sure))),
+        )
+        fates = evaluation.judge(policies, 1 << peer, certain=not endpoint.host_network)
+        answer = answer_of(fates.accept, fates.deny)
+        tier, deciders = decided_by(answer, told)
+        miss = None
+        if answer is Answer.DENY:
+            candidates = nearly_accepting(policies, direction, deciders)
+            miss = nearest_miss(candidates, self._attempt(direction, endpoint, other, asked))
+        why = doubt(endpoint, other, told) if answer is Answer.UNDEFINED else ""
+        return Side(direction, answer, endpoint.id, tier, deciders, tuple(policy.ref for policy in policies), miss, why)
+
+    def _attempt(self, direction: Direction, subject: PodState, other: Endpoint, asked: Question) -> Attempt:
+        destination = subject if direction is Direction.INGRESS else other
+        served = destination.ports if isinstance(destination, PodState) else ()
+        return Attempt(other, asked.port, asked.protocol, asked.family, served, self.universe.namespaces)
+
+    # --- all flows ----------------------------------------------------------------------------------------------------
+
+    def table(self, asked: Question) -> Table:
+        """Who reaches whom, of all endpoints."""
+        out = self._all_sides(Direction.EGRESS, asked)
+        into = self._all_sides(Direction.INGRESS, asked)
+        size = len(out)
+        may_enter = transposed([fates.accept for fates in into], size)
+        may_be_kept_out = transposed([fates.deny for fates in into], size)
+        allowed = [fates.accept & entering for fates, entering in zip(out, may_enter, strict=True)]
+        denied = [fates.deny | kept_out for fates, kept_out in zip(out, may_be_kept_out, strict=True)]
+        for source, destination in self._exempt():
+            allowed[source] |= 1 << destination
+            if self._exemption(source, destination) is not Exemption.PERHAPS_NODE:
+                denied[source] &= ~(1 << destination)
+        return Table(tuple(map(endpoint_id, self.universe.endpoints)), tuple(allowed), tuple(denied))
+
+    def _all_sides(self, direction: Direction, asked: Question) -> list[Fates]:
+        """Each endpoint's side. Pods that the same policies select, and that resolve names alike, share it."""
+        everybody = self.universe.everybody
+        known: dict[object, Fates] = {}
+        sides: list[Fates] = []
+        for endpoint, policies in zip(self.universe.endpoints, self._selecting[direction], strict=True):
+            if not isinstance(endpoint, PodState) or not policies:
+                sides.append(Fates(everybody))
+                continue
+            names = frozenset(port for port in endpoint.ports if port.name) if direction is Direction.INGRESS else None
+            key = tuple(id(policy) for policy in policies), endpoint.host_network, names
+            if key not in known:
+                evaluation = Evaluation(direction, lambda rule, subject=endpoint: self._read(rule, subject, asked))  # type: ignore[misc]
+                known[key] = evaluation.judge(policies, everybody, certain=not endpoint.host_network)
+            sides.append(known[key])
+        return sides
+
+    def _exempt(self) -> Iterator[tuple[int, int]]:
+        """Pairs with an exemption: each endpoint and itself, pods and what is, or is on, their nodes."""
+        at_home = [*self.universe.members(self.universe.nodes | self.universe.host)]
+        for number, endpoint in enumerate(self.universe.endpoints):
+            yield number, number
+            for home in at_home:
+                if _between_homes(endpoint, self.universe.endpoints[home]):
+                    yield from ((number, home), (home, number))
+
+    # --- rules --------------------------------------------------------------------------------------------------------
+
+    def _read(self, rule: Rule, subject: PodState, asked: Question) -> Match:
+        """Whom a rule of the subject's matches on a port: its peers, as far as its ports mean that port there."""
+        ports = self._ports(rule, subject, asked)
+        if not ports.maybe:
+            return Match()
+        peers = self._whom(rule, asked.family)
+        return Match(peers.sure & ports.sure, peers.maybe & ports.maybe)
+
+    def _ports(self, rule: Rule, subject: PodState, asked: Question) -> Match:
+        """For which peers the rule's ports mean the one in question: names are the destination's to resolve."""
+        everybody = self.universe.everybody
+        if rule.ports is None:
+            return Match(everybody, everybody)
+        found = 0
+        unknown = 0
+        for port in rule.ports:
+            match port:
+                case PortRange():
+                    if port.covers(asked.port, asked.protocol):
+                        return Match(everybody, everybody)
+                case NamedPort(name, protocol):
+                    if rule.ref.direction is Direction.INGRESS:
+                        if port.covers(asked.port, asked.protocol, subject.ports):
+                            return Match(everybody, everybody)
+                    elif protocol in (None, asked.protocol):
+                        found |= self.universe.serving(name, asked.port, asked.protocol)
+                        unknown = self.universe.strangers
+        return Match(found, found | unknown)
+
+    def _whom(self, rule: Rule, family: Family) -> Match:
+        key = rule.ref, family
+        if key not in self._peers:
+            self._peers[key] = self._find_whom(rule, family)
+        return self._peers[key]
+
+    def _find_whom(self, rule: Rule, family: Family) -> Match:
+        universe = self.universe
+        if rule.peers is None:
+            return Match(universe.everybody, universe.everybody)
+        found = Match()
+        for peer in rule.peers:
+            found |= universe.match(peer, family, cluster_scoped=not rule.ref.policy.namespace)
+        return found
+
+
+def _between_homes(pod: Endpoint, other: Endpoint) -> Exemption | None:
+    """The exemption of a pod and the node that it runs on, or a pod that has that node's address."""
+    match pod, other:
+        case PodState(), NodeState() if pod.node == other.name:
+            return Exemption.OWN_NODE
+        case PodState(), PodState(host_network=True) if None in (pod.node, other.node) or pod.node == other.node:
+            return Exemption.PERHAPS_NODE
+        case _:
+            return None
+
+
+def transposed(rows: Sequence[int], size: int) -> list[int]:
+    """The columns of a square matrix of bits as rows: bit i of row n is bit n of row i."""
+    if not size:
+        return []
+    texts = [format(row, f"0{size}b")[::-1] for row in rows]
+    return [int("".join(column)[::-1], 2) for column in zip(*texts, strict=True)]

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from probe import __version__
 from probe.model.cell import ExitCode
-from probe.model.errors import CniProbeError, ScenarioError
+from probe.model.errors import CniProbeError, InputError
 
 COMMANDS = {
     "run": "run scenarios on a cluster and compare what happens with what should",
@@ -55,7 +55,7 @@ def _run(words: Sequence[str]) -> int:
         return int(ExitCode.USAGE)
     try:
         return int(importlib.import_module(f"probe.cli.{args.command}").run(args))
-    except ScenarioError as error:
+    except InputError as error:
         print(error, file=sys.stderr)
         count = len(error.problems)
         print(f"{count} error{'s' if count != 1 else ''}", file=sys.stderr)

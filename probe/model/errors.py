@@ -2,7 +2,9 @@
 
     CniProbeError                 exit code 3 unless a subclass says otherwise
     ├── UsageError                2: the command line or a file of the user's is wrong
-    │   └── ScenarioError         2: scenario files with problems, all of them at once
+    │   └── InputError            2: input files with problems, all of them at once
+    │       ├── ScenarioError     2: scenario files
+    │       └── ManifestError     2: manifests
     ├── ClusterError              3: the cluster refused, failed or vanished
     │   ├── DeployError           3: pods that did not start, each with its cause
     │   └── AgentLost             3: an agent's control stream ended or broke the protocol
@@ -61,12 +63,20 @@ class Problem:
         return f"{where}: {self.message}{hint}"
 
 
-class ScenarioError(UsageError):
-    """Scenario files that cannot be run; carries every problem found, in file order."""
+class InputError(UsageError):
+    """Input files that cannot be worked with; carries every problem found, in file order."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(sorted(problems))
         super().__init__("\n".join(map(str, self.problems)))
+
+
+class ScenarioError(InputError):
+    """Scenario files that cannot be run."""
+
+
+class ManifestError(InputError):
+    """Manifests that cannot be read, or that the API server would refuse."""
 
 
 class ClusterError(CniProbeError):

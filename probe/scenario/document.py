@@ -21,8 +21,20 @@ Mark: TypeAlias = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
+class Doubt:
+    """Something at ``path`` that YAML readers take differently. ``duplicate``: a key that was written before."""
+
+    path: FieldPath
+    problem: Problem
+    duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
-    """One YAML document: its value (dict, list, str, int, float, bool, None) and where each part was written."""
+    """One YAML document: its value (dict, list, str, int, float, bool, None) and where each part was written.
+
+    ``doubts`` are left to whoever reads the fields; only tolerant reading has any.
+    """
 
     file: str
     value: Any
@@ -30,6 +42,7 @@ class Document:
     values: Mapping[FieldPath, Mark]
     literals: Mapping[FieldPath, Mark] = field(default_factory=dict)  # where the text of ``|`` blocks begins
     start: Mark = (1, 1)
+    doubts: tuple[Doubt, ...] = ()
 
     @property
     def root(self) -> Place:

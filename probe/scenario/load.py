@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,9 @@ from probe.model.errors import Location, Problem, ScenarioError
 from probe.model.scenario import Scenario
 from probe.scenario.build import Built, build
 from probe.scenario.document import Document
+from probe.scenario.files import files_of
 from probe.scenario.format import API_VERSION, KIND
 from probe.scenario.run_config_format import RUN_CONFIG_KIND
-from probe.scenario.suggest import suggest
 from probe.scenario.yaml import read_yaml
 
 _SUFFIXES = (".yaml", ".yml")
@@ -30,7 +29,7 @@ def load_scenarios(paths: Sequence[str | Path]) -> list[Scenario]:
     seen: set[Path] = set()
     for path in map(Path, paths):
         found = 0
-        for file in _files(path, problems):
+        for file in files_of(path, _SUFFIXES, problems):
             real = file.resolve()
             found += 1
             if real not in seen:
@@ -46,25 +45,6 @@ def load_scenarios(paths: Sequence[str | Path]) -> list[Scenario]:
     if problems:
         raise ScenarioError(list(dict.fromkeys(problems)))
     return [each.scenario for each in built if each.scenario is not None]
-
-
-def _files(path: Path, problems: list[Problem]) -> Iterator[Path]:
-    if path.is_dir():
-        yield from sorted(file for file in path.rglob("*") if _is_candidate(file, path))
-    elif path.exists():
-        yield path
-    else:
-        parent = path.parent
-        names = [str(parent / name) for name in os.listdir(parent)] if parent.is_dir() else []
-        near = suggest(str(path), names)
-        hint = near if near.startswith("did") else ""
-        problems.append(Problem(Location(str(path)), "", "no such file or directory", hint))
-
-
-def _is_candidate(file: Path, directory: Path) -> bool:
-    """A YAML file that is not hidden (``.git``, ``.venv``), whatever the directory itself is called."""
-    hidden = any(part.startswith(".") for part in file.relative_to(directory).parts)
-    return file.suffix in _SUFFIXES and not hidden and file.is_file()
 
 
 def _load_file(file: Path, problems: list[Problem], *, skip_manifests: bool) -> Iterator[Built]:

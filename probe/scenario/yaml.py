@@ -2,6 +2,10 @@
 
 PyYAML alone drops positions, takes the last of duplicate keys silently, reads YAML 1.1's booleans, and expands
 aliases without a bound. Its scanner, parser and composer are used; values are built here.
+
+Our own files are read strictly: what some reader would take for something else is a problem wherever it stands. Files
+that were written for others are read tolerantly: then it is a document's ``Doubt``, for the reader of that field to
+judge; the value is what YAML 1.2 says, and of duplicate keys the last counts, as for most readers.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ from typing import Any, TypeAlias
 import yaml
 
 from probe.model.errors import Location, Problem
-from probe.scenario.document import Document, FieldPath, Mark, format_path
+from probe.scenario.document import Document, Doubt, FieldPath, Mark, format_path
 from probe.scenario.scalars import BOOL, FLOAT, INT, MERGE, NULL, STR, TAG, core_tag, scalar_value, trap
 
 MAX_BYTES = 8 * 2**20
@@ -31,30 +35,36 @@ class Reading:
     complete: bool = True
 
 
-def read_yaml(path: Path, name: str) -> Reading:
+def read_yaml(path: Path, name: str, *, tolerant: bool = False) -> Reading:
     """Read a file; ``name`` is what problems call it. Never raises for what is in the file or that it is missing."""
     try:
         data = path.read_bytes()
     except OSError as error:
         return _failed(name, None, f"cannot be read: {error.strerror or error}")
+    return decode_yaml(data, name, tolerant=tolerant)
+
+
+def decode_yaml(data: bytes, name: str, *, tolerant: bool = False) -> Reading:
+    """Parse the bytes of a file."""
     if len(data) > MAX_BYTES:
         return _failed(name, None, f"is larger than {MAX_BYTES // 2**20} MiB")
     try:
-        return parse_yaml(data.decode("utf-8-sig"), name)
+        return parse_yaml(data.decode("utf-8-sig"), name, tolerant=tolerant)
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8", "replace")
         return _failed(name, _mark_at(before, len(before)), "is not UTF-8 text", "save the file as UTF-8")
 
 
-def parse_yaml(text: str, name: str) -> Reading:
+def parse_yaml(text: str, name: str, *, tolerant: bool = False) -> Reading:
     """Parse YAML text into documents. After a syntax error, the documents before it are still returned."""
     problems: list[Problem] = []
     documents: list[Document] = []
     complete = False
+    lines = text.splitlines()
     try:
         for node, traps in _compose(text):
             if not (isinstance(node, yaml.ScalarNode) and node.tag == NULL):
-                documents.append(_Builder(name, text.splitlines(), traps).build(node, problems))
+                documents.append(_Builder(name, lines, traps, tolerant).build(node, problems))
         complete = True
     except yaml.MarkedYAMLError as error:
         problems.append(_syntax_problem(error, text, name))
@@ -153,10 +163,12 @@ class _Builder:
     file: str
     lines: list[str]
     traps: Traps
+    tolerant: bool
     keys: dict[FieldPath, Mark] = field(default_factory=dict)
     values: dict[FieldPath, Mark] = field(default_factory=dict)
     literals: dict[FieldPath, Mark] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    doubts: list[Doubt] = field(default_factory=list)
     active: set[int] = field(default_factory=set)
     count: int = 0
 
@@ -168,8 +180,9 @@ class _Builder:
         except _TooLarge as error:
             value = None
             self.problems = [Problem(Location(self.file, *start), "document", str(error))]
+            self.doubts = []
         problems += self.problems
-        return Document(self.file, value, self.keys, self.values, self.literals, start)
+        return Document(self.file, value, self.keys, self.values, self.literals, start, tuple(self.doubts))
 
     def _value(self, node: Any, path: FieldPath) -> Any:
         self.count += 1
@@ -210,9 +223,10 @@ class _Builder:
                 continue
             key = self._key(key_node, path)
             if key in result:
-                first = self.keys[(*path, key)]
-                self._problem(key_node, (*path, key), f'duplicate key "{key}"', f"first written in line {first[0]}")
-                continue
+                self._report_duplicate(key_node, (*path, key), key)
+                if not self.tolerant:
+                    continue
+                self._forget((*path, key))
             self.keys[(*path, key)] = _mark(key_node.start_mark)
             result[key] = self._value(value_node, (*path, key))
         for source in merged:
@@ -244,7 +258,8 @@ class _Builder:
             self._problem(node, path, "a key must be a string")
             return f"<{len(self.keys)}>"
         if node.tag != STR:
-            self._problem(node, path, f"the key {node.value or 'null'} is not a string", f'write "{node.value}"')
+            said = f"the key {node.value or 'null'} is not a string"
+            self._doubt(node, path, said, f'write "{node.value}"')
         return str(node.value)
 
     def _note_literal(self, node: yaml.Node, path: FieldPath) -> None:
@@ -258,14 +273,35 @@ class _Builder:
     def _report_trap(self, node: yaml.Node, path: FieldPath) -> None:
         found = self.traps.pop(id(node), None)  # once, however many aliases stand for it
         if found:
-            self._problem(node, path, *found)
+            self._doubt(node, path, *found)
+
+    def _report_duplicate(self, node: yaml.Node, path: FieldPath, key: str) -> None:
+        hint = f"first written in line {self.keys[path][0]}"
+        self._doubt(node, path, f'duplicate key "{key}"', hint, duplicate=True)
+
+    def _forget(self, path: FieldPath) -> None:
+        """Positions of a value that does not count."""
+        for marks in (self.keys, self.values, self.literals):
+            for at in [at for at in marks if at[: len(path)] == path]:
+                del marks[at]
 
     def _check_tag(self, node: yaml.Node, path: FieldPath, *allowed: str) -> bool:
         if node.tag in allowed:
             return True
-        self._problem(node, path, f"the tag {node.tag.replace(TAG, '!!')} is not supported", "remove it")
+        said = f"the tag {node.tag.replace(TAG, '!!')} is not supported"
+        self._doubt(node, path, said, "remove it")
         return False
 
     def _problem(self, node: yaml.Node, path: FieldPath, message: str, hint: str = "") -> None:
-        location = Location(self.file, *_mark(node.start_mark))
-        self.problems.append(Problem(location, format_path(path) or "document", message, hint))
+        self.problems.append(self._said(node, path, message, hint))
+
+    def _doubt(self, node: yaml.Node, path: FieldPath, message: str, hint: str, *, duplicate: bool = False) -> None:
+        """What some readers take differently: a problem, unless that is for others to judge."""
+        problem = self._said(node, path, message, hint)
+        if self.tolerant:
+            self.doubts.append(Doubt(path, problem, duplicate))
+        else:
+            self.problems.append(problem)
+
+    def _said(self, node: yaml.Node, path: FieldPath, message: str, hint: str) -> Problem:
+        return Problem(Location(self.file, *_mark(node.start_mark)), format_path(path) or "document", message, hint)

@@ -135,3 +135,28 @@ def test_a_file_that_cannot_be_read_or_is_huge_is_a_problem(tmp_path: Path) -> N
     for path, message in ((tmp_path / "none.yaml", "cannot be read"), (tmp_path, "cannot be read"), (huge, "larger")):
         (problem,) = read_yaml(path, "f.yaml").problems
         assert message in problem.message
+
+
+# --- read tolerantly -----------------------------------------------------------------------------------------------
+
+
+def test_read_tolerantly_what_readers_take_differently_is_a_doubt_and_no_problem() -> None:
+    text = "mode: 0644\ndebug: on\n5: five\nsecret: !vault x\na: {b: 1, c: 1}\na: {b: 2}\n"
+    reading = parse_yaml(text, "f.yaml", tolerant=True)
+    assert reading.problems == ()
+    (document,) = reading.documents
+    assert document.value == {"mode": 644, "debug": "on", "5": "five", "secret": "x", "a": {"b": 2}}
+    assert [(doubt.path, doubt.problem.location.line, doubt.duplicate) for doubt in document.doubts] == [
+        (("mode",), 1, False),
+        (("debug",), 2, False),
+        ((), 3, False),
+        (("secret",), 4, False),
+        (("a",), 6, True),
+    ]
+    assert str(document.root.child("a", "b").location) == "f.yaml:6:8"
+    assert str(document.root.child("a", "c").location) == "f.yaml:6:4"
+
+
+def test_read_tolerantly_mistakes_are_problems_as_ever() -> None:
+    for text in ("a: b: c\n", "a: {<<: 5}\n", "? [a]\n: b\n", "a: &a [*a]\n"):
+        assert len(parse_yaml(text, "f.yaml", tolerant=True).problems) == 1

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from probe.manifests.shapes import POLICY, SHAPES, Shape, check_shape
-from probe.model.networkpolicy import FieldError, validate_network_policy
+from probe.model.clusterpolicy import API_VERSIONS, GROUP, validate_cluster_policy
+from probe.model.fields import FieldError, required
+from probe.model.networkpolicy import validate_network_policy
 from probe.model.objects import TEMPLATES
 from probe.scenario.suggest import near_miss
 
-_POLICY_GROUP: Final = "policy.networking.k8s.io"
 _APPS: Final = ("apps", "extensions")  # extensions until Kubernetes 1.16; templates were the same
 
 
@@ -54,9 +55,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         Kind("Job", ("batch",)),
         Kind("CronJob", ("batch",)),
         Kind("NetworkPolicy", ("networking.k8s.io", "extensions")),
-        Kind("ClusterNetworkPolicy", (_POLICY_GROUP,), namespaced=False),
-        Kind("AdminNetworkPolicy", (_POLICY_GROUP,), namespaced=False),
-        Kind("BaselineAdminNetworkPolicy", (_POLICY_GROUP,), namespaced=False),
+        *(Kind(name, (GROUP,), namespaced=False) for name in API_VERSIONS),
     )
 }
 
@@ -78,7 +77,7 @@ def misnamed(name: str, api_version: str) -> tuple[str, str] | None:
     if kind and (group in _GROUPS or "." not in group or group.endswith(".k8s.io")):
         wanted = kind.groups[0] or "v1"
         return "apiVersion", f"{name} is of {wanted}, not of {api_version}"
-    if kind is None and group in ("networking.k8s.io", _POLICY_GROUP):
+    if kind is None and group in ("networking.k8s.io", GROUP):
         meant = near_miss(name, [each.name for each in KINDS.values() if group in each.groups])
         return ("kind", f'{api_version} has no kind {name} (did you mean "{meant}"?)') if meant else None
     return None
@@ -88,16 +87,17 @@ def check(manifest: Mapping[str, Any], kind: Kind) -> Iterator[FieldError]:
     """What the API server would refuse in the manifest, as far as it is read."""
     if kind.name == "NetworkPolicy":
         yield from validate_network_policy(manifest)
+    elif kind.is_policy:
+        yield from validate_cluster_policy(manifest)
     else:
         yield from check_shape(manifest, kind.shape)
-        if not kind.is_policy:
-            yield from _check_name(manifest)
+        yield from _check_name(manifest)
 
 
 def _check_name(manifest: Mapping[str, Any]) -> Iterator[FieldError]:
     metadata = manifest.get("metadata")
     if not isinstance(metadata, Mapping) or not (metadata.get("name") or metadata.get("generateName")):
-        yield FieldError(("metadata", "name"), "Required value: name or generateName is required", "FieldValueRequired")
+        yield required(("metadata", "name"), "name or generateName is required")
 
 
 def _group(api_version: str) -> str:

@@ -7,7 +7,7 @@ Only kinds that matter to policies are read (``kinds``). Of these only the field
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -18,9 +18,9 @@ from probe.manifests.shapes import covers
 from probe.manifests.snapshot import assemble
 from probe.manifests.sources import ReadStdin, Source, read_sources
 from probe.model.errors import Location, Problem
-from probe.model.networkpolicy import FieldError
 from probe.model.objects import name_of, namespace_of
 from probe.scenario.document import Document, Place
+from probe.scenario.fielderrors import located
 
 _RENDERERS: Final = {
     "kustomization": "kubectl kustomize DIRECTORY",
@@ -189,8 +189,8 @@ class _FilePart:
             value.pop("status", None)  # conditions, or the empty one that servers up to Kubernetes 1.27 wrote
         found = [*self._doubts(place, kind)]
         taken = {problem.location for problem in found}
-        located = (_located(error, place, value) for error in check(value, kind))
-        found += [problem for problem in located if problem.location not in taken]
+        refused = (located(error, place) for error in check(value, kind))
+        found += [problem for problem in refused if problem.location not in taken]
         self.invalid += found
         metadata = value.get("metadata")
         if not isinstance(metadata, dict):
@@ -231,17 +231,3 @@ def _looks_like_an_object(value: Any) -> bool:
 def _advice(name: str) -> str:
     renderer = _RENDERERS.get(Path(name).stem)
     return f"render it and give the result: {renderer}" if renderer else ""
-
-
-def _located(error: FieldError, place: Place, manifest: Mapping[str, Any]) -> Problem:
-    at = place.child(*error.parts)
-    if error.message.startswith("unknown field"):
-        return at.key_problem(error.message)
-    value: Any = manifest
-    for part in error.parts:
-        try:
-            value = value[part]
-        except (KeyError, IndexError, TypeError):
-            value = None
-    quotable = error.message.endswith("must be a string") and isinstance(value, bool | int | float)
-    return at.problem(error.message, "write it in quotes" if quotable else "")

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from probe.model.cell import Protocol
-from probe.model.networkpolicy import FieldError, validate_labels
+from probe.model.fields import FieldError, invalid, required
+from probe.model.metadata import validate_labels
 from probe.model.objects import TEMPLATES
 from probe.model.snapshot import TrafficPolicy
 from probe.model.syntax import dns_label_error, dns_subdomain_error, port_name_error, port_number_error
@@ -86,15 +87,14 @@ def _check_fields(value: Mapping[str, Any], shape: Mapping[str, Shape], path: Fi
         if item is not None:
             yield from check_shape(item, child, (*path, key))
         elif isinstance(child, Leaf) and child.required:
-            yield FieldError((*path, key), f"Required value: must be {child.wanted}", "FieldValueRequired")
+            yield required((*path, key), f"must be {child.wanted}")
 
 
 def _check_leaf(value: Any, leaf: Leaf, path: FieldPath) -> Iterator[FieldError]:
     if not isinstance(value, leaf.types) or (isinstance(value, bool) and bool not in leaf.types):
         yield _wrong_type(path, leaf.wanted)
     elif error := leaf.error(value):
-        shown = f'"{value}"' if isinstance(value, str) else value
-        yield FieldError(path, f"Invalid value: {shown}: {error}")
+        yield invalid(path, value, error)
 
 
 def _wrong_type(path: FieldPath, wanted: str) -> FieldError:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from probe.model.cell import Protocol
+from probe.model.fields import list_of, mapping_of
 from probe.model.scenario import Manifest, Port
 from probe.model.snapshot import NAME_LABEL, NodeState, PodState, ServicePort, ServiceState, TrafficPolicy
 
@@ -35,7 +36,7 @@ def namespace_labels(manifest: Manifest) -> dict[str, str]:
 
 def pod_state(manifest: Manifest) -> PodState | None:
     """A Pod; None when it is over (PodStatus.phase Succeeded or Failed), since it has no network any more."""
-    status = _mapping(manifest, "status")
+    status = mapping_of(manifest, "status")
     if status.get("phase") in _OVER:
         return None
     addresses = [item.get("ip") for item in _list(status, "podIPs")] or [status.get("podIP")]
@@ -49,13 +50,13 @@ def template_state(manifest: Manifest) -> PodState | None:
         return None
     template: Manifest = manifest
     for key in TEMPLATES[kind]:
-        template = _mapping(template, key)
+        template = mapping_of(template, key)
     return _pod(manifest, template, (), f"{kind}/{name_of(manifest)}")
 
 
 def service_state(manifest: Manifest) -> ServiceState | None:
     """A Service; None for type ExternalName, which is an alias in DNS and leads no traffic."""
-    spec = _mapping(manifest, "spec")
+    spec = mapping_of(manifest, "spec")
     kind = spec.get("type") or "ClusterIP"
     if kind == "ExternalName":
         return None
@@ -64,7 +65,7 @@ def service_state(manifest: Manifest) -> ServiceState | None:
     return ServiceState(
         namespace=namespace_of(manifest),
         name=name_of(manifest),
-        selector=dict(_mapping(spec, "selector")),
+        selector=dict(mapping_of(spec, "selector")),
         ports=tuple(map(_service_port, _list(spec, "ports"))),
         cluster_ips=tuple(address for address in given if address and address != "None"),
         headless="None" in given,
@@ -75,7 +76,7 @@ def service_state(manifest: Manifest) -> ServiceState | None:
 
 def node_state(manifest: Manifest) -> NodeState:
     """A Node. Of its addresses those that are IP literals (there are host names among NodeStatus.addresses, too)."""
-    addresses = [item.get("address") for item in _list(_mapping(manifest, "status"), "addresses")]
+    addresses = [item.get("address") for item in _list(mapping_of(manifest, "status"), "addresses")]
     literals = dict.fromkeys(address for address in addresses if _is_address(address))
     return NodeState(name_of(manifest), labels_of(manifest), tuple(literals))
 
@@ -85,23 +86,23 @@ def node_state(manifest: Manifest) -> NodeState:
 
 def name_of(manifest: Manifest) -> str:
     """metadata.name, or generateName where the name is still to be made."""
-    metadata = _mapping(manifest, "metadata")
+    metadata = mapping_of(manifest, "metadata")
     return str(metadata.get("name") or metadata.get("generateName") or "")
 
 
 def namespace_of(manifest: Manifest) -> str:
     """metadata.namespace; ``default`` without one, as for kubectl."""
-    return str(_mapping(manifest, "metadata").get("namespace") or "default")
+    return str(mapping_of(manifest, "metadata").get("namespace") or "default")
 
 
 def labels_of(manifest: Manifest) -> dict[str, str]:
     """metadata.labels."""
-    return dict(_mapping(_mapping(manifest, "metadata"), "labels"))
+    return dict(mapping_of(mapping_of(manifest, "metadata"), "labels"))
 
 
 def owners_of(manifest: Manifest) -> Iterator[tuple[str, str]]:
     """Kind and name of what controls the object (OwnerReference.controller): of one at most, if the API had it."""
-    for owner in _list(_mapping(manifest, "metadata"), "ownerReferences"):
+    for owner in _list(mapping_of(manifest, "metadata"), "ownerReferences"):
         if owner.get("controller"):
             yield str(owner.get("kind")), str(owner.get("name"))
 
@@ -110,7 +111,7 @@ def owners_of(manifest: Manifest) -> Iterator[tuple[str, str]]:
 
 
 def _pod(owner: Manifest, template: Manifest, addresses: Sequence[Any], workload: str = "") -> PodState:
-    spec = _mapping(template, "spec")
+    spec = mapping_of(template, "spec")
     return PodState(
         namespace=namespace_of(owner),
         name=name_of(owner),
@@ -132,7 +133,7 @@ def _ports(spec: Mapping[str, Any]) -> Iterator[Port]:
 
 
 def _is_done(job: Manifest) -> bool:
-    conditions = _list(_mapping(job, "status"), "conditions")
+    conditions = _list(mapping_of(job, "status"), "conditions")
     return any(each.get("type") in ("Complete", "Failed") and each.get("status") == "True" for each in conditions)
 
 
@@ -155,11 +156,5 @@ def _is_address(text: Any) -> bool:
     return True
 
 
-def _mapping(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    item = value.get(key)
-    return item if isinstance(item, Mapping) else {}
-
-
 def _list(value: Mapping[str, Any], key: str) -> Sequence[Any]:
-    item = value.get(key)
-    return [each for each in item if each is not None] if isinstance(item, list) else []
+    return [each for each in list_of(value, key) if each is not None]

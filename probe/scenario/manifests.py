@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from probe.model.errors import Problem
-from probe.model.fields import FieldError
+from probe.model.fields import UNKNOWN_FIELD, FieldError
 from probe.model.metadata import validate_metadata
 from probe.model.networkpolicy import validate_network_policy
 from probe.scenario.document import Place
+from probe.scenario.fielderrors import located
 from probe.scenario.suggest import suggest
 from probe.scenario.yaml import Reading, read_yaml
 
@@ -132,7 +133,7 @@ def _check(manifest: dict[str, Any], place: Place) -> Iterator[Problem]:
         return
     errors = validate_network_policy(manifest) if kind == "NetworkPolicy" else list(_other(manifest, kind))
     for error in errors:
-        yield _located(error, place, manifest)
+        yield located(error, place)
     metadata = manifest.get("metadata")
     if isinstance(metadata, dict):
         if not metadata.get("namespace"):
@@ -162,33 +163,8 @@ def _other(manifest: dict[str, Any], kind: str) -> Iterator[FieldError]:
     """The outline of a Service or ConfigMap; the API server checks the rest."""
     for key in manifest:
         if key not in {"apiVersion", "kind", "metadata"} | _OTHER_FIELDS[kind]:
-            yield FieldError((key,), f'unknown field "{key}"')
+            yield FieldError((key,), f'unknown field "{key}"', UNKNOWN_FIELD)
     metadata = manifest.get("metadata")
     yield from validate_metadata(metadata if isinstance(metadata, dict) else {})
     if kind == "Service" and not isinstance(manifest.get("spec"), dict):
         yield FieldError(("spec",), "Required value: a Service needs a spec", "FieldValueRequired")
-
-
-def _located(error: FieldError, place: Place, manifest: dict[str, Any]) -> Problem:
-    at = place.child(*error.parts)
-    if error.message.startswith("unknown field"):
-        return at.key_problem(error.message, suggest(str(error.parts[-1]), _known_fields(error.parts)))
-    return at.problem(error.message)
-
-
-def _known_fields(parts: tuple[str | int, ...]) -> tuple[str, ...]:
-    parent = next((part for part in reversed(parts[:-1]) if isinstance(part, str)), "")
-    return {
-        "": ("apiVersion", "kind", "metadata", "spec"),
-        "metadata": ("name", "namespace", "labels", "annotations"),
-        "spec": ("podSelector", "policyTypes", "ingress", "egress"),
-        "ingress": ("from", "ports"),
-        "egress": ("to", "ports"),
-        "from": ("podSelector", "namespaceSelector", "ipBlock"),
-        "to": ("podSelector", "namespaceSelector", "ipBlock"),
-        "ports": ("protocol", "port", "endPort"),
-        "ipBlock": ("cidr", "except"),
-        "podSelector": ("matchLabels", "matchExpressions"),
-        "namespaceSelector": ("matchLabels", "matchExpressions"),
-        "matchExpressions": ("key", "operator", "values"),
-    }.get(parent, ())

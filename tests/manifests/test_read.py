@@ -131,7 +131,7 @@ def test_every_mistake_is_told_with_its_place(read: Read) -> None:
         "ExternalName",
         "all.yaml:12:35: spec.selector: Invalid type: must be an object",
         "all.yaml:12:73: spec.ports[0].targetPort: Invalid value: 99999: must be between 1 and 65535, inclusive",
-        'all.yaml:17:25: spec.polcyTypes: unknown field "spec.polcyTypes"',
+        'all.yaml:17:25: spec.polcyTypes: unknown field "spec.polcyTypes" (did you mean "policyTypes"?)',
         "all.yaml:17:66: spec.ingress[0].from[0]: Required value: must specify a peer",
     ]
 
@@ -255,3 +255,28 @@ def test_the_status_that_servers_once_wrote_into_policies_is_no_mistake(read: Re
     found = read(SHOP + "status: {}\n")
     assert said(found) == []
     assert "status" not in found.snapshot.policies[0]
+
+
+# --- cluster-scoped policies ---------------------------------------------------------------------------------------
+
+ADMIN = """\
+apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: {name: no-metadata}
+spec:
+  tier: Admin
+  priority: 10
+  subject: {namespaces: {}}
+  egress: [{action: Deny, to: [{networks: [169.254.169.254/32]}]}]
+status: {conditions: []}
+"""
+
+
+def test_cluster_scoped_policies_are_validated_as_their_definitions_do(read: Read) -> None:
+    found = read(ADMIN)
+    assert said(found) == []
+    assert [str(each) for each in found.objects] == ["ClusterNetworkPolicy no-metadata"]
+    assert "namespace" not in found.snapshot.policies[0]["metadata"]
+    assert said(read(ADMIN.replace("Admin", "Top"))) == [
+        'all.yaml:5:9: spec.tier: Unsupported value: "Top": supported values: "Admin", "Baseline"'
+    ]

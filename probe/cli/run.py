@@ -134,8 +134,11 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _check_without_sandbox(args: argparse.Namespace) -> None:
-    if args.ipv6 or args.dual_stack or args.no_enforcement or args.deny_with != SandboxOptions().deny_with:
-        raise UsageError("--ipv6, --dual-stack, --no-enforcement and --deny-with go with --sandbox")
+    stated = args.ipv6 or args.dual_stack or args.no_enforcement or args.no_cluster_policies
+    if stated or args.deny_with != SandboxOptions().deny_with:
+        raise UsageError(
+            "--ipv6, --dual-stack, --no-enforcement, --no-cluster-policies and --deny-with go with --sandbox"
+        )
     if args.nodes is not None and args.nodes < 1:
         raise UsageError(f"--nodes must be at least 1, not {args.nodes}")
     if args.nodes is not None and args.exact_namespaces:

@@ -31,6 +31,11 @@ def add_cluster_arguments(
         "--no-enforcement", action="store_true", help="ignore NetworkPolicies: the negative control, all denials leak"
     )
     parser.add_argument(
+        "--no-cluster-policies",
+        action="store_true",
+        help="serve no ClusterNetworkPolicy, AdminNetworkPolicy or BaselineAdminNetworkPolicy, as most clusters don't",
+    )
+    parser.add_argument(
         "--deny-with", choices=("drop", "reject"), default="drop", help="how denials look (default: drop)"
     )
 
@@ -42,7 +47,12 @@ def cluster_options(args: argparse.Namespace, **more: Any) -> SandboxOptions:
         families = (Family.IPV4, Family.IPV6)
     nodes = SandboxOptions().nodes if args.nodes is None else args.nodes
     return SandboxOptions(
-        nodes=nodes, families=families, enforce=not args.no_enforcement, deny_with=args.deny_with, **more
+        nodes=nodes,
+        families=families,
+        enforce=not args.no_enforcement,
+        deny_with=args.deny_with,
+        cluster_policies=not args.no_cluster_policies,
+        **more,
     )
 
 

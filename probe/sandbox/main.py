@@ -31,6 +31,7 @@ from probe.sandbox import linux
 from probe.sandbox.api.app import serve
 from probe.sandbox.api.context import KUBERNETES_VERSION
 from probe.sandbox.api.credentials import Credentials, write_kubeconfig
+from probe.sandbox.api.resources import SERVED, WITHOUT_CLUSTER_POLICIES
 from probe.sandbox.api.tokens import Tokens
 from probe.sandbox.controllers.clusterservices import api_address, create_api_service
 from probe.sandbox.controllers.namespaces import create_first_namespaces
@@ -89,6 +90,7 @@ async def _cluster(options: SandboxOptions, listener: socket.socket) -> AsyncIte
             ssl_context=credentials.server_context(),
             tokens=tokens,
             families=families,
+            served=SERVED if options.cluster_policies else WITHOUT_CLUSTER_POLICIES,
         )
         inside = _inner_listener(families[0])
         await web.SockSite(runner, inside, ssl_context=credentials.server_context()).start()

@@ -19,8 +19,9 @@ class SandboxOptions:
     """An embedded cluster.
 
     ``name``: None for one that lives as long as its parent's block. ``families``: the first is the primary one.
-    ``enforce`` off: a CNI that ignores NetworkPolicy (services still work), the negative control. ``kubeconfig``:
-    where to write it; default: in the state directory.
+    ``enforce`` off: a CNI that ignores NetworkPolicy (services still work), the negative control.
+    ``cluster_policies`` off: the cluster lacks the kinds of policy.networking.k8s.io, as most do.
+    ``kubeconfig``: where to write it; default: in the state directory.
     """
 
     name: str | None = None
@@ -28,6 +29,7 @@ class SandboxOptions:
     families: tuple[Family, ...] = (Family.IPV4,)
     enforce: bool = True
     deny_with: Literal["drop", "reject"] = "drop"
+    cluster_policies: bool = True
     kubeconfig: Path | None = None
 
     def __post_init__(self) -> None:

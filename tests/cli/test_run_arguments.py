@@ -27,7 +27,9 @@ def test_how_many_nodes_to_sample_is_not_how_many_a_sandbox_has(capsys: pytest.C
     assert "/nowhere does not exist" in said(capsys, "run", SMOKE, *NOWHERE, "--nodes", "500")
 
 
-@pytest.mark.parametrize("word", ["--ipv6", "--dual-stack", "--no-enforcement", "--deny-with=reject"])
+@pytest.mark.parametrize(
+    "word", ["--ipv6", "--dual-stack", "--no-enforcement", "--no-cluster-policies", "--deny-with=reject"]
+)
 def test_what_a_sandbox_is_like_cannot_be_said_of_another_cluster(
     capsys: pytest.CaptureFixture[str], word: str
 ) -> None:

@@ -19,6 +19,7 @@ from probe.sandbox.api.errors import ApiError, from_store, method_not_allowed, n
 from probe.sandbox.api.handlers import answer, serve_resource
 from probe.sandbox.api.openapi import serve_openapi_index, serve_openapi_v2, serve_openapi_v3
 from probe.sandbox.api.request import MAX_BODY
+from probe.sandbox.api.resources import SERVED, Served
 from probe.sandbox.api.rules.classes import create_first_classes
 from probe.sandbox.api.tokens import Tokens
 from probe.sandbox.runtime import Runtime
@@ -36,11 +37,12 @@ async def serve(
     tokens: Tokens,
     families: tuple[Family, ...] = (Family.IPV4,),
     bookmark_seconds: float = 30.0,
+    served: Served = SERVED,
 ) -> web.AppRunner:
     """Serve the API on a bound socket. ``await runner.cleanup()`` ends it, with the watches and execs under way."""
     create_first_roles(store)
     create_first_classes(store)
-    app = make_app(Context(store, runtime, tokens, Rbac(store), families, bookmark_seconds))
+    app = make_app(Context(store, runtime, tokens, Rbac(store), families, bookmark_seconds, served))
     # A vanished client cancels its handler: that is how its watches and its exec'd processes end.
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.2)
     await runner.setup()

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from probe.model.cell import Family
 from probe.sandbox.api.auth.rbac import Rbac
+from probe.sandbox.api.resources import SERVED, Served
 from probe.sandbox.api.tokens import Tokens
 from probe.sandbox.runtime import Runtime
 from probe.sandbox.store import Store
@@ -27,6 +28,7 @@ class Context:
     rbac: Rbac
     families: tuple[Family, ...] = (Family.IPV4,)
     bookmark_seconds: float = 30.0
+    served: Served = SERVED
 
 
 CONTEXT: Final = web.AppKey("context", Context)

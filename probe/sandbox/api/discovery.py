@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from probe.sandbox.api.context import KUBERNETES_VERSION
+from probe.sandbox.api.context import CONTEXT, KUBERNETES_VERSION
 from probe.sandbox.api.errors import no_such_path
 from probe.sandbox.api.forms import encode
-from probe.sandbox.api.resources import GROUP_VERSIONS, RESOURCES, Resource
+from probe.sandbox.api.resources import Resource, Served
 
 _AGGREGATED: Final = "application/json;g=apidiscovery.k8s.io;v={};as=APIGroupDiscoveryList"
 _SUBRESOURCE_KINDS: Final = {
@@ -44,16 +44,16 @@ async def serve_root(request: web.Request) -> web.Response:
     accept = request.headers.get("Accept", "")
     for api_version in ("v2", "v2beta1"):
         if f"g=apidiscovery.k8s.io;v={api_version};as=APIGroupDiscoveryList" in accept.replace(" ", ""):
-            body = _aggregated(core, api_version)
+            body = _aggregated(_served(request), core, api_version)
             return web.Response(body=encode(body), headers={"Content-Type": _AGGREGATED.format(api_version)})
-    body = {"kind": "APIVersions", "versions": ["v1"]} if core else _groups()
+    body = {"kind": "APIVersions", "versions": ["v1"]} if core else _groups(_served(request))
     return web.Response(body=encode(body), content_type="application/json")
 
 
 async def serve_group(request: web.Request) -> web.Response:
     """``/apis/<group>``."""
     wanted = request.match_info["group"]
-    found = [group for group in _groups()["groups"] if group["name"] == wanted]
+    found = [group for group in _groups(_served(request))["groups"] if group["name"] == wanted]
     if not found:
         raise no_such_path()
     return web.Response(
@@ -64,27 +64,28 @@ async def serve_group(request: web.Request) -> web.Response:
 async def serve_resources(request: web.Request) -> web.Response:
     """``/api/v1`` and ``/apis/<group>/<version>``."""
     group, api_version = request.match_info.get("group", ""), request.match_info["version"]
-    if (group, api_version) not in GROUP_VERSIONS:
+    resources = _served(request).of(group, api_version)
+    if not resources:
         raise no_such_path()
     body = {
         "kind": "APIResourceList",
         "apiVersion": "v1",
         "groupVersion": f"{group}/{api_version}" if group else api_version,
-        "resources": list(_entries(_of(group, api_version))),
+        "resources": list(_entries(resources)),
     }
     return web.Response(body=encode(body), content_type="application/json")
 
 
-def _of(group: str, api_version: str) -> Iterable[Resource]:
-    return (resource for resource in RESOURCES if (resource.group, resource.version) == (group, api_version))
+def _served(request: web.Request) -> Served:
+    return request.app[CONTEXT].served
 
 
-def _groups() -> dict[str, Any]:
+def _groups(served: Served) -> dict[str, Any]:
     groups = []
-    for group, api_version in GROUP_VERSIONS:
+    for group, versions in served.groups.items():
         if group:
-            stated = {"groupVersion": f"{group}/{api_version}", "version": api_version}
-            groups.append({"name": group, "versions": [stated], "preferredVersion": stated})
+            stated = [{"groupVersion": f"{group}/{it}", "version": it} for it in versions]
+            groups.append({"name": group, "versions": stated, "preferredVersion": stated[0]})
     return {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}
 
 
@@ -120,13 +121,15 @@ def _subresource_kind(resource: Resource, name: str) -> tuple[str, str, str]:
     return _SUBRESOURCE_KINDS.get((resource.plural, name), (resource.group, resource.version, resource.kind))
 
 
-def _aggregated(core: bool, api_version: str) -> dict[str, Any]:
+def _aggregated(served: Served, core: bool, api_version: str) -> dict[str, Any]:
     items = []
-    for group, group_version in GROUP_VERSIONS:
+    for group, group_versions in served.groups.items():
         if bool(group) != core:
-            resources = [_aggregated_entry(resource) for resource in _of(group, group_version)]
             meta = {"name": group, "creationTimestamp": None} if group else {"creationTimestamp": None}
-            versions = [{"version": group_version, "resources": resources, "freshness": "Current"}]
+            versions = [
+                {"version": it, "resources": list(map(_aggregated_entry, served.of(group, it))), "freshness": "Current"}
+                for it in group_versions
+            ]
             items.append({"metadata": meta, "versions": versions})
     return {
         "kind": "APIGroupDiscoveryList",

@@ -36,7 +36,7 @@ APPLY_PATCH: Final = "application/apply-patch+yaml"
 async def serve_resource(request: web.Request) -> web.StreamResponse:
     """Everything below ``/api/v1/`` and ``/apis/<group>/<version>/``. Raises ApiError, StoreError."""
     ctx = request.app[CONTEXT]
-    target = resolve(request.path)
+    target = resolve(request.path, ctx.served)
     if target.subresource in _SUBRESOURCES:
         return await _SUBRESOURCES[target.subresource](ctx, target, request)
     form = negotiate(target.resource, request.headers.get("Accept", ""), request.query)
@@ -101,8 +101,10 @@ async def _create(ctx: Context, target: Target, request: web.Request, form: Form
 
 async def _patch(ctx: Context, target: Target, request: web.Request, form: Form) -> web.Response:
     kind, write = request.content_type, _write(request)
-    if kind not in (*_PATCHES, APPLY_PATCH):
-        raise unsupported_media(kind, (*_PATCHES, APPLY_PATCH))
+    # What merges custom resources knows no merge keys.
+    accepted = [it for it in (*_PATCHES, APPLY_PATCH) if it != STRATEGIC_PATCH or not target.resource.custom]
+    if kind not in accepted:
+        raise unsupported_media(kind, accepted)
     body = parse(await request.read())
     if kind == APPLY_PATCH:
         if not request.query.get("fieldManager"):

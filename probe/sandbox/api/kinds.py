@@ -61,6 +61,34 @@ _POLICY_PEERS: Final = ListOf(
 )
 _POLICY_PORTS: Final = ListOf(struct(protocol=STR, port=INT_OR_STR, endPort=INT))
 
+# network-policy-api: of all three kinds the lists are atomic but for those of strings, which are sets.
+_SET: Final = ListOf(STR, "", ())
+_NAMESPACED_POD: Final = struct(namespaceSelector=SELECTOR, podSelector=SELECTOR)
+_SUBJECT: Final = struct(namespaces=SELECTOR, pods=_NAMESPACED_POD)
+_DESTINATION: Final = struct(destinationPort=struct(number=INT, range=struct(start=INT, end=INT)))
+_PROTOCOLS: Final = ListOf(struct(tcp=_DESTINATION, udp=_DESTINATION, sctp=_DESTINATION, destinationNamedPort=STR))
+_OLD_PORTS: Final = ListOf(
+    struct(portNumber=struct(protocol=STR, port=INT), portRange=struct(protocol=STR, start=INT, end=INT), namedPort=STR)
+)
+_INGRESS_PEERS: Final = ListOf(struct(namespaces=SELECTOR, pods=_NAMESPACED_POD))
+_EGRESS_PEERS: Final = ListOf(
+    struct(namespaces=SELECTOR, pods=_NAMESPACED_POD, nodes=SELECTOR, networks=_SET, domainNames=_SET)
+)
+_BASELINE_EGRESS_PEERS: Final = ListOf(struct(namespaces=SELECTOR, pods=_NAMESPACED_POD, nodes=SELECTOR, networks=_SET))
+
+
+def _cluster_policy(peers: Shape, ports_field: str, ports: Shape, **place: Shape) -> Fields:
+    """``peers``: of egress rules. ``place``: the policy's place among others."""
+    rule: dict[str, Shape] = {"name": STR, "action": STR, ports_field: ports}
+    spec: dict[str, Shape] = {
+        **place,
+        "subject": _SUBJECT,
+        "ingress": ListOf(Fields({**rule, "from": _INGRESS_PEERS})),
+        "egress": ListOf(Fields({**rule, "to": peers})),
+    }
+    return _kind(spec=Fields(spec), status=struct(conditions=CONDITIONS))
+
+
 _AMOUNTS: Final = MapOf(AMOUNT)
 _CONTAINER: Final = struct(
     name=STR, image=STR, imagePullPolicy=STR, workingDir=STR, command=STRINGS, args=STRINGS,
@@ -195,6 +223,9 @@ KINDS: Final[Mapping[str, Fields]] = MappingProxyType(
                 egress=ListOf(struct(to=_POLICY_PEERS, ports=_POLICY_PORTS)),
             )
         ),
+        "ClusterNetworkPolicy": _cluster_policy(_EGRESS_PEERS, "protocols", _PROTOCOLS, tier=STR, priority=INT),
+        "AdminNetworkPolicy": _cluster_policy(_EGRESS_PEERS, "ports", _OLD_PORTS, priority=INT),
+        "BaselineAdminNetworkPolicy": _cluster_policy(_BASELINE_EGRESS_PEERS, "ports", _OLD_PORTS),
         "EndpointSlice": _kind(addressType=STR, endpoints=ListOf(ANY), ports=ListOf(ANY)),
         "Lease": _kind(spec=ANY),
         "ExternalEndpoint": _kind(

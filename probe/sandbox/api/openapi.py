@@ -13,11 +13,11 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from probe.sandbox.api.context import KUBERNETES_VERSION
+from probe.sandbox.api.context import CONTEXT, KUBERNETES_VERSION
 from probe.sandbox.api.errors import no_such_path
 from probe.sandbox.api.forms import encode
 from probe.sandbox.api.kinds import KINDS
-from probe.sandbox.api.resources import GROUP_VERSIONS, RESOURCES, Resource
+from probe.sandbox.api.resources import Resource, Served
 from probe.sandbox.api.schema import AnyShape, Fields, ListOf, MapOf, Scalar, Shape
 
 _INFO: Final = {"title": "Kubernetes (cni-probe sandbox)", "version": f"v{KUBERNETES_VERSION}.0"}
@@ -32,9 +32,9 @@ def _path(group: str, version: str) -> str:
 
 async def serve_openapi_index(request: web.Request) -> web.Response:
     """``/openapi/v3``: where the document of each group version is."""
-    paths = {}
-    for group, version in GROUP_VERSIONS:
-        digest = hashlib.sha256(encode(document(group, version))).hexdigest()[:32].upper()
+    paths, served = {}, request.app[CONTEXT].served
+    for group, version in served.group_versions:
+        digest = hashlib.sha256(encode(document(served, group, version))).hexdigest()[:32].upper()
         path = _path(group, version)
         paths[path] = {"serverRelativeURL": f"/openapi/v3/{path}?hash={digest}"}
     return _json({"paths": paths})
@@ -42,9 +42,10 @@ async def serve_openapi_index(request: web.Request) -> web.Response:
 
 async def serve_openapi_v3(request: web.Request) -> web.Response:
     """``/openapi/v3/api/v1`` and the like. Raises ApiError 404."""
-    for group, version in GROUP_VERSIONS:
+    served = request.app[CONTEXT].served
+    for group, version in served.group_versions:
         if request.match_info["path"] == _path(group, version):
-            return _json(document(group, version))
+            return _json(document(served, group, version))
     raise no_such_path()
 
 
@@ -56,13 +57,13 @@ async def serve_openapi_v2(request: web.Request) -> web.Response:
     """
     if _V2_PROTOBUF in request.headers.get("Accept", ""):
         return web.Response(body=_V2_NO_KINDS, content_type=_V2_PROTOBUF.replace("@", "."))  # "@" is no legal type
-    definitions = {_name(resource): _kind_schema(resource) for resource in RESOURCES}
+    definitions = {_name(resource): _kind_schema(resource) for resource in request.app[CONTEXT].served.resources}
     return _json({"swagger": "2.0", "info": _INFO, "paths": {}, "definitions": definitions})
 
 
-def document(group: str, version: str) -> dict[str, Any]:
+def document(served: Served, group: str, version: str) -> dict[str, Any]:
     """The OpenAPI v3 document of a group version."""
-    resources = [resource for resource in RESOURCES if (resource.group, resource.version) == (group, version)]
+    resources = served.of(group, version)
     paths: dict[str, Any] = {}
     for resource in resources:
         base = f"/{_path(group, version)}/" + ("namespaces/{namespace}/" if resource.namespaced else "")

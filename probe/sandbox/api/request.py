@@ -12,7 +12,7 @@ from aiohttp import web
 
 from probe.sandbox.api.errors import ApiError, bad_request, no_such_path, unsupported_media
 from probe.sandbox.api.protobuf import PROTOBUF, decode_protobuf
-from probe.sandbox.api.resources import BY_PATH, Resource
+from probe.sandbox.api.resources import Resource, Served
 
 JSON: Final = "application/json"
 YAML: Final = "application/yaml"
@@ -29,7 +29,7 @@ class Target:
     subresource: str = ""
 
 
-def resolve(path: str) -> Target:
+def resolve(path: str, served: Served) -> Target:
     """The target of ``/api/v1/...`` or ``/apis/group/version/...``. Raises ApiError 404."""
     parts = path.strip("/").split("/")
     group, rest = ("", parts[1:]) if parts[0] == "api" else (parts[1], parts[2:])
@@ -38,7 +38,7 @@ def resolve(path: str) -> Target:
     # /namespaces/x is the namespace itself; /namespaces/x/pods are the pods in it; so are its own subresources.
     if len(rest) > 2 and rest[0] == "namespaces" and rest[2] not in ("status", "finalize"):
         namespace, rest = rest[1], rest[2:]
-    resource = BY_PATH.get((group, version, rest[0])) if rest else None
+    resource = served.by_path.get((group, version, rest[0])) if rest else None
     if resource is None or len(rest) > 3 or (namespace is not None and not resource.namespaced):
         raise no_such_path()
     name = rest[1] if len(rest) > 1 else None

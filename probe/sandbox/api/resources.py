@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import Final
+
+from probe.model.clusterpolicy import API_VERSIONS, GROUP
 
 ALL_VERBS: Final = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 
@@ -20,6 +23,7 @@ class Resource:
     ``generation``: metadata.generation counts changes of the spec. ``fields``: the field selectors beyond
     metadata.name and metadata.namespace. ``subresources``: name to verbs.
     ``view``: the objects are those of the first resource with this plural, in another form.
+    ``custom``: elsewhere this is a custom resource.
     """
 
     plural: str
@@ -34,6 +38,7 @@ class Resource:
     fields: tuple[str, ...] = ()
     subresources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     view: bool = False
+    custom: bool = False
 
     @property
     def shape(self) -> str:
@@ -83,6 +88,29 @@ def _question(plural: str, kind: str, group: str, *, namespaced: bool = False) -
     """What is answered and not kept."""
     return Resource(plural, kind, group, namespaced=namespaced, verbs=_CREATE_ONLY)
 
+
+def _cluster_policy(plural: str, kind: str, short_name: str) -> Resource:
+    """A custom resource of network-policy-api."""
+    version = API_VERSIONS[kind].rpartition("/")[2]
+    return Resource(
+        plural,
+        kind,
+        GROUP,
+        version,
+        namespaced=False,
+        short_names=(short_name,),
+        generation=True,
+        subresources=_STATUS,
+        custom=True,
+    )
+
+
+CLUSTER_POLICIES: Final = (  # the group's preferred version first
+    _cluster_policy("clusternetworkpolicies", "ClusterNetworkPolicy", "cnp"),
+    _cluster_policy("adminnetworkpolicies", "AdminNetworkPolicy", "anp"),
+    _cluster_policy("baselineadminnetworkpolicies", "BaselineAdminNetworkPolicy", "banp"),
+)
+"""What a cluster may or may not have."""
 
 RESOURCES: Final = (
     Resource(
@@ -146,6 +174,7 @@ RESOURCES: Final = (
         "events", "Event", short_names=("ev",), fields=(*_INVOLVED, "reason", "reportingComponent", "source", "type")
     ),
     Resource("networkpolicies", "NetworkPolicy", "networking.k8s.io", short_names=("netpol",), generation=True),
+    *CLUSTER_POLICIES,
     Resource(
         "events",
         "Event",
@@ -203,12 +232,41 @@ BY_PLURAL: Final[Mapping[str, Resource]] = MappingProxyType(
     {resource.plural: resource for resource in RESOURCES if not resource.view}
 )
 
-BY_PATH: Final[Mapping[tuple[str, str, str], Resource]] = MappingProxyType(
-    {(resource.group, resource.version, resource.plural): resource for resource in RESOURCES}
-)
-
-GROUP_VERSIONS: Final = tuple(dict.fromkeys((resource.group, resource.version) for resource in RESOURCES))
-
 NAMESPACED: Final = tuple(
     resource for resource in RESOURCES if resource.namespaced and "list" in resource.verbs and not resource.view
 )
+
+
+@dataclass(frozen=True)
+class Served:
+    """The resources of one server."""
+
+    resources: tuple[Resource, ...] = RESOURCES
+
+    @cached_property
+    def by_path(self) -> Mapping[tuple[str, str, str], Resource]:
+        """By group, version and plural."""
+        return {(resource.group, resource.version, resource.plural): resource for resource in self.resources}
+
+    @cached_property
+    def group_versions(self) -> tuple[tuple[str, str], ...]:
+        """Groups and versions, a group's preferred version first."""
+        return tuple(dict.fromkeys((resource.group, resource.version) for resource in self.resources))
+
+    @cached_property
+    def groups(self) -> Mapping[str, tuple[str, ...]]:
+        """Each group's versions."""
+        return {
+            group: tuple(version for other, version in self.group_versions if other == group)
+            for group, _ in self.group_versions
+        }
+
+    def of(self, group: str, version: str) -> tuple[Resource, ...]:
+        """The resources of a group version."""
+        return tuple(it for it in self.resources if (it.group, it.version) == (group, version))
+
+
+SERVED: Final = Served()
+"""All of them."""
+
+WITHOUT_CLUSTER_POLICIES: Final = Served(tuple(it for it in RESOURCES if it not in CLUSTER_POLICIES))

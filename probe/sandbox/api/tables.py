@@ -96,6 +96,7 @@ def _endpoints(endpoints: Obj) -> str:
     )
 
 
+_PRIORITY: Final = Column("Priority", lambda policy: str(policy["spec"]["priority"]))
 _TABLES: Final[Mapping[str, tuple[Column, ...]]] = MappingProxyType(
     {
         "pods": (
@@ -138,6 +139,8 @@ _TABLES: Final[Mapping[str, tuple[Column, ...]]] = MappingProxyType(
             Column("Pod-Selector", lambda policy: selector_text(policy["spec"].get("podSelector"))),
             AGE,
         ),
+        "clusternetworkpolicies": (NAME, Column("Tier", lambda policy: policy["spec"]["tier"]), _PRIORITY, AGE),
+        "adminnetworkpolicies": (NAME, _PRIORITY, AGE),
         "events": (
             Column("Last Seen", lambda event: age(_event_time(event))),
             Column("Type", lambda event: event.get("type", "")),

@@ -15,6 +15,7 @@ import aiohttp
 from probe.model.cell import Family
 from probe.sandbox.api.app import serve
 from probe.sandbox.api.credentials import Credentials
+from probe.sandbox.api.resources import SERVED, Served
 from probe.sandbox.api.tokens import Tokens
 from probe.sandbox.controllers.run import run_controllers
 from probe.sandbox.store import Obj, Store
@@ -100,7 +101,10 @@ class Server:
 
 @asynccontextmanager
 async def api_server(
-    families: tuple[Family, ...] = (Family.IPV4, Family.IPV6), history: int = 5000, bookmark_seconds: float = 30.0
+    families: tuple[Family, ...] = (Family.IPV4, Family.IPV6),
+    history: int = 5000,
+    bookmark_seconds: float = 30.0,
+    served: Served = SERVED,
 ) -> AsyncIterator[Server]:
     """A cluster without nodes; its first namespaces are complete."""
     store, runtime, credentials = Store(history), LocalRuntime(), Credentials.make()
@@ -115,6 +119,7 @@ async def api_server(
         tokens=tokens,
         families=families,
         bookmark_seconds=bookmark_seconds,
+        served=served,
     )
     controllers = asyncio.create_task(run_controllers(store, ca=credentials.ca.decode()))
     connector = aiohttp.TCPConnector(ssl=credentials.client_context())

@@ -10,7 +10,9 @@ from types import MappingProxyType
 from typing import Final
 
 from probe.model.cell import Protocol
+from probe.model.clusterpolicy import BASELINE_NAME, default_cluster_policy, validate_cluster_policy
 from probe.model.fields import UNKNOWN_FIELD
+from probe.model.fields import FieldError as Mistake
 from probe.model.networkpolicy import default_network_policy, validate_network_policy
 from probe.model.snapshot import NAME_LABEL
 from probe.model.syntax import port_number_error
@@ -102,7 +104,26 @@ def _default_policy(policy: Obj) -> None:
 
 
 def _validate_policy(policy: Obj) -> Iterator[FieldError]:
-    for error in validate_network_policy(policy):
+    yield from _of_the_spec(validate_network_policy(policy))
+
+
+def _default_cluster_policy(policy: Obj) -> None:
+    if not any(error.reason != UNKNOWN_FIELD for error in validate_cluster_policy(policy)):
+        policy["spec"] = default_cluster_policy(policy)["spec"]
+
+
+def _validate_cluster_policy(policy: Obj) -> Iterator[FieldError]:
+    yield from _of_the_spec(validate_cluster_policy(policy))
+
+
+def _validate_baseline(policy: Obj) -> Iterator[FieldError]:
+    if (name := policy["metadata"].get("name")) != BASELINE_NAME:
+        yield invalid("metadata.name", name, f'only one, named "{BASELINE_NAME}", can be created in the cluster')
+    yield from _validate_cluster_policy(policy)
+
+
+def _of_the_spec(mistakes: Iterable[Mistake]) -> Iterator[FieldError]:
+    for error in mistakes:
         # Metadata is everybody's and checked elsewhere; unknown fields were dropped or refused while decoding.
         if error.parts[:1] == ("spec",) and error.reason != UNKNOWN_FIELD:
             yield FieldError(error.path, error.reason, error.message)
@@ -154,6 +175,9 @@ _STRATEGIES: Final[Mapping[str, Strategy]] = MappingProxyType(
         "pods": Strategy(_default_pod, _validate_pod, validate_update=validate_pod_update),
         "services": Strategy(default_service, validate_service, keep_addresses, validate_service_update),
         "networkpolicies": Strategy(_default_policy, _validate_policy),
+        "clusternetworkpolicies": Strategy(_default_cluster_policy, _validate_cluster_policy),
+        "adminnetworkpolicies": Strategy(_default_cluster_policy, _validate_cluster_policy),
+        "baselineadminnetworkpolicies": Strategy(_default_cluster_policy, _validate_baseline),
         "secrets": Strategy(_default_secret, validate_update=_immutable_data),
         "configmaps": Strategy(validate_update=_immutable_data),
         "roles": Strategy(validate=validate_role),

@@ -1,37 +1,22 @@
-"""NetworkPolicy in one direction on one node: which pods are isolated, and the chains that say what they may."""
+"""Policy in one direction on one node: which pods it concerns, and the chains that say what they may.
+
+A pod's chain asks the tiers in their order: Admin, then NetworkPolicies, which decide in any case if one selects the
+pod, else Baseline; what nobody denies is allowed. Pods that only NetworkPolicies select go straight to those.
+"""
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from probe.model.cell import Family
-from probe.sandbox.enforce.draft import ADDRESS_TYPE, KEYWORD, Draft, destination, source
-from probe.sandbox.enforce.options import Deny, Options
-from probe.sandbox.enforce.peers import peer_matches
-from probe.sandbox.enforce.ports import port_matches
+from probe.sandbox.enforce.direction import ALLOW, DENIALS, Direction
+from probe.sandbox.enforce.draft import ADDRESS_TYPE, KEYWORD, Draft
+from probe.sandbox.enforce.matches import rule_matches
+from probe.sandbox.enforce.options import Options
 from probe.sandbox.enforce.ruleset import VerdictMap
-from probe.sandbox.enforce.view import ClusterView, Pod, Policy, Rule
-
-
-class Direction(enum.StrEnum):
-    """A direction of policy, seen from the selected pod; in the order in which a packet meets them."""
-
-    EGRESS = "egress"
-    INGRESS = "ingress"
-
-    def rules(self, policy: Policy) -> tuple[Rule, ...] | None:
-        """The policy's rules for this direction; None when it says nothing about it."""
-        return policy.egress if self is Direction.EGRESS else policy.ingress
-
-
-DENIALS = {
-    Deny.DROP: ("drop",),
-    Deny.REJECT: ("meta l4proto tcp reject with tcp reset", "reject with icmpx admin-prohibited"),
-}
-ALLOW = {Direction.EGRESS: "goto ingress", Direction.INGRESS: "accept"}
-"""What follows where a direction allows a packet. Chain ``ingress`` decides in any case: goto never comes back."""
+from probe.sandbox.enforce.services import hairpins
+from probe.sandbox.enforce.tiers import Tiers
+from probe.sandbox.enforce.view import ClusterView, Pod, Policy, Tier
 
 
 @dataclass(slots=True)
@@ -49,19 +34,65 @@ class Isolation:
     def dispatch(self) -> list[str]:
         """Rules that send a packet to the chain of the pod that it leaves or reaches: by the connection's end, or by
         the packet's if it belongs to no connection. Nothing happens to pods that no policy selects."""
-        verdicts: dict[Family, dict[str, str]] = {family: {} for family in Family}
-        for pod in self.view.policed:
-            if pod.node == self.node and (policies := self._selecting(pod)):
-                chain = self._isolated(policies)
-                for family, address in pod.addresses.items():
-                    verdicts[family][address] = f"goto {chain}"
-        end, own = (source, "saddr") if self.direction is Direction.EGRESS else (destination, "daddr")
+        chains = {pod.uid: chain for pod in self._local if (chain := self._chain(pod))}
+        own = "saddr" if self.direction is Direction.EGRESS else "daddr"
         rules = []
         for family in Family:
-            pods = self.draft.add_map(self.direction, family, VerdictMap(ADDRESS_TYPE[family], verdicts[family]))
-            rules.append(f"{end(family)} vmap @{pods}")
+            pods = self._map(self.direction, family, chains)
+            rules.append(f"{self.direction.own(family)} vmap @{pods}")
             rules.append(f"ct state invalid,untracked {KEYWORD[family]} {own} vmap @{pods}")
         return rules
+
+    def dispatch_own_node(self) -> list[str]:
+        """Rules for what pods send to their own node, which is not forwarded: cluster-scoped policies say something
+        about it, NetworkPolicies never (a pod and its node always reach each other)."""
+        chains = {pod.uid: chain for pod in self._local if (chain := self._chain_to_own_node(pod))}
+        maps = {family: self._map(f"{self.direction}-node", family, chains) for family in Family if chains}
+        return [f"{self.direction.own(family)} vmap @{pods}" for family, pods in maps.items()]
+
+    @property
+    def _local(self) -> list[Pod]:
+        return [pod for pod in self.view.policed if pod.node == self.node]
+
+    def _map(self, kind: str, family: Family, chains: dict[str, str]) -> str:
+        verdicts = {
+            pod.addresses[family]: f"goto {chains[pod.uid]}"
+            for pod in self._local
+            if pod.uid in chains and family in pod.addresses
+        }
+        return self.draft.add_map(kind, family, VerdictMap(ADDRESS_TYPE[family], verdicts))
+
+    # --- pods ---
+
+    def _chain(self, pod: Pod) -> str | None:
+        """The chain of a pod, the same for all pods that the same policies select."""
+        selecting = self._selecting(pod)
+        if not self.view.cluster_policies_of(pod):
+            return self._isolated(selecting) if selecting else None
+        tiers = Tiers(self.draft, self.view, self.options, self.direction)
+        admin, baseline = tiers.policies(pod, Tier.ADMIN), tiers.policies(pod, Tier.BASELINE)
+        if not admin and not baseline:
+            return self._apart_from_itself(selecting) if selecting else None
+        # What belongs to no connection matches no peer, and so no denial either.
+        no_connection = "ct state invalid,untracked drop"
+        if selecting:
+            last = f"goto {self._apart_from_itself(selecting)}"
+            return self._tiered(no_connection, *tiers.ask(admin), last)
+        return self._tiered(no_connection, *tiers.ask(admin), *tiers.ask(baseline), ALLOW[self.direction])
+
+    def _chain_to_own_node(self, pod: Pod) -> str | None:
+        tiers = Tiers(self.draft, self.view, self.options, self.direction)
+        admin, baseline = tiers.policies(pod, Tier.ADMIN), tiers.policies(pod, Tier.BASELINE)
+        if self._selecting(pod):
+            baseline = []
+        if not admin and not baseline:
+            return None
+        return self._tiered(*tiers.ask(admin), *tiers.ask(baseline), "accept")
+
+    def _tiered(self, *rules: str) -> str:
+        return self.draft.add_chain(f"{self.direction}-tiers", rules)
+
+    # --- NetworkPolicies ---
 
     def _selecting(self, pod: Pod) -> list[Policy]:
         return [
@@ -72,6 +103,12 @@ class Isolation:
             and policy.selector.matches(pod.labels)
         ]
 
+    def _apart_from_itself(self, policies: list[Policy]) -> str:
+        """As `_isolated`, but for what a pod sends itself through a service."""
+        subjects = (pod for pod in self._local if self.view.cluster_policies_of(pod))
+        itself = (f"{match} {ALLOW[self.direction]}" for match in hairpins(self.draft, subjects))
+        return self.draft.add_chain(f"{self.direction}-others", (*itself, f"goto {self._isolated(policies)}"))
+
     def _isolated(self, policies: list[Policy]) -> str:
         """The chain of all pods that the same policies select: what one of them allows is allowed, the rest denied."""
         jumps = (f"jump {self._policy(policy)}" for policy in policies)
@@ -81,21 +118,14 @@ class Isolation:
         key = policy.namespace, policy.name
         if key not in self.chains:
             rules = self.direction.rules(policy) or ()
-            allowed = (match for rule in rules for match in self._matches(policy, rule))
+            allowed = (
+                match
+                for rule in rules
+                for match in rule_matches(self.draft, self.view, self.direction, rule, policy.namespace)
+            )
             verdict = ALLOW[self.direction]
             self.chains[key] = self.draft.add_chain(
                 f"{self.direction}/{policy.namespace}/{policy.name}",
                 (f"{match} {verdict}".strip() for match in allowed),
             )
         return self.chains[key]
-
-    def _matches(self, policy: Policy, rule: Rule) -> Iterator[str]:
-        """A rule allows what one of its peers and one of its ports match."""
-        if rule.peers is None and rule.ports is None:
-            yield ""
-            return
-        end = destination if self.direction is Direction.EGRESS else source
-        for family in Family:
-            peers = peer_matches(self.draft, self.view, rule, policy.namespace, family, end(family))
-            ports = port_matches(self.draft, self.view, rule.ports, family)
-            yield from (" ".join(filter(None, (peer, port))) for peer in peers for port in ports)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from probe.model.cell import Family
 from probe.sandbox.enforce.read import Obj, read_node, read_pod, read_policy, read_services
-from probe.sandbox.enforce.view import ClusterView, Pod, Policy, Service
+from probe.sandbox.enforce.readcluster import read_cluster_policy
+from probe.sandbox.enforce.view import ClusterPolicy, ClusterView, Node, Pod, Policy, Service
 
-RESOURCES = ("nodes", "namespaces", "pods", "networkpolicies", "services", "endpointslices")
+CLUSTER_POLICIES = ("clusternetworkpolicies", "adminnetworkpolicies", "baselineadminnetworkpolicies")
+RESOURCES = ("nodes", "namespaces", "pods", "networkpolicies", *CLUSTER_POLICIES, "services", "endpointslices")
 """Resources of the store, in an order in which an object's surroundings come first."""
 
 Key = tuple[str, str]
@@ -18,10 +19,11 @@ class Observed:
     """Objects in, view out. Nothing here remembers what an object was before."""
 
     def __init__(self) -> None:
-        self._nodes: dict[str, dict[Family, str]] = {}
+        self._nodes: dict[str, Node] = {}
         self._namespaces: dict[str, dict[str, str]] = {}
         self._pods: dict[Key, Pod] = {}
         self._policies: dict[Key, Policy] = {}
+        self._cluster_policies: dict[Key, ClusterPolicy] = {}
         self._services: dict[Key, Obj] = {}
         self._slices: dict[Key, Obj] = {}
         self._translations: tuple[Service, ...] | None = None
@@ -38,6 +40,8 @@ class Observed:
                 self._pods[key] = read_pod(obj)
             case "networkpolicies":
                 self._policies[key] = read_policy(obj)
+            case "clusternetworkpolicies" | "adminnetworkpolicies" | "baselineadminnetworkpolicies":
+                self._cluster_policies[resource, key[1]] = read_cluster_policy(obj)
             case "services" | "endpointslices":
                 (self._services if resource == "services" else self._slices)[key] = obj
                 self._translations = None
@@ -54,6 +58,8 @@ class Observed:
                 self._pods.pop(key, None)
             case "networkpolicies":
                 self._policies.pop(key, None)
+            case "clusternetworkpolicies" | "adminnetworkpolicies" | "baselineadminnetworkpolicies":
+                self._cluster_policies.pop((resource, key[1]), None)
             case "services" | "endpointslices":
                 (self._services if resource == "services" else self._slices).pop(key, None)
                 self._translations = None
@@ -69,6 +75,7 @@ class Observed:
             policies=tuple(self._policies[key] for key in sorted(self._policies)),
             services=self._translations,
             nodes=dict(self._nodes),
+            cluster_policies=tuple(self._cluster_policies[key] for key in sorted(self._cluster_policies)),
         )
 
 

@@ -9,7 +9,7 @@ from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 from probe.model.cell import Family
 from probe.sandbox.enforce.draft import ADDRESS_TYPE, Draft
 from probe.sandbox.enforce.ruleset import Set
-from probe.sandbox.enforce.view import BlockPeer, ClusterView, PodPeer, Rule
+from probe.sandbox.enforce.view import BlockPeer, ClusterView, NodePeer, PodPeer, Rule
 
 Network = IPv4Network | IPv6Network
 
@@ -19,7 +19,8 @@ def peer_matches(
 ) -> list[str]:
     """nft matches, one of which must hold; ``[""]`` when the rule names no peers.
 
-    ``end`` is the nft expression of the peer's address. All pod peers of a rule share one set, all its blocks another.
+    ``end`` is the nft expression of the peer's address. All pod peers of a rule share one set, all its blocks another,
+    all its nodes a third.
     """
     if rule.peers is None:
         return [""]
@@ -28,6 +29,9 @@ def peer_matches(
         matches.append(f"{end} @{_pod_set(draft, view, selected, own_namespace, family)}")
     if networks := united(tuple(peer for peer in rule.peers if isinstance(peer, BlockPeer)), family):
         matches.append(f"{end} @{_block_set(draft, networks, family)}")
+    if nodes := tuple(peer for peer in rule.peers if isinstance(peer, NodePeer)):
+        published = Set(ADDRESS_TYPE[family], view.published_by(nodes)[family])
+        matches.append(f"{end} @{draft.add_set('nodes', family, published)}")
     return matches
 
 

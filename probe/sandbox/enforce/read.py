@@ -17,6 +17,7 @@ from probe.sandbox.enforce.selectors import EVERYTHING, Selector
 from probe.sandbox.enforce.view import (
     Backend,
     BlockPeer,
+    Node,
     NodePort,
     Pod,
     PodPeer,
@@ -31,8 +32,8 @@ Obj = Mapping[str, Any]
 T = TypeVar("T")
 
 
-def _named(read: Callable[[Obj], T]) -> Callable[[Obj], T]:
-    """Say which object it was that cannot be read."""
+def named(read: Callable[[Obj], T]) -> Callable[[Obj], T]:
+    """Say which object it was that cannot be read: a SandboxError."""
 
     @wraps(read)
     def reader(obj: Obj) -> T:
@@ -55,7 +56,7 @@ def addresses_of(values: Iterable[str]) -> dict[Family, str]:
     return found
 
 
-@_named
+@named
 def read_pod(obj: Obj) -> Pod:
     """A pod, whatever its state."""
     meta, spec, status = obj["metadata"], obj.get("spec") or {}, obj.get("status") or {}
@@ -82,14 +83,23 @@ def read_pod(obj: Obj) -> Pod:
     )
 
 
-@_named
-def read_node(obj: Obj) -> dict[Family, str]:
-    """A node's own addresses."""
+@named
+def read_node(obj: Obj) -> Node:
+    """A node; names among its addresses are of no concern."""
     listed = (obj.get("status") or {}).get("addresses") or ()
-    return addresses_of(entry["address"] for entry in listed if entry["type"] == "InternalIP")
+    published: dict[Family, set[str]] = {}
+    for entry in listed:
+        if entry["type"] in ("InternalIP", "ExternalIP"):
+            for family, address in addresses_of([entry["address"]]).items():
+                published.setdefault(family, set()).add(address)
+    return Node(
+        labels=obj["metadata"].get("labels") or {},
+        addresses=addresses_of(entry["address"] for entry in listed if entry["type"] == "InternalIP"),
+        published={family: frozenset(addresses) for family, addresses in published.items()},
+    )
 
 
-@_named
+@named
 def read_policy(obj: Obj) -> Policy:
     """A NetworkPolicy. Absent policyTypes: Ingress always, Egress if there are egress rules."""
     meta, spec = obj["metadata"], obj.get("spec") or {}
@@ -146,7 +156,7 @@ def read_services(services: Iterable[Obj], slices: Iterable[Obj]) -> tuple[Servi
     return tuple(service for service in found if service.addresses)
 
 
-@_named
+@named
 def _service(obj: Obj) -> Service:
     meta, spec = obj["metadata"], obj.get("spec") or {}
     values = spec.get("clusterIPs") or [spec.get("clusterIP")]

@@ -11,18 +11,18 @@ Cluster the node masquerades: a pod on another node sees the node that was asked
 that very node sees the node too, but policy, which comes before masquerading, still sees the client.
 
 A pod that reaches itself through its service would see its own address as the source and answer past the node.
-Such connections are masqueraded (the pod sees its node), and policy does not apply to them: a pod is not a peer of
-itself. The API leaves this open.
+Such connections are masqueraded (the pod sees its node), and NetworkPolicies do not apply to them: a pod is not a peer
+of itself. The API leaves this open. Cluster-scoped policies do apply (``tiers.py``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from probe.model.cell import Family, Protocol
 from probe.sandbox.enforce.draft import ADDRESS_TYPE, KEYWORD, TRANSPORT, Draft, destination, source
 from probe.sandbox.enforce.ruleset import Chain, Set, VerdictMap
-from probe.sandbox.enforce.view import Backend, ClusterView, NodePort, ServicePort
+from probe.sandbox.enforce.view import Backend, ClusterView, NodePort, Pod, ServicePort
 
 # Packets of pods and of others pass prerouting; those of the node and its host-network pods begin at output.
 TRANSLATE = {
@@ -40,6 +40,7 @@ MARK = "0x4000"
 
 def add_services(draft: Draft, view: ClusterView, node: str) -> None:
     """The chains, sets and maps of all services, and of the hairpins of this node's pods."""
+    local = [pod for pod in view.policed if pod.node == node]
     translate, refuse, masquerade = [], [], [f"meta mark and {MARK} == {MARK} masquerade"]
     for family in Family:
         ip = KEYWORD[family]
@@ -52,32 +53,29 @@ def add_services(draft: Draft, view: ClusterView, node: str) -> None:
         # A reset: an ICMP error that is as fast as a veth pair finds the connecting socket busy and is lost on it.
         refuse.append(f"{ip} daddr @{own} meta l4proto tcp reject with tcp reset")
         refuse.append(f"{ip} daddr @{own} reject with icmpx port-unreachable")
-        masquerade.append(f"{ip} saddr . {ip} daddr @{_hairpins(draft, view, node, family)} masquerade")
+        masquerade.append(f"{ip} saddr . {ip} daddr @{_selves(draft, local, family)} masquerade")
     draft.chains.update({name: Chain(tuple(translate), hook) for name, hook in TRANSLATE.items()})
     draft.chains.update({name: Chain(tuple(refuse), hook) for name, hook in REFUSE.items()})
     draft.chains["postrouting"] = Chain(tuple(masquerade), MASQUERADE)
 
 
-def accept_hairpins(draft: Draft, view: ClusterView, node: str) -> list[str]:
-    """Rules that let a pod reach itself through its service."""
-    return [f"{source(it)} . {destination(it)} @{_hairpins(draft, view, node, it)} accept" for it in Family]
+def hairpins(draft: Draft, pods: Iterable[Pod]) -> list[str]:
+    """What matches connections of these pods to themselves, through a service."""
+    listed = list(pods)
+    return [f"{source(it)} . {destination(it)} @{_selves(draft, listed, it)}" for it in Family]
 
 
-def _hairpins(draft: Draft, view: ClusterView, node: str, family: Family) -> str:
-    """(address . address) of the node's pods."""
-    selves = Set(f"{ADDRESS_TYPE[family]} . {ADDRESS_TYPE[family]}", _selves(view, node, family))
-    return draft.add_set("hairpins", family, selves)
-
-
-def _selves(view: ClusterView, node: str, family: Family) -> frozenset[str]:
-    local = (pod.addresses[family] for pod in view.policed if pod.node == node and family in pod.addresses)
-    return frozenset(f"{address} . {address}" for address in local)
+def _selves(draft: Draft, pods: Iterable[Pod], family: Family) -> str:
+    """(address . address) of the pods."""
+    addresses = (pod.addresses[family] for pod in pods if family in pod.addresses)
+    pairs = frozenset(f"{address} . {address}" for address in addresses)
+    return draft.add_set("hairpins", family, Set(f"{ADDRESS_TYPE[family]} . {ADDRESS_TYPE[family]}", pairs))
 
 
 def _translations(draft: Draft, view: ClusterView, node: str, family: Family) -> Iterator[tuple[str, str]]:
     """(address . protocol . port) that this node translates, to what becomes of the packet. What has no backend at
     all is left alone: a cluster address is refused, a node's own port is a port that nobody serves."""
-    own = view.nodes.get(node, {}).get(family)
+    own = view.nodes[node].addresses.get(family) if node in view.nodes else None
     for service in view.services:
         for port in service.ports:
             if port.family is family and port.backends:

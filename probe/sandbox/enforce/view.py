@@ -7,6 +7,7 @@ Each arrow is a seam of its own: what is believed of the cluster, what is made o
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -48,6 +49,15 @@ class Pod:
 
 
 @dataclass(frozen=True, slots=True)
+class Node:
+    """A node. ``addresses``: its own, where its kernel answers; ``published``: all of status.addresses."""
+
+    labels: Mapping[str, str] = field(default_factory=dict)
+    addresses: Mapping[Family, str] = field(default_factory=dict)
+    published: Mapping[Family, frozenset[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class PodPeer:
     """Pods by selectors, both of which must match. ``namespaces`` None: the policy's own namespace."""
 
@@ -64,6 +74,16 @@ class BlockPeer:
 
 
 @dataclass(frozen=True, slots=True)
+class NodePeer:
+    """Nodes by their labels: of cluster-scoped policies only."""
+
+    nodes: Selector
+
+
+Peer = PodPeer | BlockPeer | NodePeer
+
+
+@dataclass(frozen=True, slots=True)
 class PortMatch:
     """A NetworkPolicyPort: a number, a range up to ``end`` inclusive, a name, or (None) every port of the protocol."""
 
@@ -76,7 +96,7 @@ class PortMatch:
 class Rule:
     """An ingress or egress rule. ``peers`` None: anybody, in the cluster or outside; ``ports`` None: all traffic."""
 
-    peers: tuple[PodPeer | BlockPeer, ...] | None = None
+    peers: tuple[Peer, ...] | None = None
     ports: tuple[PortMatch, ...] | None = None
 
 
@@ -89,6 +109,49 @@ class Policy:
     selector: Selector
     ingress: tuple[Rule, ...] | None
     egress: tuple[Rule, ...] | None
+
+
+class Tier(enum.IntEnum):
+    """Where cluster-scoped policies come in: before and after NetworkPolicies."""
+
+    ADMIN = 0
+    BASELINE = 1
+
+
+class Action(enum.Enum):
+    """What a cluster-scoped policy's rule does with what it matches."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+    PASS = "pass"
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterRule:
+    """A rule of a cluster-scoped policy. ``match.peers`` is None only where the API wants everything denied."""
+
+    action: Action
+    match: Rule
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterPolicy:
+    """A ClusterNetworkPolicy, AdminNetworkPolicy or BaselineAdminNetworkPolicy, whose priority is None: it comes last.
+    A direction without rules is not its business."""
+
+    kind: str
+    name: str
+    tier: Tier
+    priority: int | None
+    namespaces: Selector
+    pods: Selector
+    ingress: tuple[ClusterRule, ...] = ()
+    egress: tuple[ClusterRule, ...] = ()
+
+    @property
+    def order(self) -> tuple[Tier, bool, int, str, str]:
+        """Whose turn it is. Among equal priorities the API promises no order; here kind and name decide."""
+        return self.tier, self.priority is None, self.priority or 0, self.kind, self.name
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -138,14 +201,14 @@ class Service:
 
 @dataclass(frozen=True)
 class ClusterView:
-    """Everything that decides what the nodes' kernels do. ``namespaces``: name to labels; ``nodes``: name to the node's
-    own addresses."""
+    """Everything that decides what the nodes' kernels do. ``namespaces``: name to labels."""
 
     pods: tuple[Pod, ...] = ()
     namespaces: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     policies: tuple[Policy, ...] = ()
     services: tuple[Service, ...] = ()
-    nodes: Mapping[str, Mapping[Family, str]] = field(default_factory=dict)
+    nodes: Mapping[str, Node] = field(default_factory=dict)
+    cluster_policies: tuple[ClusterPolicy, ...] = ()
 
     @cached_property
     def policed(self) -> tuple[Pod, ...]:
@@ -173,6 +236,19 @@ class ClusterView:
             }
         return self._addresses[asked]
 
+    def published_by(self, peers: tuple[NodePeer, ...]) -> Mapping[Family, frozenset[str]]:
+        """Addresses of the nodes that any of these peers means."""
+        chosen = [node for node in self.nodes.values() if any(peer.nodes.matches(node.labels) for peer in peers)]
+        return {it: frozenset[str]().union(*(node.published.get(it, ()) for node in chosen)) for it in Family}
+
+    def cluster_policies_of(self, pod: Pod) -> tuple[ClusterPolicy, ...]:
+        """Those whose subject the pod is, in the order in which they are asked."""
+        if pod.uid not in self._subjects:
+            labels = self.namespaces.get(pod.namespace, {})
+            mine = (it for it in self.cluster_policies if it.namespaces.matches(labels) and it.pods.matches(pod.labels))
+            self._subjects[pod.uid] = tuple(sorted(mine, key=lambda policy: policy.order))
+        return self._subjects[pod.uid]
+
     def serving(self, name: str, protocol: Protocol) -> Mapping[Family, frozenset[Backend]]:
         """Every pod that serves a named port of that protocol, with its own number for it."""
         asked = name, protocol
@@ -197,6 +273,10 @@ class ClusterView:
 
     @cached_property
     def _addresses(self) -> dict[tuple[tuple[PodPeer, ...], str | None], Mapping[Family, frozenset[str]]]:
+        return {}
+
+    @cached_property
+    def _subjects(self) -> dict[str, tuple[ClusterPolicy, ...]]:
         return {}
 
     @cached_property

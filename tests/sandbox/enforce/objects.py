@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from probe.model.clusterpolicy import API_VERSIONS
+
 Obj = dict[str, Any]
 
 
@@ -85,3 +87,49 @@ def endpoints(
         ],
         "ports": list(ports),
     }
+
+
+def namespaces(**labels: str) -> Obj:
+    """All pods of the namespaces with these labels: a subject or a peer of cluster-scoped policies."""
+    return {"namespaces": labelled(**labels) if labels else {}}
+
+
+def pods(ns: str, **labels: str) -> Obj:
+    """Pods of a namespace: a subject or a peer of cluster-scoped policies."""
+    return {"pods": {"namespaceSelector": labelled(ns=ns), "podSelector": labelled(**labels)}}
+
+
+def rule(action: str, *peers: Obj, **ports: Sequence[Obj]) -> Obj:
+    """A rule of a cluster-scoped policy, its peers yet without direction; ports as ``protocols`` or ``ports``."""
+    return {"action": action, "peers": list(peers), **ports}
+
+
+def cnp(
+    subject: Obj, *, ingress: Sequence[Obj] = (), egress: Sequence[Obj] = (), name: str = "p", **place: int | str
+) -> Obj:
+    """A ClusterNetworkPolicy of the Admin tier, priority 50, unless stated."""
+    spec: Obj = {"tier": "Admin", "priority": 50, **place, "subject": subject}
+    return _cluster_policy("ClusterNetworkPolicy", name, spec, ingress, egress)
+
+
+def anp(
+    subject: Obj, *, ingress: Sequence[Obj] = (), egress: Sequence[Obj] = (), name: str = "p", priority: int = 50
+) -> Obj:
+    """An AdminNetworkPolicy."""
+    return _cluster_policy("AdminNetworkPolicy", name, {"priority": priority, "subject": subject}, ingress, egress)
+
+
+def banp(subject: Obj, *, ingress: Sequence[Obj] = (), egress: Sequence[Obj] = ()) -> Obj:
+    """The BaselineAdminNetworkPolicy."""
+    return _cluster_policy("BaselineAdminNetworkPolicy", "default", {"subject": subject}, ingress, egress)
+
+
+def _cluster_policy(kind: str, name: str, spec: Obj, ingress: Sequence[Obj], egress: Sequence[Obj]) -> Obj:
+    for direction, key, rules in (("ingress", "from", ingress), ("egress", "to", egress)):
+        if rules:
+            spec[direction] = [
+                {**{name: value for name, value in rule.items() if name != "peers"}, key: rule["peers"]}
+                for rule in rules
+            ]
+    metadata = {"name": name}
+    return {"apiVersion": API_VERSIONS[kind], "kind": kind, "metadata": metadata, "spec": spec}

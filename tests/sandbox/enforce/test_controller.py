@@ -17,7 +17,7 @@ from probe.sandbox.enforce.nft import NftError
 from probe.sandbox.enforce.ruleset import Chain, Ruleset
 from probe.sandbox.enforce.view import ClusterView
 from probe.sandbox.store import Store
-from tests.sandbox.enforce.objects import labelled, policy
+from tests.sandbox.enforce.objects import anp, banp, cnp, labelled, namespaces, pods, policy, rule
 from tests.sandbox.enforce.world import World, new_world
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
@@ -195,3 +195,35 @@ async def test_what_a_node_believes_can_be_altered(world: World) -> None:
     async with enforcing(world, store, Blind()) as enforcement:
         await enforcement.settled(revision(made))
         assert await world.sources_of("x/b") == SOURCES
+
+
+async def test_changes_of_cluster_policies_are_followed(world: World) -> None:
+    store = filled(world)
+    shop = namespaces(team="shop")
+    async with enforcing(world, store) as enforcement:
+
+        async def sources_after(obj: dict[str, Any] | None) -> set[str]:
+            assert obj is not None
+            await enforcement.settled(obj["metadata"]["resourceVersion"])
+            return await world.sources_of("x/b")
+
+        def label(name: str, **labels: str) -> dict[str, Any] | None:
+            return store.modify("namespaces", None, name, lambda it: it["metadata"].update(labels=labels))
+
+        first = cnp(pods("x", pod="b"), ingress=[rule("Deny", shop)])
+        assert await sources_after(store.create("clusternetworkpolicies", first)) == SOURCES
+        assert await sources_after(label("y", team="shop")) == SOURCES - {"y/a"}
+        earlier = anp(pods("x", pod="b"), priority=1, ingress=[rule("Allow", shop)])
+        assert await sources_after(store.create("adminnetworkpolicies", earlier)) == SOURCES
+        last = banp(namespaces(), ingress=[rule("Deny", namespaces())])
+        assert await sources_after(store.create("baselineadminnetworkpolicies", last)) == {"y/a"}
+        assert await sources_after(store.delete("adminnetworkpolicies", None, "p")) == set()
+        assert await sources_after(store.delete("baselineadminnetworkpolicies", None, "default")) == SOURCES - {"y/a"}
+        assert await sources_after(label("x")) == SOURCES, "the subject's namespace has lost its label"
+
+
+async def test_a_cluster_policy_that_cannot_be_read_stops_enforcement(world: World) -> None:
+    store = filled(world)
+    store.create("clusternetworkpolicies", cnp({"planets": {}}))
+    with pytest.raises(SandboxError, match="cannot read ClusterNetworkPolicy/p"):
+        await Enforcement(store, world.network.nodes, Options()).run()

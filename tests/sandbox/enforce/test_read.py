@@ -181,7 +181,10 @@ def test_node_ports_are_of_every_family_and_know_where_their_pods_are() -> None:
     assert [port.local for port in found.ports] == [False, False]
 
 
-def test_a_node_has_its_internal_addresses() -> None:
+def test_a_node_answers_on_its_internal_addresses_and_publishes_others() -> None:
     kinds = {"172.18.0.2": "InternalIP", "fd00::2": "InternalIP", "node-1": "Hostname", "192.0.2.1": "ExternalIP"}
     listed = [{"type": kind, "address": address} for address, kind in kinds.items()]
-    assert read_node({"status": {"addresses": listed}}) == {Family.IPV4: "172.18.0.2", Family.IPV6: "fd00::2"}
+    node = read_node({"metadata": {"labels": {"zone": "a"}}, "status": {"addresses": listed}})
+    assert node.addresses == {Family.IPV4: "172.18.0.2", Family.IPV6: "fd00::2"}
+    assert node.published == {Family.IPV4: {"172.18.0.2", "192.0.2.1"}, Family.IPV6: {"fd00::2"}}
+    assert node.labels == {"zone": "a"}

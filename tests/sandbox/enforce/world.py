@@ -23,7 +23,8 @@ from probe.sandbox import linux
 from probe.sandbox.enforce.compile import Options, compile_node
 from probe.sandbox.enforce.controller import NodeRules
 from probe.sandbox.enforce.nft import NftLibrary
-from probe.sandbox.enforce.read import read_pod, read_policy, read_services
+from probe.sandbox.enforce.read import read_node, read_pod, read_policy, read_services
+from probe.sandbox.enforce.readcluster import read_cluster_policy
 from probe.sandbox.enforce.view import ClusterView
 from probe.sandbox.net.node import PodNetwork
 from probe.sandbox.net.plan import AddressPlan
@@ -84,6 +85,7 @@ class World:
         self.namespaces: dict[str, dict[str, str]] = {}
         self.pods: dict[str, dict[str, Any]] = {}
         self.policies: list[dict[str, Any]] = []
+        self.nodes: dict[str, dict[str, Any]] = {}
         self.services: list[dict[str, Any]] = []
         self.slices: list[dict[str, Any]] = []
         self.options = Options()
@@ -100,6 +102,12 @@ class World:
             space = os.dup(node.netns)
             addresses = {_family(str(address)): str(address) for address in node.plan.addresses}
             self.hosts[name] = Host(name, space, addresses, name)
+            listed = [{"type": "InternalIP", "address": address} for address in addresses.values()]
+            self.nodes[name] = {
+                "kind": "Node",
+                "metadata": {"name": name, "labels": {"node": name}},
+                "status": {"addresses": [*listed, {"type": "Hostname", "address": name}]},
+            }
             self._serve(self.hosts[name])
 
     async def close(self) -> None:
@@ -151,13 +159,14 @@ class World:
         return ClusterView(
             pods=tuple(map(read_pod, self.pods.values())),
             namespaces=self.namespaces,
-            policies=tuple(map(read_policy, self.policies)),
+            policies=tuple(read_policy(it) for it in self.policies if it["kind"] == "NetworkPolicy"),
+            cluster_policies=tuple(read_cluster_policy(it) for it in self.policies if it["kind"] != "NetworkPolicy"),
             services=read_services(self.services, self.slices),
-            nodes={name: self.hosts[name].addresses for name in self.network.nodes},
+            nodes={name: read_node(obj) for name, obj in self.nodes.items()},
         )
 
     async def enforce(self, *policies: dict[str, Any]) -> None:
-        """Make these the only policies, in every kernel."""
+        """Make these the only policies, of whatever kinds, in every kernel."""
         self.policies = list(policies)
         for name, rules in self._rules.items():
             await rules.install(compile_node(self.view, name, self.options))

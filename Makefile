@@ -75,4 +75,4 @@ kind-down: ## remove it
 	scripts/kind/down
 
 clean: ## remove what the targets made here
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

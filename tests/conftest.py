@@ -2,6 +2,10 @@
 
 With ``CNI_PROBE_NO_SKIP`` set (as CI does), a test of the sandbox, of kubectl or of the agent's image that is skipped
 has failed: a green run in which the real packets were left out would be a false pass of our own.
+
+In CI hypothesis's examples are the same each time, so that a red run is red again elsewhere; on a developer's machine
+they are other ones each time, and those that failed are kept in ``.hypothesis``. No example has a deadline: machines
+are noisy.
 """
 
 from __future__ import annotations
@@ -14,6 +18,11 @@ import subprocess
 from collections.abc import Generator
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("developer", deadline=None, print_blob=True)
+settings.register_profile("ci", deadline=None, derandomize=True, database=None)
+settings.load_profile("ci" if os.environ.get("CNI_PROBE_NO_SKIP") else "developer")
 
 _OLDEST_KUBECTL = (1, 30)
 """The first whose ``exec`` speaks WebSocket, which is all that the sandbox does."""

@@ -15,6 +15,7 @@ from probe.cluster.api import Json
 from probe.cluster.objects import EXTERNAL_GROUP
 from probe.model.agent_options import AgentOptions
 from probe.model.cell import WAYS, Path
+from probe.model.clusterpolicy import GROUP, PLURALS
 from probe.model.scenario import Apply, CreateNamespace, CreatePod, Delete, Label, Scenario
 
 
@@ -32,6 +33,7 @@ class Need(enum.StrEnum):
     PULL_SECRET = "an image pull secret that is copied"
     EXTERNALS = "endpoints outside of the embedded cluster"
     DOCTOR = "doctor's look around"
+    SNAPSHOT = "reading what a cluster's policies say"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,24 @@ PERMISSIONS: tuple[Permission, ...] = (
         EXTERNAL_GROUP.removeprefix("/apis/").partition("/")[0],
         "externalendpoints",
         [("create", "endpoints of the embedded cluster"), ("get", "wait until they answer")],
+    ),
+    *(
+        row
+        for group, resource, what in (
+            ("", "namespaces", "their labels"),
+            ("", "pods", "their labels, ports and addresses"),
+            (_NETWORKING, "networkpolicies", "evaluate them"),
+        )
+        for row in _rows(Need.SNAPSHOT, group, resource, [("list", what)])
+    ),
+    *(
+        row
+        for group, resource, what in (
+            ("", "services", "their target ports"),
+            ("", "nodes", "their labels and addresses"),
+            *((GROUP, plural, "evaluate them") for plural in PLURALS.values()),
+        )
+        for row in _rows(Need.SNAPSHOT, group, resource, [("list", what)], optional=True)
     ),
     *_rows(Need.DOCTOR, "apps", "daemonsets", _LOOK),
     *_rows(Need.DOCTOR, "", "resourcequotas", _LOOK),

@@ -50,6 +50,9 @@ API_VERSIONS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """The kinds of cluster-scoped network policies and their apiVersion."""
 
+PLURALS: Final[Mapping[str, str]] = MappingProxyType({kind: f"{kind.lower()[:-1]}ies" for kind in API_VERSIONS})
+"""Their resources, as paths of the API have them."""
+
 BASELINE_NAME: Final = "default"
 """The only name that a BaselineAdminNetworkPolicy can have: there is at most one."""
 

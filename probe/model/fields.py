@@ -71,6 +71,16 @@ def items_of(value: Mapping[str, Any], key: str, path: Path) -> Iterator[tuple[P
     return (((*path, key, index), item) for index, item in enumerate(list_of(value, key)))
 
 
+def value_at(value: Any, path: Path) -> Any:
+    """What stands at a path below a value; None if there is no such path."""
+    for part in path:
+        try:
+            value = value[part]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return value
+
+
 def is_int(value: Any) -> TypeGuard[int]:
     """An integer of JSON: a bool is an int to Python alone."""
     return isinstance(value, int) and not isinstance(value, bool)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from probe.model.errors import Problem
-from probe.model.fields import UNKNOWN_FIELD, FieldError
+from probe.model.fields import UNKNOWN_FIELD, FieldError, value_at
 from probe.scenario.document import Place
 from probe.scenario.suggest import suggest
 
@@ -15,18 +13,10 @@ def located(error: FieldError, place: Place) -> Problem:
     at = place.child(*error.parts)
     if error.reason == UNKNOWN_FIELD:
         return at.key_problem(error.message, suggest(str(error.parts[-1]), _known_fields(error.parts)))
-    quotable = error.message.endswith("must be a string") and isinstance(_value_at(at), bool | int | float)
+    quotable = error.message.endswith("must be a string") and isinstance(
+        value_at(at.document.value, at.path), bool | int | float
+    )
     return at.problem(error.message, "write it in quotes" if quotable else "")
-
-
-def _value_at(place: Place) -> Any:
-    value: Any = place.document.value
-    for part in place.path:
-        try:
-            value = value[part]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return value
 
 
 def _known_fields(parts: tuple[str | int, ...]) -> tuple[str, ...]:

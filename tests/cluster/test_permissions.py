@@ -60,7 +60,7 @@ def test_endpoints_outside_need_the_embedded_clusters_own_resource() -> None:
 
 def test_without_scenarios_all_that_a_real_cluster_offers_is_needed() -> None:
     needs = needs_of(())
-    assert needs == set(Need) - {Need.EXTERNALS, Need.DOCTOR, Need.AGENT_SOURCE, Need.PULL_SECRET}
+    assert needs == set(Need) - {Need.EXTERNALS, Need.DOCTOR, Need.SNAPSHOT, Need.AGENT_SOURCE, Need.PULL_SECRET}
 
 
 def test_a_rule_covers_a_resource_once_and_says_what_for() -> None:

@@ -66,7 +66,7 @@ class Side:
 
 
 class Exemption(enum.StrEnum):
-    """Traffic that no policy can deny, or perhaps none."""
+    """Traffic that no NetworkPolicy can deny, or perhaps none; nor any other policy if it is with the pod itself."""
 
     SELF = "a pod's traffic to its own address is always allowed"
     OWN_NODE = "traffic between a pod and its own node is always allowed"

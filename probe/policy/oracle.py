@@ -6,11 +6,11 @@ looks at one bit, and asks which rules it came from.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from probe.model.cell import Family, Protocol
-from probe.model.snapshot import NodeState, PodState, Snapshot
+from probe.model.snapshot import PodState, Snapshot
 from probe.policy.decision import Answer, Decision, Exemption, Side, combined
 from probe.policy.nearest import Attempt, nearest_miss
 from probe.policy.ports import NamedPort, PortRange
@@ -82,21 +82,26 @@ class Oracle:
         ends = self.universe.index[source], self.universe.index[destination]
         egress = self._side(Direction.EGRESS, ends[0], ends[1], asked)
         ingress = self._side(Direction.INGRESS, ends[1], ends[0], asked)
-        answer = combined(egress.answer, ingress.answer)
-        exemption = self._exemption(*ends)
-        if exemption is Exemption.PERHAPS_NODE:
-            answer, exemption = (Answer.UNDEFINED, exemption) if answer is Answer.DENY else (answer, None)
-        elif exemption is not None:
-            answer = Answer.ALLOW
+        answer = Answer.ALLOW if ends[0] == ends[1] else combined(egress.answer, ingress.answer)
+        exemption = self._exemption(*ends, answer)
         return Decision(
             source, destination, asked.port, asked.protocol, asked.family, answer, egress, ingress, exemption
         )
 
-    def _exemption(self, source: int, destination: int) -> Exemption | None:
+    def _exemption(self, source: int, destination: int, answer: Answer) -> Exemption | None:
+        """The exemption behind an answer. Cluster-scoped policies may deny a pod its node even so."""
         if source == destination:
             return Exemption.SELF
-        one, other = self.universe.endpoints[source], self.universe.endpoints[destination]
-        return _between_homes(one, other) or _between_homes(other, one)
+        home = self._home(source, destination) | self._home(destination, source)
+        if home.sure and answer is Answer.ALLOW:
+            return Exemption.OWN_NODE
+        return Exemption.PERHAPS_NODE if home.maybe and answer is Answer.UNDEFINED else None
+
+    def _home(self, subject: int, other: int) -> Match:
+        """Whether the other end is at home on the subject's node."""
+        endpoint = self.universe.endpoints[subject]
+        home = self.universe.home(endpoint) if isinstance(endpoint, PodState) else Match()
+        return Match(home.sure & 1 << other, home.maybe & 1 << other)
 
     def _side(self, direction: Direction, subject: int, peer: int, asked: Question) -> Side:
         endpoint, policies = self.universe.endpoints[subject], self._selecting[direction][subject]
@@ -109,7 +114,8 @@ class Oracle:
             lambda rule: self._read(rule, endpoint, asked),
             lambda tier, rule, found: told.append(Told(tier, rule, bool(found.sure))),
         )
-        fates = evaluation.judge(policies, 1 << peer, certain=not endpoint.host_network)
+        home = self.universe.home(endpoint)
+        fates = evaluation.judge(policies, 1 << peer, home, certain=not endpoint.host_network)
         answer = answer_of(fates.accept, fates.deny)
         tier, deciders = decided_by(answer, told)
         miss = None
@@ -135,14 +141,13 @@ class Oracle:
         may_be_kept_out = transposed([fates.deny for fates in into], size)
         allowed = [fates.accept & entering for fates, entering in zip(out, may_enter, strict=True)]
         denied = [fates.deny | kept_out for fates, kept_out in zip(out, may_be_kept_out, strict=True)]
-        for source, destination in self._exempt():
-            allowed[source] |= 1 << destination
-            if self._exemption(source, destination) is not Exemption.PERHAPS_NODE:
-                denied[source] &= ~(1 << destination)
+        for number in range(size):  # everybody reaches itself
+            allowed[number] |= 1 << number
+            denied[number] &= ~(1 << number)
         return Table(tuple(map(endpoint_id, self.universe.endpoints)), tuple(allowed), tuple(denied))
 
     def _all_sides(self, direction: Direction, asked: Question) -> list[Fates]:
-        """Each endpoint's side. Pods that the same policies select, and that resolve names alike, share it."""
+        """Each endpoint's side. Pods of a node that the same policies select and that name ports alike share it."""
         everybody = self.universe.everybody
         known: dict[object, Fates] = {}
         sides: list[Fates] = []
@@ -151,21 +156,13 @@ class Oracle:
                 sides.append(Fates(everybody))
                 continue
             names = frozenset(port for port in endpoint.ports if port.name) if direction is Direction.INGRESS else None
-            key = tuple(id(policy) for policy in policies), endpoint.host_network, names
+            home = self.universe.home(endpoint)
+            key = tuple(id(policy) for policy in policies), endpoint.host_network, home, names
             if key not in known:
                 evaluation = Evaluation(direction, lambda rule, subject=endpoint: self._read(rule, subject, asked))  # type: ignore[misc]
-                known[key] = evaluation.judge(policies, everybody, certain=not endpoint.host_network)
+                known[key] = evaluation.judge(policies, everybody, home, certain=not endpoint.host_network)
             sides.append(known[key])
         return sides
-
-    def _exempt(self) -> Iterator[tuple[int, int]]:
-        """Pairs with an exemption: each endpoint and itself, pods and what is, or is on, their nodes."""
-        at_home = [*self.universe.members(self.universe.nodes | self.universe.host)]
-        for number, endpoint in enumerate(self.universe.endpoints):
-            yield number, number
-            for home in at_home:
-                if _between_homes(endpoint, self.universe.endpoints[home]):
-                    yield from ((number, home), (home, number))
 
     # --- rules --------------------------------------------------------------------------------------------------------
 
@@ -212,17 +209,6 @@ class Oracle:
         for peer in rule.peers:
             found |= universe.match(peer, family, cluster_scoped=not rule.ref.policy.namespace)
         return found
-
-
-def _between_homes(pod: Endpoint, other: Endpoint) -> Exemption | None:
-    """The exemption of a pod and the node that it runs on, or a pod that has that node's address."""
-    match pod, other:
-        case PodState(), NodeState() if pod.node == other.name:
-            return Exemption.OWN_NODE
-        case PodState(), PodState(host_network=True) if None in (pod.node, other.node) or pod.node == other.node:
-            return Exemption.PERHAPS_NODE
-        case _:
-            return None
 
 
 def transposed(rows: Sequence[int], size: int) -> list[int]:

@@ -51,26 +51,30 @@ class Evaluation:
     read: Reading
     trace: Trace | None = None
 
-    def judge(self, policies: Sequence[Policy], among: int, *, certain: bool) -> Fates:
+    def judge(self, policies: Sequence[Policy], among: int, home: Match, *, certain: bool) -> Fates:
         """Who of ``among`` may be accepted and who may be denied.
 
-        ``policies`` are those that select the subject for the direction, sorted by ``order``. ``certain``: whether
-        NetworkPolicies surely select it (not on the host's network). What no tier decides is accepted: without policies
-        everybody talks to everybody.
+        ``policies`` are those that select the subject for the direction, sorted by ``order``. ``home`` has the address
+        of its own node. ``certain``: whether NetworkPolicies surely select it (not on the host's network). What no tier
+        decides is accepted: without policies everybody talks to everybody.
         """
         total = Fates(onward=among)
         for tier, group in groupby(policies, key=lambda policy: policy.tier):
             if tier is Tier.NETWORK_POLICY:
-                fates = self._isolate([*group], total.onward, certain=certain)
+                fates = self._isolate([*group], total.onward, home, certain=certain)
             else:
                 fates = self._ask_in_order(tier, [*group], total.onward)
             total.add(fates)
             total.onward = fates.onward
         return Fates(total.accept | total.onward, total.deny)
 
-    def _isolate(self, policies: Sequence[Policy], among: int, *, certain: bool) -> Fates:
-        """NetworkPolicy: the rules of all policies add up; what none of them accepts is denied, and that is final."""
-        accepted = Match()
+    def _isolate(self, policies: Sequence[Policy], among: int, home: Match, *, certain: bool) -> Fates:
+        """NetworkPolicy: the rules of all policies add up; what none of them accepts is denied, and that is final.
+
+        Traffic with the pod's own node is allowed in any case (NetworkPolicySpec.ingress and the documentation of
+        ipBlock). The cluster-scoped policies know no such exception.
+        """
+        accepted = home
         for policy in policies:
             for rule in policy.directions[self.direction]:
                 found = self.read(rule)

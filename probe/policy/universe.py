@@ -135,6 +135,7 @@ class Universe:
         self._add_pods(snapshot.pods)
         self._add_labels(snapshot)
         self._places: dict[Family, list[tuple[Interval, ...]]] = {}
+        self._homes: dict[str | None, Match] = {}
         self._selected: dict[PodPeer, int] = {}
         self._blocks: dict[tuple[BlockPeer, Family], Match] = {}
 
@@ -179,6 +180,18 @@ class Universe:
     def serving(self, name: str, number: int, protocol: Protocol) -> int:
         """The pods whose containers call this very port so (ContainerPort.name)."""
         return self._served.get((name, number, protocol), 0)
+
+    def home(self, pod: PodState) -> Match:
+        """Who has the address of a pod's own node: the node, and perhaps the pods on its network."""
+        if pod.node not in self._homes:
+            node = 1 << self.index[node_id(pod.node)] if pod.node and node_id(pod.node) in self.index else 0
+            guests = 0
+            for bit in self.members(self.host):
+                guest = self.endpoints[bit]
+                if isinstance(guest, PodState) and (None in (pod.node, guest.node) or pod.node == guest.node):
+                    guests |= 1 << bit
+            self._homes[pod.node] = Match(node, node | guests)
+        return self._homes[pod.node]
 
     def match(self, peer: Peer, family: Family, *, cluster_scoped: bool) -> Match:
         """Whom a peer means, as far as labels and addresses of a family tell.

@@ -23,7 +23,7 @@ _FAR = 10
 class Attempt:
     """A flow as the rules of one side see it: ``peer`` is the other end, ``served`` the destination's declared ports.
 
-    ``namespaces`` maps names to labels.
+    ``namespaces`` and ``nodes`` map names to labels.
     """
 
     peer: Endpoint
@@ -32,6 +32,7 @@ class Attempt:
     family: Family
     served: tuple[Port, ...]
     namespaces: Mapping[str, Mapping[str, str]]
+    nodes: Mapping[str, Mapping[str, str]]
 
 
 def nearest_miss(rules: Iterable[Rule], attempt: Attempt) -> NearMiss | None:
@@ -54,26 +55,31 @@ def _peer_differences(rule: Rule, attempt: Attempt) -> tuple[Difference, ...]:
     """What the peer lacks that comes nearest."""
     if rule.peers is None:
         return ()
-    return min((tuple(_differences(peer, attempt)) for peer in rule.peers), key=_weight, default=())
+    cluster_scoped = not rule.ref.policy.namespace
+    differences = (tuple(_differences(peer, attempt, cluster_scoped=cluster_scoped)) for peer in rule.peers)
+    return min(differences, key=_weight, default=())
 
 
-def _differences(peer: Peer, attempt: Attempt) -> Iterator[Difference]:
+def _differences(peer: Peer, attempt: Attempt, *, cluster_scoped: bool) -> Iterator[Difference]:
     match peer:
         case PodPeer():
-            yield from _pod_differences(peer, attempt)
+            yield from _pod_differences(peer, attempt, cluster_scoped=cluster_scoped)
         case BlockPeer():
             yield from _block_differences(peer, attempt)
-        case NodePeer(nodes):
-            yield Difference(Aspect.KIND, f"it asks for nodes{f' with {nodes}' if nodes.requirements else ''}")
+        case NodePeer():
+            yield from _node_differences(peer, attempt)
         case DomainPeer(names):
             yield Difference(Aspect.KIND, f"it asks for {', '.join(names)}, whose addresses are not known here")
 
 
-def _pod_differences(peer: PodPeer, attempt: Attempt) -> Iterator[Difference]:
+def _pod_differences(peer: PodPeer, attempt: Attempt, *, cluster_scoped: bool) -> Iterator[Difference]:
     pod = attempt.peer
     if not isinstance(pod, PodState):
         what = "a node" if isinstance(pod, NodeState) else "no pod"
         yield Difference(Aspect.KIND, f"it selects pods, and {endpoint_id(pod)} is {what}")
+        return
+    if cluster_scoped and pod.host_network:
+        yield Difference(Aspect.KIND, f"it selects no pods on the host's network, as {pod.id} is")
         return
     if peer.namespace is not None and peer.namespace != pod.namespace:
         text = f"without a namespaceSelector it means pods of {peer.namespace}, and {pod.id} is in {pod.namespace}"
@@ -83,6 +89,18 @@ def _pod_differences(peer: PodPeer, attempt: Attempt) -> Iterator[Difference]:
         yield Difference(Aspect.NAMESPACE, _unmet(f"namespace {pod.namespace}", requirement, labels))
     for requirement in peer.pods.unmet(pod.labels):
         yield Difference(Aspect.LABEL, _unmet(pod.id, requirement, pod.labels))
+
+
+def _node_differences(peer: NodePeer, attempt: Attempt) -> Iterator[Difference]:
+    """The other end is a node, or a pod with the address of one, or what no such peer can mean."""
+    match attempt.peer:
+        case NodeState(name=str(name)) | PodState(host_network=True, node=str(name)):
+            labels = attempt.nodes.get(name, {})
+            for requirement in peer.nodes.unmet(labels):
+                yield Difference(Aspect.LABEL, _unmet(f"node {name}", requirement, labels))
+        case _:
+            with_labels = f" with {peer.nodes}" if peer.nodes.requirements else ""
+            yield Difference(Aspect.KIND, f"it asks for nodes{with_labels}")
 
 
 def _unmet(what: str, requirement: Requirement, labels: Mapping[str, str]) -> str:
@@ -105,7 +123,7 @@ def _block_differences(peer: BlockPeer, attempt: Attempt) -> Iterator[Difference
     elif not addresses:
         yield Difference(Aspect.ADDRESS, f"it asks for addresses of {peer.block} and that of {name} is not known")
     elif not any(address in peer.block for address in addresses):
-        shown = "" if str(addresses[0]) == name else f" ({addresses[0]})"
+        shown = f" ({addresses[0]})" if isinstance(attempt.peer, PodState | NodeState) else ""
         yield Difference(Aspect.ADDRESS, f"{name}{shown} is not in {peer.block}")
     else:
         hole = next((hole for hole in peer.excepts if any(address in hole for address in addresses)), None)

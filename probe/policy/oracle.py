@@ -128,7 +128,10 @@ class Oracle:
     def _attempt(self, direction: Direction, subject: PodState, other: Endpoint, asked: Question) -> Attempt:
         destination = subject if direction is Direction.INGRESS else other
         served = destination.ports if isinstance(destination, PodState) else ()
-        return Attempt(other, asked.port, asked.protocol, asked.family, served, self.universe.namespaces)
+        universe = self.universe
+        return Attempt(
+            other, asked.port, asked.protocol, asked.family, served, universe.namespaces, universe.labels_of_nodes
+        )
 
     # --- all flows ----------------------------------------------------------------------------------------------------
 

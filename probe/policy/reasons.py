@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from probe.model.snapshot import NodeState, PodState
 from probe.policy.decision import Answer
 from probe.policy.rules import Action, Direction, Policy, Rule, RuleRef, Tier
-from probe.policy.universe import Endpoint, Stranger, endpoint_id
+from probe.policy.universe import AddressRange, Endpoint, Stranger, endpoint_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,4 +62,6 @@ def doubt(subject: PodState, other: Endpoint, told: Sequence[Told]) -> str:
         return "they have the same priority and disagree, so that any of them may be applied"
     if isinstance(other, PodState | NodeState) and len(other.addresses) != 1:
         return f"which address {endpoint_id(other)} has is not known"
+    if isinstance(other, AddressRange) and other.first != other.last:
+        return f"it may be for some of {other.id} and not for others"
     return "which addresses its domain names stand for is not known"

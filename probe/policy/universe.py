@@ -122,6 +122,7 @@ class Universe:
     def __init__(self, snapshot: Snapshot, others: Sequence[AddressRange | Stranger] = ()) -> None:
         self.endpoints: tuple[Endpoint, ...] = (*snapshot.pods, *snapshot.nodes, *others)
         self.namespaces = snapshot.namespaces
+        self.labels_of_nodes = {node.name: node.labels for node in snapshot.nodes}
         self.index = {endpoint_id(endpoint): number for number, endpoint in enumerate(self.endpoints)}
         self.pods = self.all_of(PodState)
         self.nodes = self.all_of(NodeState)

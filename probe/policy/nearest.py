@@ -116,12 +116,14 @@ def _unmet(what: str, requirement: Requirement, labels: Mapping[str, str]) -> st
 
 
 def _block_differences(peer: BlockPeer, attempt: Attempt) -> Iterator[Difference]:
-    addresses = [address for address in _addresses(attempt.peer) if address.version == VERSIONS[attempt.family]]
+    known = _addresses(attempt.peer)
+    addresses = [address for address in known if address.version == VERSIONS[attempt.family]]
     name = endpoint_id(attempt.peer)
     if peer.block.version != VERSIONS[attempt.family]:
         yield Difference(Aspect.ADDRESS, f"{peer.block} says nothing of {attempt.family}")
     elif not addresses:
-        yield Difference(Aspect.ADDRESS, f"it asks for addresses of {peer.block} and that of {name} is not known")
+        lacks = f"{name} has no {attempt.family} address" if known else f"that of {name} is not known"
+        yield Difference(Aspect.ADDRESS, f"it asks for addresses of {peer.block} and {lacks}")
     elif not any(address in peer.block for address in addresses):
         shown = f" ({addresses[0]})" if isinstance(attempt.peer, PodState | NodeState) else ""
         yield Difference(Aspect.ADDRESS, f"{name}{shown} is not in {peer.block}")

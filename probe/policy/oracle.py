@@ -205,13 +205,9 @@ class Oracle:
         return self._peers[key]
 
     def _find_whom(self, rule: Rule, family: Family) -> Match:
-        universe = self.universe
         if rule.peers is None:
-            return Match(universe.everybody, universe.everybody)
-        found = Match()
-        for peer in rule.peers:
-            found |= universe.match(peer, family, cluster_scoped=not rule.ref.policy.namespace)
-        return found
+            return Match(self.universe.everybody, self.universe.everybody)
+        return self.universe.match_any(rule.peers, family, cluster_scoped=not rule.ref.policy.namespace)
 
 
 def transposed(rows: Sequence[int], size: int) -> list[int]:

@@ -138,7 +138,6 @@ class Universe:
         self._places: dict[Family, list[tuple[Interval, ...]]] = {}
         self._homes: dict[str | None, Match] = {}
         self._selected: dict[PodPeer, int] = {}
-        self._blocks: dict[tuple[BlockPeer, Family], Match] = {}
 
     def all_of(self, kind: type) -> int:
         """The set of all endpoints of a kind."""
@@ -206,11 +205,19 @@ class Universe:
                 others = 0 if cluster_scoped else chosen & self.host
                 return Match(chosen & ~self.host, chosen & ~self.host | others | self.strangers)
             case BlockPeer():
-                return self._block(peer, family)
+                return self._inside([peer], family)
             case NodePeer(nodes):
                 return self._nodes(nodes)
             case DomainPeer():  # may stand for any address outside the cluster
                 return Match(0, self.everybody & ~self.pods)
+
+    def match_any(self, peers: Sequence[Peer], family: Family, *, cluster_scoped: bool) -> Match:
+        """Whom one of several peers means. Blocks may cover only together all addresses that are possible."""
+        found = self._inside([peer for peer in peers if isinstance(peer, BlockPeer)], family)
+        for peer in peers:
+            if not isinstance(peer, BlockPeer):
+                found |= self.match(peer, family, cluster_scoped=cluster_scoped)
+        return found
 
     def _nodes(self, nodes: Selector) -> Match:
         """Nodes by their labels, and pods on the network of such a node, which have its address."""
@@ -221,21 +228,14 @@ class Universe:
                 chosen |= (chosen >> self.index.get(node_id(pod.node), bit) & 1) << bit
         return Match(chosen, chosen | self.strangers)
 
-    def _block(self, peer: BlockPeer, family: Family) -> Match:
-        if (peer, family) not in self._blocks:
-            self._blocks[peer, family] = self._find_block(peer, family)
-        return self._blocks[peer, family]
-
-    def _find_block(self, peer: BlockPeer, family: Family) -> Match:
-        if peer.block.version != VERSIONS[family]:
-            return Match()
-        block, holes = _interval(peer.block), [_interval(hole) for hole in peer.excepts]
+    def _inside(self, blocks: Iterable[BlockPeer], family: Family) -> Match:
+        """Whose address of a family is in one of several blocks."""
+        covered = _merged(piece for each in blocks if each.block.version == VERSIONS[family] for piece in _pieces(each))
         sure = maybe = 0
-        for bit, places in enumerate(self._addresses(family)):
-            inside = [_inside(place, block, holes) for place in places]
-            if places and all(all_of_it for all_of_it, _ in inside):
+        for bit, places in enumerate(self._addresses(family) if covered else ()):
+            if places and all(any(low <= first and last <= high for low, high in covered) for first, last in places):
                 sure |= 1 << bit
-            if any(some_of_it for _, some_of_it in inside):
+            if any(low <= last and first <= high for low, high in covered for first, last in places):
                 maybe |= 1 << bit
         return Match(sure, maybe)
 
@@ -268,16 +268,23 @@ def _interval(network: Network) -> Interval:
     return int(network.network_address), int(network.broadcast_address)
 
 
-def _inside(place: Interval, block: Interval, holes: Iterable[Interval]) -> tuple[bool, bool]:
-    """Whether all of a place, and whether any of it, lies in a block and in none of its holes.
+def _pieces(peer: BlockPeer) -> Iterator[Interval]:
+    """What the holes leave of a block."""
+    first, last = _interval(peer.block)
+    for hole in sorted(map(_interval, peer.excepts)):
+        if first < hole[0]:
+            yield first, min(hole[0] - 1, last)
+        first = max(first, hole[1] + 1)
+    if first <= last:
+        yield first, last
 
-    A place that several holes cover only together counts as perhaps inside: that is true of what is asked, and cheap.
-    """
-    if place[1] < block[0] or block[1] < place[0]:
-        return False, False
-    whole = block[0] <= place[0] and place[1] <= block[1]
-    for first, last in holes:
-        if first <= place[0] and place[1] <= last:
-            return False, False
-        whole = whole and (place[1] < first or last < place[0])
-    return whole, True
+
+def _merged(intervals: Iterable[Interval]) -> list[Interval]:
+    """The same addresses in as few intervals as possible."""
+    merged: list[Interval] = []
+    for first, last in sorted(intervals):
+        if merged and first <= merged[-1][1] + 1:
+            merged[-1] = merged[-1][0], max(last, merged[-1][1])
+        else:
+            merged.append((first, last))
+    return merged

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from probe.cli.expectations import add_trust_argument, plans
 from probe.cli.plan_tables import draw, drawn
 from probe.model.cell import ExitCode, Expectation, Family
 from probe.model.plan import Plan, PlannedStep
@@ -24,18 +25,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--family", action="append", choices=[str(family) for family in Family], metavar="FAMILY",
         help="address family of the pods, IPv4 or IPv6; may be repeated (default: IPv4)",
     )  # fmt: skip
+    add_trust_argument(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the plans. Raises ScenarioError as ``validate`` does."""
-    from probe.scenario import load_scenarios, make_plan
+    from probe.scenario import load_scenarios
 
     families = [Family(name) for name in dict.fromkeys(args.family or [Family.IPV4])]
-    plans = [make_plan(scenario, families) for scenario in load_scenarios(args.paths)]
+    found = plans(load_scenarios(args.paths), families, trust=args.trust_scenario)
     if args.output == "json":
-        print(json.dumps({"scenarios": [_as_json(plan) for plan in plans]}, indent=2))
+        print(json.dumps({"scenarios": [_as_json(plan) for plan in found]}, indent=2))
     else:
-        print("\n\n".join("\n".join(_text(plan)) for plan in plans))
+        print("\n\n".join("\n".join(_text(plan)) for plan in found))
         print(f"\n{_LEGEND}")
     return int(ExitCode.PASSED)
 

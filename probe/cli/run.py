@@ -21,12 +21,14 @@ from probe.cli.cluster_arguments import (
     kubectl_command,
     names_a_cluster,
 )
+from probe.cli.expectations import add_trust_argument, plans
 from probe.cli.fleet_arguments import add_fleet_arguments, check_externals, sample_seed
 from probe.cli.pod_arguments import add_pod_arguments, run_config
 from probe.cli.results import Delivery, add_result_arguments, delivery
 from probe.cli.sandbox import add_cluster_arguments, cluster_options
 from probe.cli.signals import unbroken, until_interrupted
 from probe.model.agent_options import RunConfig
+from probe.model.cell import Family
 from probe.model.errors import CniProbeError, UsageError
 from probe.model.events import Event, Noticed, ProblemSeen, RunDone
 from probe.model.record import RunRecord
@@ -73,6 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--exact-namespaces", action="store_true", help="use the scenario's namespace names, which must not exist yet"
     )
+    add_trust_argument(how)
     add_fleet_arguments(how)
     add_pod_arguments(parser.add_argument_group("what agent pods are like"))
     add_cluster_arguments(
@@ -97,6 +100,8 @@ def _run_and_report(args: argparse.Namespace, results: Delivery) -> int:
     config = run_config(args)
     scenarios = [_with_timeouts(scenario, args) for scenario in load_scenarios(args.paths)]
     check_externals(args, scenarios)
+    if not args.trust_scenario:  # then the run itself says where they differ
+        plans(scenarios, [Family.IPV4], trust=False)
     outputs = Outputs.parse(args.output)
     outputs.check()
     results.announce()
@@ -199,6 +204,7 @@ async def _measure(
                 node_groups=config.node_groups,
                 externals=config.externals,
                 allow_host_network=args.allow_host_network,
+                trust_scenarios=args.trust_scenario,
                 kubectl=kubectl_command(args, embedded),
             )
             async with connection(args, lambda said: emit(Noticed(said)), embedded=embedded) as api:

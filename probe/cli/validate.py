@@ -6,7 +6,8 @@ import argparse
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from probe.model.cell import ExitCode
+from probe.cli.expectations import add_trust_argument, plans
+from probe.model.cell import ExitCode, Family
 from probe.model.errors import Problem, ScenarioError
 from probe.model.scenario import Scenario
 
@@ -16,11 +17,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "paths", nargs="+", metavar="PATH", help="scenario files, directories of them, or run configurations"
     )
+    add_trust_argument(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Say what the files hold. Raises ScenarioError with every mistake of every file."""
-    from probe.scenario import load_scenarios, make_plan
+    from probe.scenario import load_scenarios
     from probe.scenario.run_config import is_run_config, load_run_config
 
     configs = [path for path in map(Path, args.paths) if is_run_config(path)]
@@ -34,7 +36,8 @@ def run(args: argparse.Namespace) -> int:
     if problems:
         raise ScenarioError(problems)
     steps = sum(len(scenario.steps) for scenario in scenarios)
-    cells = sum(len(step.cells) for scenario in scenarios for step in make_plan(scenario).steps)
+    found = plans(scenarios, [Family.IPV4], trust=args.trust_scenario)
+    cells = sum(len(step.cells) for plan in found for step in plan.steps)
     counts = [_count(len(scenarios), "scenario"), _count(steps, "step"), _count(cells, "cell")] if paths else []
     counts += [_count(len(configs), "run configuration")] if configs else []
     print(f"ok: {', '.join(counts)}")

@@ -8,12 +8,13 @@ from ipaddress import ip_address
 
 from probe.engine.agent import Agent, Sample
 from probe.engine.agents import Agents
+from probe.engine.computed import StepOracle
 from probe.engine.judge import Evidence, judge
 from probe.engine.routes import NOT_OURS, Route
 from probe.engine.starvation import starved
 from probe.engine.track import Track
 from probe.model.cell import Cell, Outcome, Path, Verdict
-from probe.model.record import CellRecord, Receipt, Topology
+from probe.model.record import CellRecord, DecisionRecord, Receipt, Topology
 
 _NEVER_ARRIVED, _UNASKED = Receipt(False), Receipt(None)
 
@@ -54,12 +55,14 @@ def _own_address(cell: Cell, destination: Agent | None, route: Route | None) -> 
 
 @dataclass(frozen=True, slots=True)
 class Scribe:
-    """Writes the records of a step's cells. ``program`` is how the agent's is called in its container."""
+    """Writes the records of a step's cells. ``program`` is how the agent's is called in its container,
+    ``oracle`` knows what the step's policies say."""
 
     agents: Agents
     kubectl: str
     program: str
     confirm_timeout: float
+    oracle: StepOracle | None = None
 
     def judge(self, track: Track, control: bool, findings: Findings | None) -> Judged:
         """Judge a cell and write its record. ``findings`` is None when the step was cut short before confirming."""
@@ -119,7 +122,13 @@ class Scribe:
             receipt=receipt,
             history=track.history,
             repeat="" if passed else self._repeat(cell, route),
+            decision=self._decision(cell, judgement.verdict),
         )
+
+    def _decision(self, cell: Cell, verdict: Verdict) -> DecisionRecord | None:
+        """What the policies say, where that is asked; what is inconclusive may become a mismatch by a later control."""
+        doubtful = verdict.is_mismatch or verdict is Verdict.INCONCLUSIVE
+        return self.oracle.record(cell) if self.oracle is not None and doubtful else None
 
     def _route(self, cell: Cell) -> Route | None:
         """Where the cell is dialled now, if it can be."""

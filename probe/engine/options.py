@@ -25,10 +25,10 @@ class RunOptions:
     ``agent`` and ``namespaces`` say what pods and namespaces are like. ``keep`` leaves the fleets in the cluster;
     ``exact_namespaces`` uses the scenario's namespace names as they are; ``kubectl`` is how repeat commands begin
     (``kubectl --context ...``). ``sample_nodes``: of a large cluster only so many nodes, chosen with ``seed``, one
-    fleet for each pair of them. ``node_groups``: what scenarios' placements may
-    name. ``externals``: addresses of agents outside of the cluster by endpoint name, in place of the scenarios'.
-    ``allow_host_network``: scenarios may have pods on the host's network. ``removal_seconds``: how long the end of the
-    run's namespaces is waited for.
+    fleet for each pair of them. ``node_groups``: what scenarios' placements may name. ``externals``: addresses of
+    agents outside of the cluster by endpoint name, in place of the scenarios'. ``allow_host_network``: scenarios may
+    have pods on the host's network. ``trust_scenarios``: where what they state cannot be what their policies say, the
+    statement counts. ``removal_seconds``: how long the end of the run's namespaces is waited for.
     """
 
     run: str = field(default_factory=new_run_id)
@@ -43,4 +43,5 @@ class RunOptions:
     node_groups: NodeGroups = field(default_factory=dict)
     externals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     allow_host_network: bool = False
+    trust_scenarios: bool = False
     removal_seconds: float = 120.0

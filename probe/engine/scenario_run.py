@@ -23,6 +23,7 @@ from probe.cluster.pods import PodWatch
 from probe.cluster.services import Services
 from probe.engine.agents import Agents
 from probe.engine.closing import Denials, JudgedStep, run_closing_control
+from probe.engine.computed import Consultant, StepOracle, Whereabouts, computed, disagreements
 from probe.engine.controls import Controls, run_baseline
 from probe.engine.evidence import Scribe
 from probe.engine.liveness import WITNESS, WITNESS_NAMESPACE, WITNESS_NAMESPACE_SPEC, needs_witness
@@ -32,11 +33,12 @@ from probe.engine.reach import Reach
 from probe.engine.routes import NOT_OURS, Routes
 from probe.engine.step import StepMeasurement
 from probe.model.cell import Cell, Family
-from probe.model.errors import ClusterError, CniProbeError
+from probe.model.errors import ClusterError, CniProbeError, ScenarioError
 from probe.model.events import (
     BaselineDone,
     Event,
     FleetReady,
+    Noticed,
     PodReady,
     ProblemSeen,
     ScenarioDone,
@@ -105,6 +107,10 @@ class ScenarioRun:
             services = agents.routes.services
             await self._deploy(deployment, agents)
             plan = make_plan(self.scenario, families=_families(deployment.running.values()))
+            consultant = Consultant(self.scenario)
+            for planned, oracle in zip(plan.steps, consultant.all(_whereabouts(deployment)), strict=True):
+                if not self._has_later_pods(planned):
+                    self._cross_check(planned, oracle)
             services.wanted = ways_needed(plan).services
             await services.make(self.scenario.fleet.pods)
             controls = Controls(agents)
@@ -123,7 +129,7 @@ class ScenarioRun:
             try:
                 for index, planned in enumerate(plan.steps):
                     await agents.refresh()
-                    judged.append(await self._step(index, planned, deployment, agents, controls))
+                    judged.append(await self._step(index, planned, consultant, deployment, agents, controls))
                     for step in judged:
                         step.settle()
             except ClusterError:  # no further step, but what was measured may still get its control
@@ -183,8 +189,28 @@ class ScenarioRun:
         for record in records:
             self.emit(PodReady(record))
 
+    def _has_later_pods(self, planned: PlannedStep) -> bool:
+        """Whether any pod of a step is created by a step, so that its address is not known before."""
+        actions = (action for step in self.scenario.steps for action in step.actions)
+        created = {action.pod.id for action in actions if isinstance(action, CreatePod)}
+        return any(pod.id in created for pod in planned.pods)
+
+    def _cross_check(self, planned: PlannedStep, oracle: StepOracle) -> None:
+        """Raises ScenarioError where what a step states cannot be what its policies say, unless it is trusted."""
+        problems = [*disagreements(planned, oracle)]
+        if problems and not self.options.trust_scenarios:
+            raise ScenarioError(problems)
+        for problem in problems:
+            self.emit(Noticed(f"{problem}; what is stated counts"))
+
     async def _step(
-        self, index: int, planned: PlannedStep, deployment: Deployment, agents: Agents, controls: Controls
+        self,
+        index: int,
+        planned: PlannedStep,
+        consultant: Consultant,
+        deployment: Deployment,
+        agents: Agents,
+        controls: Controls,
     ) -> JudgedStep:
         step = planned.step
         changes = [str(action) for action in step.actions]
@@ -193,6 +219,10 @@ class ScenarioRun:
         for action in step.actions:
             await self._change(action, deployment, agents)
         acknowledged, change_seconds = now(), time.monotonic() - started
+        oracle = consultant.at(index, _whereabouts(deployment))
+        if self._has_later_pods(planned):
+            self._cross_check(planned, oracle)
+        planned = computed(planned, oracle)
         measurement = StepMeasurement(planned, acknowledged, agents, controls, self.scenario.timeouts, self.emit)
         denials = Denials(controls)
         try:
@@ -207,7 +237,7 @@ class ScenarioRun:
                 converge_seconds=measurement.converge_seconds,
                 confirm_seconds=measurement.confirm_seconds,
                 seconds=round(time.monotonic() - started, 4),
-                cells=PackedCells(denials.watched(measurement.records(self._scribe(agents)))),
+                cells=PackedCells(denials.watched(measurement.records(self._scribe(agents, oracle)))),
                 problems=[]
                 if planned.cells
                 else ["nothing was tried: no pods have an address of the families asked for"],
@@ -216,9 +246,9 @@ class ScenarioRun:
             self.emit(StepDone(record))
         return JudgedStep(record, measurement.confirmed_at, denials)
 
-    def _scribe(self, agents: Agents) -> Scribe:
+    def _scribe(self, agents: Agents, oracle: StepOracle | None = None) -> Scribe:
         program = " ".join(self.options.agent.command)
-        return Scribe(agents, self.options.kubectl, program, self.scenario.timeouts.confirm)
+        return Scribe(agents, self.options.kubectl, program, self.scenario.timeouts.confirm, oracle)
 
     async def _change(self, action: Action, deployment: Deployment, agents: Agents) -> None:
         match action:
@@ -236,6 +266,11 @@ class ScenarioRun:
                 await deployment.delete(action)
                 if action.ref.kind == "namespace":
                     agents.routes.services.forget(action.ref.name)
+
+
+def _whereabouts(deployment: Deployment) -> dict[str, Whereabouts]:
+    """Where the pods are that run now, by id."""
+    return {id: Whereabouts(pod.node, tuple(pod.addresses.values())) for id, pod in deployment.running.items()}
 
 
 def _pods_of(action: Delete, agents: Agents) -> list[str]:

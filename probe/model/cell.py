@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import TypeAlias
 
 
 class Protocol(enum.StrEnum):
@@ -71,6 +72,16 @@ class Expectation(enum.StrEnum):
     def denies(self) -> bool:
         """Whether the expectation is that no traffic gets through."""
         return self in (Expectation.DENY, Expectation.DROP, Expectation.REJECT)
+
+
+class Computed(enum.StrEnum):
+    """Instead of an expectation: whatever the step's policies say, as far as the API leaves nothing open."""
+
+    COMPUTED = "computed"
+
+
+Stated: TypeAlias = Expectation | Computed
+"""What a scenario can state."""
 
 
 class Outcome(enum.StrEnum):

@@ -15,11 +15,15 @@ from probe.model.scenario import Pod, Scenario, Step
 
 @dataclass(frozen=True, slots=True)
 class PlannedCell:
-    """A cell with its expectation; ``decided_by`` is the rule's place, or None for the step's default."""
+    """A cell with its expectation; ``decided_by`` is the rule's place, or None for the step's default.
+
+    ``computed``: the step's policies decide; until they are asked the expectation is ``either``, which passes nothing.
+    """
 
     cell: Cell
     expectation: Expectation
     decided_by: Location | None = None
+    computed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

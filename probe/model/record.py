@@ -42,6 +42,20 @@ class Receipt:
     source: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class DecisionRecord:
+    """What the API says of a cell by the policies of its step: ``allow``, ``deny`` or ``undefined``, and why.
+
+    ``rules`` are those that decide (``production/frontend-policy ingress[0]``), ``near_misses`` those that would have
+    allowed it but for what ``sentence`` says.
+    """
+
+    answer: str
+    sentence: str
+    rules: list[str] = field(default_factory=list)
+    near_misses: list[str] = field(default_factory=list)
+
+
 class Topology(enum.StrEnum):
     """Where the ends of a cell are, relative to each other."""
 
@@ -59,7 +73,7 @@ class CellRecord:
     ``flaps`` how often a match was lost again before the final confirmation. ``control`` says that the same pair
     connected earlier in the run. ``repeat`` is a copy-paste command that tries the cell again; ``reason`` one
     readable sentence, always set when the verdict is not ``pass``. ``dialled`` is the ``address:port`` that the prober
-    was told to dial, which behind a service is not the destination's own.
+    was told to dial, which behind a service is not the destination's own. ``decision`` comes with every mismatch.
     """
 
     source: str
@@ -90,6 +104,7 @@ class CellRecord:
     via: Via = Via.ONLY
     topology: Topology = Topology.UNKNOWN
     dialled: str | None = None
+    decision: DecisionRecord | None = None
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from probe.model.cell import Expectation, Family, Protocol
+from probe.model.cell import Family, Protocol, Stated
 from probe.model.errors import Location
 
 Manifest: TypeAlias = Mapping[str, Any]
@@ -203,7 +203,7 @@ class Rule:
     sources: tuple[str, ...]
     destinations: tuple[str, ...]
     ports: tuple[str, ...]
-    verdict: Expectation
+    verdict: Stated
     location: Location | None = None
     exact: bool = False
     paths: tuple[str, ...] = ()
@@ -246,7 +246,7 @@ class Step:
 
     name: str
     actions: tuple[Action, ...]
-    default: Expectation
+    default: Stated
     rules: tuple[Rule, ...] = ()
     selection: Selection = Selection()
     description: str = ""

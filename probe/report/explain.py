@@ -31,8 +31,14 @@ def label(record: CellRecord) -> str:
 
 def explain(record: CellRecord, names: Mapping[str, str] | None = None) -> list[str]:
     """Sentences about one cell: the reason of its verdict, then the evidence. ``names``: ids of pods by UID."""
-    sentences = [record.reason, _observed(record), _way(record), _receipt(record), _responder(record, names or {})]
+    evidence = [_observed(record), _way(record), _receipt(record), _responder(record, names or {})]
+    sentences = [record.reason, *evidence, _decision(record)]
     return [safe(sentence) for sentence in sentences if sentence]
+
+
+def _decision(record: CellRecord) -> str:
+    """What the policies say of it."""
+    return f"by the policies: {record.decision.sentence}" if record.decision is not None else ""
 
 
 def _observed(record: CellRecord) -> str:

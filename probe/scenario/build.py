@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from probe.model.cell import Expectation, Family
+from probe.model.cell import Expectation, Family, Stated
 from probe.model.errors import Problem
 from probe.model.scenario import (
     CreateNamespace,
@@ -152,10 +152,12 @@ class _Builder:
             names[step_spec.name] = place.child("name").location.line
             self._check_text(step_spec.name, place.child("name"), one_line=True)
             self._check_text(step_spec.description, place.child("description"))
-            steps.append(self._step(step_spec, probe, place, steps[-1] if steps else None))
+            steps.append(self._step(step_spec, spec.expect, probe, place, steps[-1] if steps else None))
         return tuple(steps)
 
-    def _step(self, spec: StepSpec, probe: ProbeSpec | None, place: Place, before: Step | None) -> Step:
+    def _step(
+        self, spec: StepSpec, general: Stated | None, probe: ProbeSpec | None, place: Place, before: Step | None
+    ) -> Step:
         present = tuple(self.world.pods.values())
         actions = self.steps.actions(spec, place)
         created = [action.pod for action in actions if isinstance(action, CreatePod)]
@@ -181,8 +183,9 @@ class _Builder:
             return self._unchanged(step, spec, place, before)
         at = place.child("expect")
         rules = build_expectation(spec.expect, at, scene, self.problems)
-        step = replace(step, rules=rules, default=spec.expect.default or Expectation.EITHER)
-        if spec.expect.default is None and not self._damaged(at):
+        default = spec.expect.default or general
+        step = replace(step, rules=rules, default=default or Expectation.EITHER)
+        if default is None and not self._damaged(at) and not self._damaged(self.place.child("expect")):
             self._check_coverage(step, place)
         return step
 

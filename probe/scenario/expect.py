@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from probe.model.cell import Expectation
+from probe.model.cell import Computed, Expectation, Stated
 from probe.model.errors import Location, Problem
 from probe.model.scenario import External, Rule, Selection
 from probe.scenario.document import FieldPath, Place
@@ -133,7 +133,7 @@ def make_rule(
     sources: tuple[str, ...],
     destinations: tuple[str, ...],
     ports: tuple[str, ...],
-    verdict: Expectation,
+    verdict: Stated,
     location: Location,
 ) -> Rule:
     """A rule; ``exact`` when both ends are written out."""
@@ -175,7 +175,7 @@ def _untried(rule: Rule, scene: Scene, destinations: Iterable[str]) -> tuple[str
 
 def decides_nothing(rule: Rule, scene: Scene) -> tuple[str, str] | None:
     """Why a rule without a path decides none of the cells that it matches: the API leaves all of them open."""
-    if rule.paths or rule.verdict is Expectation.EITHER or not scene.leaves_open:
+    if rule.paths or rule.verdict in (Expectation.EITHER, Computed.COMPUTED) or not scene.leaves_open:
         return None
     sources = scene.selected_sources(rule.sources)
     pods = [scene.world.pods[id] for id in sources]

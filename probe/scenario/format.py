@@ -12,10 +12,13 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, ValidatorFunctionWrapHandler, WrapValidator
 from pydantic import model_validator as _model_validator
 
-from probe.model.cell import Expectation, Family, Protocol
+from probe.model.cell import Computed, Expectation, Family, Protocol, Stated
 from probe.model.scenario import Spread, Timeouts
 from probe.scenario import shorthand
 from probe.scenario.shorthand import Shorthand
+
+STATED: Final = (*Expectation, *Computed)
+"""The words of expectations."""
 
 API_VERSION: Final = "cni-probe/v1"
 KIND: Final = "Scenario"
@@ -55,7 +58,7 @@ WayPatterns: TypeAlias = Annotated[
 ]
 ProtocolName: TypeAlias = Annotated[Protocol, Shorthand(shorthand.protocol)]
 FamilyName: TypeAlias = Annotated[Family, Shorthand(shorthand.family)]
-ExpectationWord: TypeAlias = Annotated[Expectation, Shorthand(shorthand.expectation)]
+ExpectationWord: TypeAlias = Annotated[Stated, Shorthand(shorthand.expectation)]
 Duration: TypeAlias = Annotated[
     float, Shorthand(shorthand.duration, ({"type": "number", "exclusiveMinimum": 0}, _DURATION), instead=True)
 ]
@@ -211,7 +214,9 @@ class RuleSpec(Strict):
         description="Ways, as in probe.paths. Absent: any, but those that the API leaves open (node-port, node-ip, a "
         "pod to itself through a service, pods with hostNetwork) stay either.",
     )
-    verdict: ExpectationWord = Field(description="What is expected; deny accepts a drop and a reject.")
+    verdict: ExpectationWord = Field(
+        description="What is expected; deny accepts a drop and a reject, computed is what the step's policies say."
+    )
 
 
 class ExpectSpec(Strict):
@@ -227,7 +232,7 @@ class ExpectSpec(Strict):
         default=None,
         description="Truth table as a literal block: the first line has the ports (80/TCP or *) and the destinations, "
         "every other line a source and a word for each destination: . or allow, X or deny, drop, reject, ? or "
-        "either, - for not stated. An empty line begins another table.",
+        "either, computed, - for not stated. An empty line begins another table.",
     )
 
 
@@ -241,8 +246,14 @@ def _expand_expect(value: Any) -> Any:
     return {"default": value} if isinstance(value, str) else value
 
 
+def _expect_may_be_absent(schema: dict[str, Any]) -> None:
+    schema["required"].remove("expect")
+
+
 class StepSpec(Strict):
     """Changes, made in the order of the keys below, and what is expected after them."""
+
+    model_config = ConfigDict(json_schema_extra=_expect_may_be_absent)
 
     name: str = Field(min_length=1, description="Name of the step, unique in the scenario.")
     description: str = Field(default="", description="What the step shows.")
@@ -264,8 +275,9 @@ class StepSpec(Strict):
     probe: ProbeSpec | None = Field(
         default=None, description="Which cells are tried in this step; its keys override spec.probe's."
     )
-    expect: Annotated[ExpectSpec, Shorthand(_expand_expect, ({"enum": ["unchanged", *Expectation]},))] = Field(
-        description="Expectations; a word alone is the default, 'unchanged' repeats those of the step before."
+    expect: Annotated[ExpectSpec, Shorthand(_expand_expect, ({"enum": ["unchanged", *STATED]},))] = Field(
+        description="Expectations; a word alone is the default, 'unchanged' repeats those of the step before. May be "
+        "absent where spec.expect is there."
     )
 
 
@@ -290,12 +302,34 @@ class Metadata(Strict):
     labels: Labels = Field(default={}, description="Labels to select scenarios by.")
 
 
+_EXPECT_IS_SOMEWHERE: Final[dict[str, Any]] = {
+    "if": {"not": {"required": ["expect"]}},
+    "then": {"properties": {"steps": {"description": "Each with its own.", "items": {"required": ["expect"]}}}},
+}
+
+
 class Spec(Strict):
     """Fleet and steps."""
+
+    model_config = ConfigDict(json_schema_extra=_EXPECT_IS_SOMEWHERE)
+
+    @_model_validator(mode="before")
+    @classmethod
+    def _general_expectation(cls, value: Any) -> Any:
+        """Steps without ``expect`` take the general one; if that is wrong, it is reported once, by itself."""
+        if not isinstance(value, dict) or value.get("expect") is None or not isinstance(value.get("steps"), list):
+            return value
+        general = value["expect"] if value["expect"] in STATED else Expectation.EITHER
+        steps = [{"expect": str(general)} | step if isinstance(step, dict) else step for step in value["steps"]]
+        return value | {"steps": steps}
 
     description: str = Field(default="", description="What the scenario shows, in a sentence.")
     fleet: FleetSpec = Field(description="What is deployed before the first step.")
     probe: ProbeSpec | None = Field(default=None, description="Which cells are tried, for all steps (default: all).")
+    expect: ExpectationWord | None = Field(
+        default=None,
+        description="Expectation of cells that a step says nothing of; 'computed' leaves them to the step's policies.",
+    )
     timeouts: TimeoutsSpec = Field(default=TimeoutsSpec(), description="Durations of this scenario's run.")
     steps: list[Item[StepSpec]] = Field(description="The steps, in order.", json_schema_extra={"minItems": 1})
 

@@ -26,7 +26,7 @@ SCENARIO: Final = Format(
     },
     hints={
         "expect": 'state what is expected; "expect: unchanged" repeats what the step before expects',
-        "verdict": "allow, deny, drop, reject or either",
+        "verdict": "allow, deny, drop, reject, either or computed",
         "apiVersion": f"write apiVersion: {API_VERSION}",
     },
 )

@@ -7,6 +7,7 @@ The expectations of a source, destination and port hold for every way from one t
 *leaves open*: which address a policy sees where a node may rewrite it (node ports, a node's own address), whether
 policies apply to pods on the host's network, and whether a pod reaches itself through a service. These are ``either``
 unless a rule speaks of the path, so that a scenario that was written for pod addresses stays true on every path.
+``computed`` stands for all cells alike: what is left open then is for the policies' reader to say.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import ipaddress
 from collections.abc import Collection, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from probe.model.cell import Cell, Expectation, Family, Path, Via
+from probe.model.cell import Cell, Computed, Expectation, Family, Path, Stated, Via
 from probe.model.errors import Location
 from probe.model.plan import Plan, PlannedCell, PlannedStep
 from probe.model.scenario import (
@@ -126,8 +127,13 @@ class _Target:
 
 @dataclass(frozen=True, slots=True)
 class _Decision:
-    expectation: Expectation
+    stated: Stated
     location: Location | None = None
+
+    def planned(self, cell: Cell) -> PlannedCell:
+        if isinstance(self.stated, Computed):
+            return PlannedCell(cell, Expectation.EITHER, self.location, computed=True)
+        return PlannedCell(cell, self.stated, self.location)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +166,7 @@ def plan_cells(
                 if not step.selection.include_self:
                     continue
                 decision = _decide_self(id, column, target, step, rules)
-            cells.append(PlannedCell(target.cell(id), decision.expectation, decision.location))
+            cells.append(decision.planned(target.cell(id)))
     return tuple(cells)
 
 
@@ -183,8 +189,10 @@ def speaks_of_self(rule: Rule, pod: str) -> bool:
 
 
 def speaks_from_host(rule: Rule, pod: Pod) -> bool:
-    """Whether a rule decides traffic from a pod on the host's network: it has a path or calls the pod by name."""
-    return bool(rule.paths) or not {pod.id, f"{pod.namespace}/{pod.group}"}.isdisjoint(rule.sources)
+    """Whether a rule decides traffic from a pod on the host's network: it has a path, calls the pod by name, or leaves
+    it to the policies."""
+    called = not {pod.id, f"{pod.namespace}/{pod.group}"}.isdisjoint(rule.sources)
+    return called or bool(rule.paths) or rule.verdict is Computed.COMPUTED
 
 
 def _targets(selection: Selection, reachable: Directory, families: Sequence[Family]) -> Iterator[_Target]:
@@ -225,7 +233,7 @@ def _resolve(
         if rule.paths:
             meant = {way for way in ways if way_matches(rule.paths, way)}
             reached = [index for index in reached if targets[index].way in meant]
-        else:
+        elif rule.verdict is not Computed.COMPUTED:
             reached = [index for index in reached if not targets[index].left_open]
         yield _ResolvedRule(rule, origins.match(rule.sources), tuple(reached))
 
@@ -237,7 +245,7 @@ class _Rows:
         self._rules = rules
         self._shared: dict[tuple[int, ...], tuple[_Decision, ...]] = {}
         default = _Decision(step.default)
-        undecided = default if expects_all(step) else _LEFT_OPEN
+        undecided = default if expects_all(step) or step.default is Computed.COMPUTED else _LEFT_OPEN
         self._default = [undecided if target.left_open else default for target in targets]
         self._default_on_host = [undecided] * len(targets)
 
@@ -274,4 +282,6 @@ def _decide_self(pod: str, column: int, target: _Target, step: Step, rules: Sequ
             return _Decision(resolved.rule.verdict, resolved.rule.location)
     if own_address or (target.way.is_direct and expects_all(step)):
         return _SELF
+    if step.default is Computed.COMPUTED:
+        return _Decision(step.default)
     return _LEFT_OPEN

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from probe.model.cell import Expectation, Family, Protocol
+from probe.model.cell import Computed, Expectation, Family, Protocol
 from probe.model.scenario import Spread
 from probe.model.syntax import port_number_error
 from probe.scenario.suggest import near_miss, suggest
@@ -142,8 +142,8 @@ def family(value: Any) -> Any:
 
 def expectation(value: Any) -> Any:
     """The words of Expectation."""
-    if value == "computed":
-        raise mistake('"computed" is not available yet', "state what is expected: allow or deny")
+    if value in [*Computed]:
+        return Computed(value)
     return _member(Expectation, value, "expectation")
 
 

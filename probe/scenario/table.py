@@ -16,17 +16,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from probe.model.cell import Expectation
+from probe.model.cell import Expectation, Stated
+from probe.scenario.format import STATED
 from probe.scenario.suggest import suggest
 
 Mistake: TypeAlias = tuple[str, str]
 
-WORDS = {
+WORDS: dict[str, Stated] = {
     ".": Expectation.ALLOW,
     "X": Expectation.DENY,
     "x": Expectation.DENY,
     "?": Expectation.EITHER,
-    **{str(word): word for word in Expectation},
+    **{str(word): word for word in STATED},
 }
 NOT_STATED = "-"
 
@@ -47,7 +48,7 @@ class Entry:
     ports: Token
     source: Token
     destination: Token
-    verdict: Expectation
+    verdict: Stated
     word: Token
 
 
@@ -128,7 +129,7 @@ class _Reader:
         if word.text == NOT_STATED:
             return
         if word.text not in WORDS:
-            hint = suggest(word.text, list(Expectation)) if len(word.text) > 2 else ""
+            hint = suggest(word.text, STATED) if len(word.text) > 2 else ""
             self.mistakes.append(
                 (word, (f'"{word.text}" is not a word of truth tables', hint or ". X ? - or a verdict"))
             )

@@ -27,7 +27,7 @@ def test_the_fleet_stays_with_its_policies_until_clean_removes_it(
     two_pods.write_text(two_pods.read_text().replace(deny, wrong))
     out = tmp_path / "run.json"
     there = ("--kubeconfig", str(cluster.kubeconfig))
-    done = probe("run", "-q", *there, "--keep", str(two_pods), "-o", f"json={out}")
+    done = probe("run", "-q", *there, "--keep", "--trust-scenario", str(two_pods), "-o", f"json={out}")
     assert done.returncode == 1, done.stderr
     assert "run again with --keep" not in done.stdout
     record = json.loads(out.read_text())

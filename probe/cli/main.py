@@ -18,6 +18,7 @@ COMMANDS = {
     "run": "run scenarios on a cluster and compare what happens with what should",
     "report": "draw the reports of a run again, from its journal or its record",
     "validate": "check scenario files, and do nothing else",
+    "lint": "look through manifests for policies that are probably not what was meant",
     "plan": "show fleet, steps, cells and expectations without a cluster",
     "schema": "print the JSON Schema of scenario files or of run records",
     "sandbox": "the embedded cluster: up, down, status",

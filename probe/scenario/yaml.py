@@ -23,7 +23,7 @@ from probe.scenario.scalars import BOOL, FLOAT, INT, MERGE, NULL, STR, TAG, core
 
 MAX_BYTES = 8 * 2**20
 MAX_DEPTH = 60
-MAX_VALUES = 200_000  # after aliases are expanded
+MAX_VALUES = 200_000  # of a document, after aliases are expanded; more only as the text itself is longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +57,23 @@ def decode_yaml(data: bytes, name: str, *, tolerant: bool = False) -> Reading:
 
 def parse_yaml(text: str, name: str, *, tolerant: bool = False) -> Reading:
     """Parse YAML text into documents. After a syntax error, the documents before it are still returned."""
+    if tolerant and _FastLoader is not None:  # such files may be whole clusters
+        reading = _parse(text, name, tolerant, _FastLoader)
+        if reading.complete:
+            return reading
+    return _parse(text, name, tolerant, _Loader)  # which says best what is wrong
+
+
+def _parse(text: str, name: str, tolerant: bool, loader: type[_Composer]) -> Reading:
     problems: list[Problem] = []
     documents: list[Document] = []
     complete = False
     lines = text.splitlines()
+    most = max(MAX_VALUES, len(text))  # which no text without aliases comes to
     try:
-        for node, traps in _compose(text):
+        for node, traps in _compose(text, loader):
             if not (isinstance(node, yaml.ScalarNode) and node.tag == NULL):
-                documents.append(_Builder(name, lines, traps, tolerant).build(node, problems))
+                documents.append(_Builder(name, lines, most, traps, tolerant).build(node, problems))
         complete = True
     except yaml.MarkedYAMLError as error:
         problems.append(_syntax_problem(error, text, name))
@@ -107,11 +116,11 @@ Traps: TypeAlias = dict[int, tuple[str, str]]
 """Message and hint for scalars that YAML 1.1 and 1.2 read differently, by the id of their node."""
 
 
-class _Loader(yaml.SafeLoader):
+class _Composer(yaml.composer.Composer):
     """Composes nodes with tags of YAML 1.2, notes where 1.1 differs, and bounds the depth."""
 
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
+    def __init__(self) -> None:
+        super().__init__()
         self.traps: Traps = {}
         self._depth = 0
 
@@ -137,11 +146,39 @@ class _Loader(yaml.SafeLoader):
         return node
 
     def _peek(self) -> Any:
-        return self.peek_event()  # type: ignore[no-untyped-call]
+        return self.peek_event()  # type: ignore[attr-defined]
 
 
-def _compose(text: str) -> Iterator[tuple[Any, Traps]]:
-    loader = _Loader(text)
+class _Loader(_Composer, yaml.reader.Reader, yaml.scanner.Scanner, yaml.parser.Parser, yaml.resolver.Resolver):
+    """Reads text in Python, with messages that say what is wrong."""
+
+    def __init__(self, text: str) -> None:
+        yaml.reader.Reader.__init__(self, text)
+        yaml.scanner.Scanner.__init__(self)
+        yaml.parser.Parser.__init__(self)
+        _Composer.__init__(self)
+        yaml.resolver.Resolver.__init__(self)
+
+
+try:
+    from yaml.cyaml import CParser  # type: ignore[attr-defined]
+except ImportError:  # PyYAML was built without libyaml
+    _FastLoader: type[_Composer] | None = None
+else:
+
+    class _LibyamlLoader(_Composer, CParser, yaml.resolver.Resolver):
+        """Reads text with libyaml: several times as fast, with messages that say little."""
+
+        def __init__(self, text: str) -> None:
+            CParser.__init__(self, text)
+            _Composer.__init__(self)
+            yaml.resolver.Resolver.__init__(self)
+
+    _FastLoader = _LibyamlLoader
+
+
+def _compose(text: str, make: Any) -> Iterator[tuple[Any, Traps]]:
+    loader = make(text)
     try:
         while loader.check_node():
             node = loader.get_node()
@@ -162,6 +199,7 @@ class _TooLarge(Exception):
 class _Builder:
     file: str
     lines: list[str]
+    most: int
     traps: Traps
     tolerant: bool
     keys: dict[FieldPath, Mark] = field(default_factory=dict)
@@ -186,8 +224,8 @@ class _Builder:
 
     def _value(self, node: Any, path: FieldPath) -> Any:
         self.count += 1
-        if self.count > MAX_VALUES:
-            raise _TooLarge(f"its aliases expand to more than {MAX_VALUES:,} values")
+        if self.count > self.most:
+            raise _TooLarge(f"its aliases expand to more than {self.most:,} values")
         if id(node) in self.active:
             raise _TooLarge("an alias stands inside of what it stands for")
         self.values.setdefault(path, _mark(node.start_mark))

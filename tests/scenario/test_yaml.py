@@ -8,6 +8,8 @@ import pytest
 
 from probe.scenario.yaml import MAX_BYTES, parse_yaml, read_yaml
 
+SCENARIOS = Path(__file__).parents[2] / "scenarios"
+
 
 def only_value(text: str) -> object:
     reading = parse_yaml(text, "f.yaml")
@@ -160,3 +162,20 @@ def test_read_tolerantly_what_readers_take_differently_is_a_doubt_and_no_problem
 def test_read_tolerantly_mistakes_are_problems_as_ever() -> None:
     for text in ("a: b: c\n", "a: {<<: 5}\n", "? [a]\n: b\n", "a: &a [*a]\n"):
         assert len(parse_yaml(text, "f.yaml", tolerant=True).problems) == 1
+
+
+@pytest.mark.parametrize("path", sorted(SCENARIOS.rglob("*.yaml")), ids=lambda path: path.name)
+def test_both_ways_of_reading_find_the_same_values_at_the_same_places(path: Path) -> None:
+    strict, tolerant = (read_yaml(path, "f.yaml", tolerant=each) for each in (False, True))
+    for one, other in zip(strict.documents, tolerant.documents, strict=True):
+        assert one.value == other.value
+        assert one.keys == other.keys
+        assert one.literals == other.literals
+        assert one.start == other.start
+
+
+def test_a_syntax_error_is_told_alike() -> None:
+    for text in ("a:\n\tb: 1\n", "a: [1, 2\n", "a: *nope\n", "[" * 100 + "]" * 100, "a: 1\n---\nb: [\n"):
+        strict, tolerant = (parse_yaml(text, "f.yaml", tolerant=each) for each in (False, True))
+        assert strict.problems == tolerant.problems
+        assert len(strict.documents) == len(tolerant.documents)

@@ -13,6 +13,7 @@ from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from probe.cli.cluster_arguments import (
     add_connection_arguments,
@@ -24,6 +25,7 @@ from probe.cli.cluster_arguments import (
 from probe.cli.expectations import add_trust_argument, plans
 from probe.cli.fleet_arguments import add_fleet_arguments, check_externals, sample_seed
 from probe.cli.pod_arguments import add_pod_arguments, run_config
+from probe.cli.reading import read_run
 from probe.cli.results import Delivery, add_result_arguments, delivery
 from probe.cli.sandbox import add_cluster_arguments, cluster_options
 from probe.cli.signals import unbroken, until_interrupted
@@ -34,6 +36,9 @@ from probe.model.events import Event, Noticed, ProblemSeen, RunDone
 from probe.model.record import RunRecord
 from probe.model.scenario import Scenario
 from probe.sandbox.options import SandboxOptions
+
+if TYPE_CHECKING:
+    from probe.report.outputs import Outputs
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,6 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     out.add_argument(
         "--journal", type=Path, metavar="FILE", help="append every event as it happens; `report FILE` reads it"
+    )
+    out.add_argument(
+        "--baseline", type=Path, metavar="FILE", help="compare with this run as `diff` does, and exit as it would"
     )
     add_result_arguments(out)
     out.add_argument("-q", "--quiet", action="store_true", help="only problems on stderr")
@@ -70,6 +78,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         metavar="SECONDS",
         help="length of the confirming attempts, instead of the scenarios' (1.5)",
+    )
+    how.add_argument(
+        "--repeat",
+        type=int,
+        default=1,
+        metavar="N",
+        help="run every scenario so often, so that `diff` can compare latencies",
     )
     how.add_argument("--keep", action="store_true", help="leave namespaces and pods in the cluster")
     how.add_argument(
@@ -104,11 +119,25 @@ def _run_and_report(args: argparse.Namespace, results: Delivery) -> int:
         plans(scenarios, [Family.IPV4], trust=False)
     outputs = Outputs.parse(args.output)
     outputs.check()
+    before = read_run(args.baseline) if args.baseline else None
     results.announce()
     record = asyncio.run(_run(args, config, scenarios))
     with unbroken():
         record = write_reports(outputs, record)
-        return results.deliver(record)
+        code = results.deliver(record)
+        return code if before is None or record.interrupted else _compare(before, record, outputs)
+
+
+def _compare(before: RunRecord, after: RunRecord, outputs: Outputs) -> int:
+    """Show what changed, below the table of the run, or on stderr where stdout is for programs."""
+    from probe.cli.diff import show
+    from probe.report.diff.compare import compare
+
+    found = compare(before, after)
+    readable = any(output.path is None and output.format in ("table", "wide") for output in outputs.outputs)
+    print(file=sys.stdout if readable else sys.stderr)
+    show(found, sys.stdout if readable else sys.stderr)
+    return int(found.exit_code)
 
 
 def _with_timeouts(scenario: Scenario, args: argparse.Namespace) -> Scenario:
@@ -131,7 +160,7 @@ def _check(args: argparse.Namespace) -> None:
         _check_without_sandbox(args)
     if args.sandbox and args.keep:
         raise UsageError("--keep needs a cluster that stays: use `cni-probe sandbox up` and its kubeconfig")
-    for name in ("rate", "in_flight", "converge", "confirm"):
+    for name in ("rate", "in_flight", "converge", "confirm", "repeat"):
         value = getattr(args, name)
         if value is not None and not 0 < value < math.inf:
             raise UsageError(f"--{name.replace('_', '-')} must be a positive number, not {value}")
@@ -205,6 +234,7 @@ async def _measure(
                 externals=config.externals,
                 allow_host_network=args.allow_host_network,
                 trust_scenarios=args.trust_scenario,
+                repeat=args.repeat,
                 kubectl=kubectl_command(args, embedded),
             )
             async with connection(args, lambda said: emit(Noticed(said)), embedded=embedded) as api:

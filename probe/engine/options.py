@@ -28,7 +28,8 @@ class RunOptions:
     fleet for each pair of them. ``node_groups``: what scenarios' placements may name. ``externals``: addresses of
     agents outside of the cluster by endpoint name, in place of the scenarios'. ``allow_host_network``: scenarios may
     have pods on the host's network. ``trust_scenarios``: where what they state cannot be what their policies say, the
-    statement counts. ``removal_seconds``: how long the end of the run's namespaces is waited for.
+    statement counts. ``repeat``: how often every scenario is run. ``removal_seconds``: how long the end of the run's
+    namespaces is waited for.
     """
 
     run: str = field(default_factory=new_run_id)
@@ -44,4 +45,5 @@ class RunOptions:
     externals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     allow_host_network: bool = False
     trust_scenarios: bool = False
+    repeat: int = 1
     removal_seconds: float = 120.0

@@ -60,7 +60,9 @@ async def run_scenarios(
         for fleet, namespaces in zip(fleets, names, strict=True):
             leftovers.made += namespaces.values()
             try:
-                await ScenarioRun(api, fleet.scenario, namespaces, fleet.nodes, outfit, options, emit).run()
+                await ScenarioRun(
+                    api, fleet.scenario, namespaces, fleet.nodes, outfit, options, emit, fleet.repeat
+                ).run()
             finally:
                 await leftovers.remove(wait=options.exact_namespaces)
     finally:
@@ -69,26 +71,34 @@ async def run_scenarios(
 
 @dataclass(frozen=True, slots=True)
 class PlannedFleet:
-    """A scenario and the nodes that one fleet of it is placed on."""
+    """A scenario, the nodes that one fleet of it is placed on, and for the how manieth time that is, from 1."""
 
     scenario: Scenario
     nodes: tuple[Node, ...]
+    repeat: int = 1
 
 
 def plan_fleets(scenarios: Sequence[Scenario], nodes: Sequence[Node], options: RunOptions) -> Iterator[PlannedFleet]:
-    """One fleet a scenario, or one for each pair of sampled nodes. Raises UsageError, ClusterError for node groups.
+    """One fleet a scenario, or one for each pair of sampled nodes; all of them as often as asked for.
+
+    Raises UsageError, ClusterError for node groups.
 
     A scenario that runs on several pairs has their names in its own, so that results can be told apart.
     """
-    for scenario in scenarios:
-        placement = scenario.fleet.placement
-        candidates = nodes_for(placement, nodes, options.node_groups)
-        if options.sample_nodes is None:
-            yield PlannedFleet(scenario, candidates)
-            continue
-        for pair in sample_pairs(candidates, options.sample_nodes, options.seed):
-            name = f"{scenario.name}@{'+'.join(node.name for node in pair)}"
-            yield PlannedFleet(replace(scenario, name=name), pair)
+    for repeat in range(1, options.repeat + 1):
+        for scenario in scenarios:
+            for each in _fleets_of(scenario, nodes, options):
+                yield replace(each, repeat=repeat)
+
+
+def _fleets_of(scenario: Scenario, nodes: Sequence[Node], options: RunOptions) -> Iterator[PlannedFleet]:
+    candidates = nodes_for(scenario.fleet.placement, nodes, options.node_groups)
+    if options.sample_nodes is None:
+        yield PlannedFleet(scenario, candidates)
+        return
+    for pair in sample_pairs(candidates, options.sample_nodes, options.seed):
+        name = f"{scenario.name}@{'+'.join(node.name for node in pair)}"
+        yield PlannedFleet(replace(scenario, name=name), pair)
 
 
 def map_namespaces(scenario: Scenario, index: int, scenarios: int, options: RunOptions) -> dict[str, str]:

@@ -78,6 +78,7 @@ class ScenarioRun:
     outfit: Outfit
     options: RunOptions
     emit: Callable[[Event], None]
+    repeat: int = 1
 
     async def run(self) -> None:
         """Run it. Errors of the cluster become ``ProblemSeen``; cancellation passes through after the record."""
@@ -91,6 +92,7 @@ class ScenarioRun:
                 dict(self.namespaces),
                 len(self._first_pods()),
                 len(scenario.steps),
+                self.repeat,
             )
         )
         completed = False

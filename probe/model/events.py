@@ -28,7 +28,8 @@ class RunStarted:
 
 @dataclass(frozen=True, slots=True)
 class ScenarioStarted:
-    """Namespaces and pods of a scenario are about to be created. ``namespaces``: logical to actual."""
+    """Namespaces and pods of a scenario are about to be created, for the ``repeat``th time. ``namespaces``: logical to
+    actual."""
 
     name: str
     file: str
@@ -37,6 +38,7 @@ class ScenarioStarted:
     namespaces: dict[str, str]
     pods: int
     steps: int
+    repeat: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,7 +153,10 @@ class BaselineRecord:
 
 @dataclass(slots=True)
 class ScenarioRecord:
-    """A scenario's run. ``untested`` says in words what this cluster could not test (no second node, one family)."""
+    """A scenario's run. ``untested`` says in words what this cluster could not test (no second node, one family).
+
+    ``repeat`` counts the runs of one scenario in a record, from 1.
+    """
 
     name: str
     file: str
@@ -167,6 +170,7 @@ class ScenarioRecord:
     problems: list[str] = field(default_factory=list)
     completed: bool = True
     untested: list[str] = field(default_factory=list)
+    repeat: int = 1
 
 
 @dataclass(slots=True)

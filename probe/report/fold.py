@@ -126,6 +126,7 @@ class _ScenarioFold:
             baseline=None,
             steps=[],
             completed=False,
+            repeat=started.repeat,
         )
 
     def see(self, event: Event) -> None:

@@ -52,7 +52,8 @@ class _Page:
 
     def scenario(self, scenario: ScenarioRecord) -> list[str]:
         """Heading, fleet, baseline, steps."""
-        heading = safe(f"{scenario.name}  ({scenario.file})")
+        again = f"  repeat {scenario.repeat}" if scenario.repeat > 1 else ""
+        heading = safe(f"{scenario.name}  ({scenario.file}){again}")
         lines = [self._paint(line, "bold") for line in wrapped(heading, self._width)]
         lines.append("=" * min(self._width, max(map(len, wrapped(heading, self._width)), default=0)))
         lines += self._wrap(scenario.description) + self._wrap(_fleet(scenario))

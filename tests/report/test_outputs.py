@@ -150,8 +150,8 @@ def test_the_width_is_the_terminals_or_what_columns_says(monkeypatch: pytest.Mon
 
 def test_a_reader_that_went_away_is_no_error() -> None:
     program = (
-        "import os, sys; from probe.report.outputs import _print; r, w = os.pipe(); os.close(r); "
-        "_print('x' * 100000, os.fdopen(w, 'w')); print('fine')"
+        "import os, sys; from probe.report.sinks import print_pieces; r, w = os.pipe(); os.close(r); "
+        "print_pieces('x' * 100000, os.fdopen(w, 'w')); print('fine')"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False, env=dict(os.environ)

@@ -18,8 +18,9 @@ from probe.model.cell import ExitCode
 from probe.model.errors import UsageError
 from probe.model.packed import PackedCells
 from probe.model.record import RunRecord
-from probe.report.outputs import FORMATS, Output, Outputs, stream_options
+from probe.report.outputs import FORMATS, Outputs, stream_options
 from probe.report.render import RenderOptions
+from probe.report.sinks import Output
 
 
 def test_stdout_gets_the_table_unless_something_else_claims_it() -> None:

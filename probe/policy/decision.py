@@ -70,6 +70,7 @@ class Exemption(enum.StrEnum):
 
     SELF = "a pod's traffic to its own address is always allowed"
     OWN_NODE = "traffic between a pod and its own node is always allowed"
+    PERHAPS_OWN_NODE = "which node the pod is on is not known, and traffic between it and that node is always allowed"
     PERHAPS_NODE = "a pod on its node's network may be taken for the node, which its own pods always reach"
 
 

@@ -7,7 +7,7 @@ looks at one bit, and asks which rules it came from.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from probe.model.cell import Family, Protocol
 from probe.model.snapshot import PodState, Snapshot
@@ -61,6 +61,7 @@ class Oracle:
         self.universe = Universe(snapshot, others)
         self.policies = tuple(sorted(map(read_policy, snapshot.policies), key=order))
         self._selecting = {each: self._selected_by(each) for each in Direction}
+        self._templates = {number for number, pod in enumerate(snapshot.pods) if pod.workload}
         self._peers: dict[tuple[RuleRef, Family], Match] = {}
 
     def _selected_by(self, direction: Direction) -> list[tuple[Policy, ...]]:
@@ -79,10 +80,22 @@ class Oracle:
 
     def decide(self, source: str, destination: str, asked: Question) -> Decision:
         """What should become of a flow between two endpoints, by their ids. Raises KeyError for an unknown one."""
+        decision = self.as_another(source, destination, asked)
+        end = self.universe.index[source]
+        if source == destination and end not in self._templates:
+            return replace(decision, answer=Answer.ALLOW, exemption=Exemption.SELF)
+        return decision
+
+    def as_another(self, source: str, destination: str, asked: Question) -> Decision:
+        """As ``decide``, but a pod's traffic to itself is judged like that to another pod which is just the same.
+
+        It is exempt only by the pod's own address: not through a service, and a workload's template stands for several
+        pods.
+        """
         ends = self.universe.index[source], self.universe.index[destination]
         egress = self._side(Direction.EGRESS, ends[0], ends[1], asked)
         ingress = self._side(Direction.INGRESS, ends[1], ends[0], asked)
-        answer = Answer.ALLOW if ends[0] == ends[1] else combined(egress.answer, ingress.answer)
+        answer = combined(egress.answer, ingress.answer)
         exemption = self._exemption(*ends, answer)
         return Decision(
             source, destination, asked.port, asked.protocol, asked.family, answer, egress, ingress, exemption
@@ -90,12 +103,13 @@ class Oracle:
 
     def _exemption(self, source: int, destination: int, answer: Answer) -> Exemption | None:
         """The exemption behind an answer. Cluster-scoped policies may deny a pod its node even so."""
-        if source == destination:
-            return Exemption.SELF
         home = self._home(source, destination) | self._home(destination, source)
         if home.sure and answer is Answer.ALLOW:
             return Exemption.OWN_NODE
-        return Exemption.PERHAPS_NODE if home.maybe and answer is Answer.UNDEFINED else None
+        if not home.maybe or answer is not Answer.UNDEFINED:
+            return None
+        guests = self.universe.host & (1 << source | 1 << destination)
+        return Exemption.PERHAPS_NODE if guests else Exemption.PERHAPS_OWN_NODE
 
     def _home(self, subject: int, other: int) -> Match:
         """Whether the other end is at home on the subject's node."""
@@ -144,7 +158,7 @@ class Oracle:
         may_be_kept_out = transposed([fates.deny for fates in into], size)
         allowed = [fates.accept & entering for fates, entering in zip(out, may_enter, strict=True)]
         denied = [fates.deny | kept_out for fates, kept_out in zip(out, may_be_kept_out, strict=True)]
-        for number in range(size):  # everybody reaches itself
+        for number in set(range(size)) - self._templates:  # everybody reaches itself
             allowed[number] |= 1 << number
             denied[number] &= ~(1 << number)
         return Table(tuple(map(endpoint_id, self.universe.endpoints)), tuple(allowed), tuple(denied))
@@ -211,8 +225,8 @@ class Oracle:
 
 
 def transposed(rows: Sequence[int], size: int) -> list[int]:
-    """The columns of a square matrix of bits as rows: bit i of row n is bit n of row i."""
-    if not size:
-        return []
-    texts = [format(row, f"0{size}b")[::-1] for row in rows]
-    return [int("".join(column)[::-1], 2) for column in zip(*texts, strict=True)]
+    """The columns of a matrix of bits as rows: bit i of row n is bit n of row i. ``size``: how many columns it has."""
+    if not rows:
+        return [0] * size
+    text = "".join(format(row, f"0{size}b") for row in reversed(rows))  # digits: the highest bit of the last row first
+    return [int(text[size - 1 - bit :: size], 2) for bit in range(size)]

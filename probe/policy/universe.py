@@ -182,10 +182,13 @@ class Universe:
         return self._served.get((name, number, protocol), 0)
 
     def home(self, pod: PodState) -> Match:
-        """Who has the address of a pod's own node: the node, and perhaps the pods on its network."""
+        """Who has the address of a pod's own node: the node, and perhaps the pods on its network.
+
+        While it is not known which node that is, perhaps any.
+        """
         if pod.node not in self._homes:
             node = 1 << self.index[node_id(pod.node)] if pod.node and node_id(pod.node) in self.index else 0
-            guests = 0
+            guests = 0 if pod.node else self.nodes
             for bit in self.members(self.host):
                 guest = self.endpoints[bit]
                 if isinstance(guest, PodState) and (None in (pod.node, guest.node) or pod.node == guest.node):

@@ -21,6 +21,8 @@ COMMANDS = {
     "validate": "check scenario files, and do nothing else",
     "lint": "look through manifests for policies that are probably not what was meant",
     "plan": "show fleet, steps, cells and expectations without a cluster",
+    "explain": "say what should happen to one flow, and which rules decide it",
+    "matrix": "say what should happen between all pods of manifests, or of a cluster",
     "schema": "print the JSON Schema of scenario files or of run records",
     "sandbox": "the embedded cluster: up, down, status",
     "clean": "remove what any run left in a cluster",

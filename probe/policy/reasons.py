@@ -57,7 +57,7 @@ def doubt(subject: PodState, other: Endpoint, told: Sequence[Told]) -> str:
         if isinstance(end, PodState) and end.host_network:
             return f"the API leaves open what policies do to pods on the host's network, as {end.id} is"
     if isinstance(other, Stranger):
-        return f"nothing is known of {other.id}"
+        return f"which address {other.id} has is not known" if other.is_no_pod else f"nothing is known of {other.id}"
     if all(each.surely for each in told):
         return "they have the same priority and disagree, so that any of them may be applied"
     if isinstance(other, PodState | NodeState) and len(other.addresses) != 1:

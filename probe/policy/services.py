@@ -18,7 +18,7 @@ from probe.policy.oracle import Oracle, Question
 from probe.policy.rules import Direction
 from probe.policy.universe import Stranger, node_id
 
-SOME_NODE = Stranger("some node")
+SOME_NODE = Stranger("some node", is_no_pod=True)
 """Stands for the nodes of a cluster of which none is known."""
 
 SOMEBODY = Stranger("an endpoint that is not known")

@@ -60,10 +60,12 @@ class AddressRange:
 class Stranger:
     """Somebody of whom the snapshot knows nothing, such as the pod behind a service of the cluster's own.
 
-    A rule of the snapshot's may mean it or not; none of its policies is taken to select it.
+    A rule of the snapshot's may mean it or not; none of its policies is taken to select it. ``is_no_pod``: so much is
+    known that no selector of pods means it.
     """
 
     id: str
+    is_no_pod: bool = False
 
 
 Endpoint: TypeAlias = PodState | NodeState | AddressRange | Stranger
@@ -127,6 +129,7 @@ class Universe:
         self.pods = self.all_of(PodState)
         self.nodes = self.all_of(NodeState)
         self.strangers = self.all_of(Stranger)
+        self._no_pods = sum(1 << bit for bit, each in enumerate(self.endpoints) if getattr(each, "is_no_pod", False))
         self.everybody = (1 << len(self.endpoints)) - 1
         self.host = sum(1 << bit for bit, pod in enumerate(snapshot.pods) if pod.host_network)
         self._pod_cidrs = tuple(map(ipaddress.ip_network, snapshot.pod_cidrs))
@@ -206,7 +209,7 @@ class Universe:
             case PodPeer():
                 chosen = self.select(peer)
                 others = 0 if cluster_scoped else chosen & self.host
-                return Match(chosen & ~self.host, chosen & ~self.host | others | self.strangers)
+                return Match(chosen & ~self.host, chosen & ~self.host | others | self.strangers & ~self._no_pods)
             case BlockPeer():
                 return self._inside([peer], family)
             case NodePeer(nodes):

@@ -25,7 +25,8 @@ from probe import __version__
 from probe.model.errors import CniProbeError, UsageError
 from probe.model.events import Event, RoundDone, RunDone, SeenAttempt, StepDone
 from probe.report.filling import filled
-from probe.report.run_record import CONFIG, cell_json
+from probe.report.document import CONFIG
+from probe.report.run_record import cell_json
 
 JOURNAL_API_VERSION = "cni-probe/v1"
 JOURNAL_KIND = "RunJournal"

@@ -14,25 +14,15 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
-from pydantic.alias_generators import to_camel
+from pydantic import TypeAdapter, ValidationError
 
 from probe.model.errors import UsageError
 from probe.model.record import RECORD_API_VERSION, RECORD_KIND, CellRecord, RunRecord, StepRecord
+from probe.report.document import CONFIG, FIRST_KEYS, document_schema
 from probe.report.filling import filled
 from probe.report.render import RenderOptions
 
 SCHEMA_ID = "https://cni-probe.dev/schemas/v1/run-record.schema.json"
-_FIRST = ("apiVersion", "kind")
-
-
-# Tuples, because pydantic hands a configuration down to plain dataclasses but takes none for one at the top.
-CONFIG = ConfigDict(
-    alias_generator=to_camel,
-    extra="forbid",
-    json_schema_serialization_defaults_required=True,
-    ser_json_inf_nan="null",
-)
 
 
 @cache
@@ -49,12 +39,12 @@ def record_to_json(record: RunRecord) -> dict[str, Any]:
     """A record as plain JSON data."""
     record = _with_cells(record, list)
     (data,) = _adapter().dump_python((record,), mode="json", by_alias=True)
-    return {key: data[key] for key in (*_FIRST, *(key for key in data if key not in _FIRST))}
+    return {key: data[key] for key in (*FIRST_KEYS, *(key for key in data if key not in FIRST_KEYS))}
 
 
 def record_from_json(data: dict[str, Any]) -> RunRecord:
     """A record from plain JSON data; raises UsageError when it is not a run record of this version."""
-    found = tuple(data.get(key) for key in _FIRST) if isinstance(data, dict) else (None, None)
+    found = tuple(data.get(key) for key in FIRST_KEYS) if isinstance(data, dict) else (None, None)
     if found != (RECORD_API_VERSION, RECORD_KIND):
         raise UsageError(f"not a run record: expected {RECORD_API_VERSION} {RECORD_KIND}, found {found[0]} {found[1]}")
     try:
@@ -103,38 +93,9 @@ def _with_cells(record: RunRecord, cells: Callable[[Sequence[CellRecord]], list[
 
 def record_schema() -> dict[str, Any]:
     """JSON Schema (draft 2020-12) of a rendered record; the types' docstrings are its descriptions."""
-    schema = _adapter().json_schema(mode="serialization", by_alias=True)
-    definitions = {name: _tidy(definition) for name, definition in schema["$defs"].items()}
-    top = definitions.pop(RunRecord.__name__)
-    properties = top["properties"] | {"apiVersion": {"const": RECORD_API_VERSION}, "kind": {"const": RECORD_KIND}}
-    order = (*_FIRST, *(key for key in properties if key not in _FIRST))
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": SCHEMA_ID,
-        **top,
-        "title": "cni-probe run record",
-        "properties": {key: properties[key] for key in order},
-        "required": list(order),
-        "$defs": definitions,
-    }
+    return document_schema(_adapter(), RunRecord, SCHEMA_ID, "cni-probe run record", RECORD_KIND)
 
 
 def schema_text() -> str:
     """The published file's content."""
     return json.dumps(record_schema(), indent=2) + "\n"
-
-
-def _tidy(definition: dict[str, Any]) -> dict[str, Any]:
-    """A definition without generated titles and defaults, its description in the document's own spelling."""
-    tidy = {key: value for key, value in definition.items() if key != "title"}
-    if "description" in tidy:
-        flat = " ".join(tidy["description"].split())
-        tidy["description"] = re.sub(
-            r"``([^`]+)``", lambda found: f"`{to_camel(found[1]) if '_' in found[1] else found[1]}`", flat
-        )
-    if "properties" in tidy:
-        tidy["properties"] = {
-            key: {name: value for name, value in field.items() if name not in ("title", "default")}
-            for key, field in tidy["properties"].items()
-        }
-    return tidy

@@ -7,6 +7,7 @@ which are sets of pods, are cut into groups of destinations that fare alike.
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,7 +22,7 @@ from probe.policy.ports import PortRange
 from probe.policy.read import read_policy
 from probe.policy.rules import Direction
 from probe.policy.sentence import reason
-from probe.policy.universe import AddressRange
+from probe.policy.universe import VERSIONS, AddressRange
 
 Sets: TypeAlias = tuple[tuple[int, int], ...]
 """What one endpoint may reach, and what may be denied to it (sets of others), for each question in turn."""
@@ -57,6 +58,16 @@ class Outside:
     def cidrs(self) -> tuple[str, ...]:
         """The addresses as the fewest CIDR blocks."""
         return as_cidrs(self.ranges)
+
+
+def families_of(snapshot: Snapshot) -> list[Family]:
+    """The families that the cluster's addresses are of, as far as any is known; IPv4 if none is."""
+    known = [address for pod in snapshot.pods for address in pod.addresses]
+    known += [address for node in snapshot.nodes for address in node.addresses]
+    known += [address for service in snapshot.services for address in service.cluster_ips]
+    versions = {ipaddress.ip_address(address).version for address in known}
+    versions |= {ipaddress.ip_network(cidr).version for cidr in snapshot.pod_cidrs}
+    return [family for family in Family if VERSIONS[family] in versions] or [Family.IPV4]
 
 
 class Truth:

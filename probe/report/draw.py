@@ -6,8 +6,8 @@ Gives nothing when even that would not be readable: a hundred columns of symbols
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import TypeAlias
 
@@ -27,10 +27,18 @@ _SIDE_GAP = "    "
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A picture of symbols under a title (``expected``, ``observed``, or empty)."""
+    """A picture under a title (``expected``, ``observed``, or empty). ``colour`` is that of a place as a whole; without
+    it places are symbols, each with its own colour."""
 
     title: str
     picture: Sequence[Sequence[str]]
+    colour: Callable[[str], str] | None = None
+
+    def painted(self, text: str, paint: Paint) -> str:
+        """A place in its colours."""
+        if self.colour is not None:
+            return paint(text, self.colour(text))
+        return "".join(paint(symbol, colour_of(symbol)) for symbol in text)
 
 
 def draw(
@@ -89,7 +97,7 @@ def _cut(
     lines: list[str] = []
     for start in range(0, len(heads), size):
         part = slice(start, start + size)
-        cut = [Grid(grid.title, [line[part] for line in grid.picture]) for grid in grids]
+        cut = [replace(grid, picture=[line[part] for line in grid.picture]) for grid in grids]
         drawn = _whole(labels, heads[part], cut, width, paint)
         if drawn is None:
             return None
@@ -103,7 +111,7 @@ def _table(labels: Labels | None, heads: Sequence[Sequence[str]], grid: Grid, pa
     depth = max((len(head) for head in heads), default=1)
     stacked = [[""] * (depth - len(head)) + list(head) for head in heads]
     table = [[head[level] for head in stacked] for level in range(depth)]
-    table += [["".join(paint(symbol, colour_of(symbol)) for symbol in text) for text in line] for line in grid.picture]
+    table += [[grid.painted(text, paint) for text in line] for line in grid.picture]
     align = ["left"] * len(heads)
     if labels is not None:
         names = len(labels[0])

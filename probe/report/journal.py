@@ -24,8 +24,8 @@ from pydantic import TypeAdapter, ValidationError
 from probe import __version__
 from probe.model.errors import CniProbeError, UsageError
 from probe.model.events import Event, RoundDone, RunDone, SeenAttempt, StepDone
-from probe.report.filling import filled
 from probe.report.document import CONFIG
+from probe.report.filling import filled
 from probe.report.run_record import cell_json
 
 JOURNAL_API_VERSION = "cni-probe/v1"

@@ -80,8 +80,8 @@ class Part:
 
     def _in_words(self, width: int, paint: Paint) -> list[str] | None:
         drawn = draw(self.rows, self.columns, [Grid("", self.picture, _colour)], width, paint)
-        used = {word for line in self.picture for word in line}
-        return drawn and [*drawn, *_key({word: text for word, text in _MEANINGS.items() if word in used}, width)]
+        used = {sign for line in self.picture for word in line for sign in _signs(word)}
+        return drawn and [*drawn, *_key({sign: text for sign, text in _MEANINGS.items() if sign in used}, width)]
 
     def _in_letters(self, width: int, paint: Paint) -> list[str] | None:
         """A symbol for each word, with all of them explained; None if there are not enough letters."""
@@ -135,6 +135,11 @@ def _alike(truths: Sequence[Truth], focused: frozenset[int]) -> Iterator[tuple[l
     yield from found
 
 
+def _signs(word: str) -> set[str]:
+    """What of a word needs an explanation."""
+    return {word, UNDEFINED} if UNDEFINED in word else {word}
+
+
 def _colour(word: str) -> str:
     return "yellow" if UNDEFINED in word else _COLOURS.get(word, "")
 
@@ -158,15 +163,12 @@ def _outside(truth: Truth, direction: Direction, pods: Sequence[int], width: int
 
 def outside_words(truth: Truth, pod: int, direction: Direction) -> str:
     """``443/TCP to 203.0.113.0/24``; ``nothing``."""
-    told = [
-        f"{ports_words(each.ports)} {_PREPOSITIONS[direction]} {_blocks(truth, each)}"
-        for each in _open(truth, pod, direction)
-    ]
+    told = (
+        f"{ports_words(group.ports)} {_PREPOSITIONS[direction]} {_blocks(truth, group)}"
+        for group in truth.outside(pod, direction)
+        if group.ports.allowed or group.ports.undefined
+    )
     return "; ".join(told) or "nothing"
-
-
-def _open(truth: Truth, pod: int, direction: Direction) -> Iterator[Outside]:
-    return (each for each in truth.outside(pod, direction) if each.ports.allowed or each.ports.undefined)
 
 
 def _blocks(truth: Truth, group: Outside) -> str:

@@ -16,10 +16,11 @@ _EVERY_PORT = tuple(map(PortRange, Protocol))
 
 
 def ports_words(ports: Ports) -> str:
-    """What is allowed, and ``?`` if there is anything undefined."""
+    """What is allowed, and with ``?`` what is undefined: ``80/TCP 443/TCP?``."""
     if not ports.undefined:
         return _ranges_words(ports.allowed)
-    return f"{_plain(ports.allowed)} {UNDEFINED}" if ports.allowed else UNDEFINED
+    left_open = UNDEFINED if ports.undefined == _EVERY_PORT else _plain(ports.undefined, UNDEFINED)
+    return f"{_plain(ports.allowed)} {left_open}" if ports.allowed else left_open
 
 
 def _ranges_words(ranges: Sequence[PortRange]) -> str:
@@ -45,12 +46,12 @@ def _complement(ranges: Sequence[PortRange]) -> tuple[PortRange, ...]:
     return tuple(found)
 
 
-def _plain(ranges: Iterable[PortRange]) -> str:
+def _plain(ranges: Iterable[PortRange], mark: str = "") -> str:
     """Ranges with their protocols, those of protocols with the same ones once: ``53/TCP+UDP``."""
     alike: dict[str, list[str]] = {}
     for protocol, group in by_protocol(ranges).items():
         alike.setdefault(",".join(map(_numbers, group)), []).append(protocol)
-    return " ".join(f"{numbers}/{'+'.join(protocols)}" for numbers, protocols in alike.items())
+    return " ".join(f"{numbers}/{'+'.join(protocols)}{mark}" for numbers, protocols in alike.items())
 
 
 def _numbers(ports: PortRange) -> str:

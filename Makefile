@@ -31,6 +31,7 @@ check: $(STAMP) ## lint, types, layers, and that generated files are current
 	$(BIN)/cni-probe schema --check scenarios/scenario.schema.json
 	$(BIN)/cni-probe schema config --check scenarios/run-config.schema.json
 	$(BIN)/cni-probe schema run --check probe/report/run-record.schema.json
+	$(BIN)/cni-probe schema matrix --check probe/report/truth-table.schema.json
 
 schema: $(STAMP) ## write the JSON Schemas again
 	$(BIN)/cni-probe schema > scenarios/scenario.schema.json.new
@@ -39,6 +40,8 @@ schema: $(STAMP) ## write the JSON Schemas again
 	mv scenarios/run-config.schema.json.new scenarios/run-config.schema.json
 	$(BIN)/cni-probe schema run > probe/report/run-record.schema.json.new
 	mv probe/report/run-record.schema.json.new probe/report/run-record.schema.json
+	$(BIN)/cni-probe schema matrix > probe/report/truth-table.schema.json.new
+	mv probe/report/truth-table.schema.json.new probe/report/truth-table.schema.json
 
 faults: $(STAMP) ## inject faults into real runs, and print what came of each
 	$(BIN)/python -m tests.sandbox.faults

@@ -23,7 +23,7 @@ COMMANDS = {
     "plan": "show fleet, steps, cells and expectations without a cluster",
     "explain": "say what should happen to one flow, and which rules decide it",
     "matrix": "say what should happen between all pods of manifests, or of a cluster",
-    "schema": "print the JSON Schema of scenario files or of run records",
+    "schema": "print the JSON Schema of scenario files, of run records or of matrices",
     "sandbox": "the embedded cluster: up, down, status",
     "clean": "remove what any run left in a cluster",
     "doctor": "look whether a run can work on a cluster, before anything is created",

@@ -14,8 +14,8 @@ from probe.model.errors import UsageError
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument(
-        "what", nargs="?", choices=("scenario", "config", "run"), default="scenario",
-        help="scenario files (default), run configurations (--config), or the run records of -o json",
+        "what", nargs="?", choices=("scenario", "config", "run", "matrix"), default="scenario",
+        help="scenario files (default), run configurations (--config), or the JSON of run and of matrix",
     )  # fmt: skip
     parser.add_argument("--check", metavar="FILE", type=Path, help="print nothing; fail if FILE is not the schema")
 
@@ -43,6 +43,10 @@ def _schema(what: str) -> dict[str, Any]:
         from probe.report.run_record import record_schema
 
         return record_schema()
+    if what == "matrix":
+        from probe.report.truth_table import truth_table_schema
+
+        return truth_table_schema()
     from probe.scenario.schema import run_config_schema, scenario_schema
 
     return run_config_schema() if what == "config" else scenario_schema()

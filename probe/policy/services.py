@@ -198,7 +198,7 @@ def _node_view(decision: Decision, side: Direction, note: str) -> View:
 def _sources(oracle: Oracle, snapshot: Snapshot, call: Call) -> Iterator[tuple[str, str]]:
     """What a pod's policies may see as the source of what came in through a node, and when."""
     local = call.entry is Entry.NODE_PORT and call.service.external_traffic_policy is TrafficPolicy.LOCAL
-    yield call.source, "the client's address is kept" + (" (externalTrafficPolicy: Local)" if local else "")
+    yield call.source, "externalTrafficPolicy Local keeps the client's address" if local else "the client's address is kept"
     client = _endpoint(oracle, call.source)
     if local and isinstance(client, PodState):
         own = node_id(client.node or "")

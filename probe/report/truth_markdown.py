@@ -8,14 +8,17 @@ from collections.abc import Iterator, Sequence
 from probe.policy.matrix import Truth
 from probe.policy.rules import Direction
 from probe.report.text import safe
-from probe.report.truth_picture import Part, outside_words, parts_of
+from probe.report.truth_picture import SELF_NOTE, Part, outside_words, parts_of
 
 _OUTSIDE = {Direction.INGRESS: "ingress from outside", Direction.EGRESS: "egress to outside"}
 
 
 def render(truths: Sequence[Truth], focused: frozenset[int]) -> str:
     """For each family the matrices, and a table of what goes in and out of the cluster."""
-    return "\n".join(line for truth in truths for line in _family(truth, focused, several=len(truths) > 1))
+    lines = [line for truth in truths for line in _family(truth, focused, several=len(truths) > 1)]
+    if any(pod.workload for pod in truths[0].pods):
+        lines += [f"{SELF_NOTE[0].upper()}{SELF_NOTE[1:]}.", ""]
+    return "\n".join(lines)
 
 
 def _family(truth: Truth, focused: frozenset[int], *, several: bool) -> Iterator[str]:

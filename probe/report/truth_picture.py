@@ -21,6 +21,8 @@ from probe.report.text import NO_BREAK, Paint, safe, wrapped
 from probe.report.truth_words import ALL, NOTHING, UNDEFINED, address_words, ports_words
 from probe.report.views import listed
 
+SELF_NOTE = "a workload to itself: from one of its pods to another (a pod always reaches its own address)"
+
 _BANDS = 3
 _MAX_BLOCKS = 6
 _NARROWEST = 3
@@ -39,6 +41,8 @@ def render(truths: Sequence[Truth], focused: frozenset[int], options: RenderOpti
             lines += [", ".join(families), ""]
         for part in parts:
             lines += [*part.draw(options.width, Paint(options.colour)), ""]
+    if any(pod.workload for pod in truths[0].pods):
+        lines += [*wrapped(SELF_NOTE, options.width), ""]
     for truth in truths:
         suffix = f", {truth.family}" if len(truths) > 1 else ""
         for direction in Direction:

@@ -15,6 +15,7 @@ PUBLISHED = {
     "scenario": ROOT / "scenarios/scenario.schema.json",
     "config": ROOT / "scenarios/run-config.schema.json",
     "run": ROOT / "probe/report/run-record.schema.json",
+    "matrix": ROOT / "probe/report/truth-table.schema.json",
 }
 
 

@@ -64,10 +64,7 @@ class View:
         decision = self.decision
         egress, ingress = (side.answer if side.direction in self.sides else Answer.ALLOW for side in decision.sides)
         answer = combined(egress, ingress)
-        if decision.exemption is not None and decision.exemption.is_certain:
-            return Answer.ALLOW
-        perhaps = decision.exemption is not None
-        return Answer.UNDEFINED if perhaps and answer is Answer.DENY else answer
+        return Answer.ALLOW if decision.exemption is Exemption.SELF else answer
 
     @property
     def why(self) -> str:
@@ -170,9 +167,9 @@ def _hairpin(oracle: Oracle, pod: PodState, asked: Question) -> Iterator[View]:
     if pod.workload:
         yield View(oracle.decide(pod.id, pod.id, asked), note="the service chooses another pod of the workload")
     own = "the API leaves open what policies do to a pod's traffic to itself through its service"
-    subject = oracle.without_exemption(pod.id, pod.id, asked)
+    alike = oracle.as_another(pod.id, pod.id, asked)
     note = "the service chooses the calling pod itself"
-    yield View(subject, note=note, left_open="" if subject.answer is Answer.ALLOW else own)
+    yield View(alike, note=note, left_open="" if alike.answer is Answer.ALLOW else own)
 
 
 def _egress_views(oracle: Oracle, snapshot: Snapshot, call: Call, pod: PodState, asked: Question) -> Iterator[View]:
@@ -198,7 +195,10 @@ def _node_view(decision: Decision, side: Direction, note: str) -> View:
 def _sources(oracle: Oracle, snapshot: Snapshot, call: Call) -> Iterator[tuple[str, str]]:
     """What a pod's policies may see as the source of what came in through a node, and when."""
     local = call.entry is Entry.NODE_PORT and call.service.external_traffic_policy is TrafficPolicy.LOCAL
-    yield call.source, "externalTrafficPolicy Local keeps the client's address" if local else "the client's address is kept"
+    yield (
+        call.source,
+        "externalTrafficPolicy Local keeps the client's address" if local else "the client's address is kept",
+    )
     client = _endpoint(oracle, call.source)
     if local and isinstance(client, PodState):
         own = node_id(client.node or "")

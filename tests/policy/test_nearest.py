@@ -24,7 +24,7 @@ from tests.policy.support import (
     to,
 )
 
-WEB = pod("a/web", "80/TCP=http", at="10.0.0.1", app="web")
+WEB = pod("a/web", "80/TCP=http", at="10.0.0.1", node="two", app="web")
 DB = pod("b/db", "5432/TCP=sql", at="10.0.1.1", app="db", tier="back")
 HOST = pod("b/host", at="172.18.0.2", node="two", host=True)
 NODES = node("one", "172.18.0.1", os="linux"), node("two", "172.18.0.2", os="linux")

@@ -5,8 +5,11 @@ Most traffic is from or to ``a/pod``; policies select all pods of namespace ``a`
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from probe.policy.decision import Exemption
 from tests.policy.support import (
     ALLOW,
     DENY,
@@ -15,6 +18,7 @@ from tests.policy.support import (
     V6,
     Object,
     answer,
+    ask,
     block,
     cluster,
     egress,
@@ -393,7 +397,23 @@ def test_another_node_is_an_address_like_any() -> None:
     nodes = node("one", "172.18.0.1"), node("two", "172.18.0.2")
     snapshot = cluster(pod(POD, node="one"), *nodes, ingress(block("172.18.0.2/32")))
     assert answer(snapshot, "node:two", POD) is ALLOW
-    assert answer(cluster(pod(POD), *nodes, ingress({"namespaceSelector": {}})), "node:two", POD) is DENY
+    selected = cluster(pod(POD, node="one"), *nodes, ingress({"namespaceSelector": {}}))
+    assert answer(selected, "node:two", POD) is DENY
+
+
+def test_each_node_may_be_the_own_one_of_a_pod_that_is_not_placed_yet() -> None:
+    closed = network_policy(policyTypes=["Ingress", "Egress"])
+    snapshot = cluster(pod(POD), node("one", "172.18.0.1"), closed)
+    decision = ask(snapshot, "node:one", POD)
+    assert (decision.answer, decision.exemption) == (UNDEFINED, Exemption.PERHAPS_OWN_NODE)
+    assert answer(snapshot, POD, "node:one") is UNDEFINED
+
+
+def test_a_template_and_itself_are_two_pods() -> None:
+    template = replace(pod(POD), workload="Deployment/pod")
+    assert answer(cluster(template), POD, POD) is ALLOW
+    assert answer(cluster(template, network_policy(policyTypes=["Ingress"])), POD, POD) is DENY
+    assert answer(cluster(template, ingress({"podSelector": {}})), POD, POD) is ALLOW
 
 
 def test_policies_select_pods_on_the_hosts_network_or_they_do_not() -> None:

@@ -47,29 +47,29 @@ def test_nothing_selects_either_end() -> None:
 def test_an_allowed_flow_names_the_rules() -> None:
     assert say(POLICY, source="production/backend") == (
         "production/backend to production/frontend on 80/TCP is allowed: "
-        "ingress of production/frontend is allowed by production/frontend-policy ingress[0]"
+        "production/frontend-policy ingress[0] allows ingress of production/frontend"
     )
 
 
 def test_an_allowed_flow_names_both_sides_that_had_a_say() -> None:
     assert say(POLICY, EGRESS, source="production/backend") == (
         "production/backend to production/frontend on 80/TCP is allowed: "
-        "egress of production/backend is allowed by production/no-internet egress[0]; "
-        "ingress of production/frontend is allowed by production/frontend-policy ingress[0]"
+        "production/no-internet egress[0] allows egress of production/backend; "
+        "production/frontend-policy ingress[0] allows ingress of production/frontend"
     )
 
 
 def test_a_denial_by_isolation_names_who_isolates_and_the_nearest_miss() -> None:
     assert say(POLICY, source="development/backend") == (
         "development/backend to production/frontend on 80/TCP is denied: "
-        "ingress of production/frontend is isolated by production/frontend-policy, and no rule allows it "
-        "(nearest: production/frontend-policy ingress[0], but without a namespaceSelector it means pods of production, "
-        "and development/backend is in development)"
+        "production/frontend-policy isolates production/frontend for ingress, and none of its rules allows this. "
+        "Nearest is production/frontend-policy ingress[0], but without a namespaceSelector it means pods of production, "
+        "and development/backend is in development"
     )
     assert say(POLICY, source="production/backend", on="443/TCP") == (
         "production/backend to production/frontend on 443/TCP is denied: "
-        "ingress of production/frontend is isolated by production/frontend-policy, and no rule allows it "
-        "(nearest: production/frontend-policy ingress[0], but it asks for 80/TCP)"
+        "production/frontend-policy isolates production/frontend for ingress, and none of its rules allows this. "
+        "Nearest is production/frontend-policy ingress[0], but it asks for 80/TCP"
     )
 
 
@@ -77,8 +77,8 @@ def test_a_denial_leaves_out_the_side_that_allows() -> None:
     text = say(POLICY, EGRESS, source="production/frontend", destination="192.0.2.1", on="443/TCP")
     assert text == (
         "production/frontend to 192.0.2.1 on 443/TCP is denied: "
-        "egress of production/frontend is isolated by production/no-internet, and no rule allows it "
-        "(nearest: production/no-internet egress[0], but 192.0.2.1 is not in 203.0.113.0/24)"
+        "production/no-internet isolates production/frontend for egress, and none of its rules allows this. "
+        "Nearest is production/no-internet egress[0], but 192.0.2.1 is not in 203.0.113.0/24"
     )
 
 
@@ -86,20 +86,31 @@ def test_a_denial_on_both_sides_names_both() -> None:
     closed = network_policy("production", "closed", policyTypes=["Ingress", "Egress"])
     assert say(closed, source="production/backend") == (
         "production/backend to production/frontend on 80/TCP is denied: "
-        "egress of production/backend is isolated by production/closed, and no rule allows it; "
-        "ingress of production/frontend is isolated by production/closed, and no rule allows it"
+        "production/closed isolates production/backend for egress, and none of its rules allows this; "
+        "production/closed isolates production/frontend for ingress, and none of its rules allows this"
+    )
+
+
+def test_the_nearest_misses_of_both_sides_are_one_sentence() -> None:
+    assert say(
+        ingress({"podSelector": labels(app="none")}, namespace="production", name="in"),
+        egress({"podSelector": labels(app="nil")}, namespace="production", name="out"),
+        source="production/backend",
+    ).endswith(
+        ". Nearest are production/out egress[0], but it asks for app=nil and production/frontend has app=frontend; "
+        "and production/in ingress[0], but it asks for app=none and production/backend has app=backend"
     )
 
 
 def test_several_isolating_policies_are_listed() -> None:
     names = [network_policy("production", name) for name in ("a", "b", "c", "d", "e")]
     assert reason(ask(cluster(FRONTEND, STRANGER, *names[:3]), "development/backend", "production/frontend")) == (
-        "ingress of production/frontend is isolated by production/a, production/b and production/c, "
-        "and no rule allows it"
+        "production/a, production/b and production/c isolate production/frontend for ingress, "
+        "and none of their rules allows this"
     )
     assert reason(ask(cluster(FRONTEND, STRANGER, *names), "development/backend", "production/frontend")) == (
-        "ingress of production/frontend is isolated by production/a, production/b, production/c and 2 more, "
-        "and no rule allows it"
+        "production/a, production/b, production/c and 2 more isolate production/frontend for ingress, "
+        "and none of their rules allows this"
     )
 
 
@@ -110,9 +121,9 @@ def test_a_denial_by_a_rule_names_it_and_what_came_near() -> None:
     )
     assert say(policy, source="development/backend") == (
         "development/backend to production/frontend on 80/TCP is denied: "
-        'ingress of production/frontend is denied by ClusterNetworkPolicy/tenants ingress[1] "everybody else" '
-        "(nearest: ClusterNetworkPolicy/tenants ingress[0], but it asks for team=ops and namespace development has no "
-        "label team)"
+        'ClusterNetworkPolicy/tenants ingress[1] "everybody else" denies ingress of production/frontend. '
+        "Nearest is ClusterNetworkPolicy/tenants ingress[0], but it asks for team=ops and namespace development has no "
+        "label team"
     )
 
 
@@ -120,7 +131,7 @@ def test_what_no_rule_decides_is_left_to_the_default() -> None:
     policy = cluster_policy(name="tenants", ingress=[rule("Pass")])
     assert say(policy, source="development/backend") == (
         "development/backend to production/frontend on 80/TCP is allowed: "
-        "ingress of production/frontend is left to the default, which allows, by ClusterNetworkPolicy/tenants"
+        "no rule of ClusterNetworkPolicy/tenants decides on ingress of production/frontend, so that the default allows it"
     )
 
 
@@ -130,9 +141,8 @@ def test_what_is_undefined_says_why() -> None:
     ]
     assert say(*equals, source="development/backend") == (
         "development/backend to production/frontend on 80/TCP is undefined: "
-        "ingress of production/frontend is left open by ClusterNetworkPolicy/one ingress[0] and "
-        "ClusterNetworkPolicy/two ingress[0]: they have the same priority and disagree, so "
-        "that any of them may be applied"
+        "ClusterNetworkPolicy/one ingress[0] and ClusterNetworkPolicy/two ingress[0] leave ingress of "
+        "production/frontend open: they have the same priority and disagree, so that any of them may be applied"
     )
 
 
@@ -151,7 +161,7 @@ def test_a_denial_of_the_own_node_is_told_as_any() -> None:
     deny = cluster_policy(name="no-nodes", egress=[to("Deny", {"nodes": {}})])
     assert say(deny, source="production/frontend", destination="node:one", on="10250/TCP") == (
         "production/frontend to node:one on 10250/TCP is denied: "
-        "egress of production/frontend is denied by ClusterNetworkPolicy/no-nodes egress[0]"
+        "ClusterNetworkPolicy/no-nodes egress[0] denies egress of production/frontend"
     )
 
 

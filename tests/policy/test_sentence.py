@@ -63,8 +63,8 @@ def test_a_denial_by_isolation_names_who_isolates_and_the_nearest_miss() -> None
     assert say(POLICY, source="development/backend") == (
         "development/backend to production/frontend on 80/TCP is denied: "
         "production/frontend-policy isolates production/frontend for ingress, and none of its rules allows this. "
-        "Nearest is production/frontend-policy ingress[0], but without a namespaceSelector it means pods of production, "
-        "and development/backend is in development"
+        "Nearest is production/frontend-policy ingress[0], but without a namespaceSelector it means pods of "
+        "production, and development/backend is in development"
     )
     assert say(POLICY, source="production/backend", on="443/TCP") == (
         "production/backend to production/frontend on 443/TCP is denied: "
@@ -131,7 +131,8 @@ def test_what_no_rule_decides_is_left_to_the_default() -> None:
     policy = cluster_policy(name="tenants", ingress=[rule("Pass")])
     assert say(policy, source="development/backend") == (
         "development/backend to production/frontend on 80/TCP is allowed: "
-        "no rule of ClusterNetworkPolicy/tenants decides on ingress of production/frontend, so that the default allows it"
+        "no rule of ClusterNetworkPolicy/tenants decides on ingress of production/frontend, "
+        "so that the default allows it"
     )
 
 

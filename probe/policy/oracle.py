@@ -121,6 +121,8 @@ class Oracle:
         endpoint, policies = self.universe.endpoints[subject], self._selecting[direction][subject]
         if not isinstance(endpoint, PodState):
             return Side(direction, Answer.ALLOW)
+        if not policies:
+            return Side(direction, Answer.ALLOW, endpoint.id)
         other = self.universe.endpoints[peer]
         told: list[Told] = []
         evaluation = Evaluation(

@@ -35,12 +35,19 @@ def port(text: str) -> Port:
 
 
 def pod(
-    id_: str, /, *ports: str, at: str | Sequence[str] = (), node: str | None = None, host: bool = False, **labels: str
+    id_: str,
+    /,
+    *ports: str,
+    at: str | Sequence[str] = (),
+    node: str | None = None,
+    host: bool = False,
+    labels: Mapping[str, str] | None = None,
+    **more: str,
 ) -> PodState:
-    """A pod ``namespace/name`` with labels. ``at``: its address or addresses."""
+    """A pod ``namespace/name`` with labels, and more of them. ``at``: its address or addresses."""
     namespace, _, name = id_.partition("/")
     addresses = (at,) if isinstance(at, str) else tuple(at)
-    return PodState(namespace, name, labels, tuple(map(port, ports)), addresses, node, host)
+    return PodState(namespace, name, {**(labels or {}), **more}, tuple(map(port, ports)), addresses, node, host)
 
 
 def node(name: str, *addresses: str, **labels: str) -> NodeState:
@@ -78,24 +85,26 @@ def expression(key: str, operator: str, *values: str) -> Object:
     return {"matchExpressions": [{"key": key, "operator": operator, **({"values": [*values]} if values else {})}]}
 
 
-def network_policy(namespace: str = "a", name: str = "policy", **spec: Any) -> Object:
+def network_policy(
+    namespace: str = "a", name: str = "policy", *, spec: Mapping[str, Any] | None = None, **more: Any
+) -> Object:
     """A NetworkPolicy; without a podSelector it selects all pods of the namespace."""
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
         "metadata": {"name": name, "namespace": namespace},
-        "spec": {"podSelector": {}, **spec},
+        "spec": {"podSelector": {}, **(spec or {}), **more},
     }
 
 
-def ingress(*peers: Object, ports: Sequence[Object] = (), **meta: str) -> Object:
-    """A NetworkPolicy of namespace ``a`` with one ingress rule for these peers (none: any)."""
-    return network_policy(**meta, ingress=[{"from": [*peers], "ports": [*ports]}])
+def ingress(*peers: Object, ports: Sequence[Object] = (), namespace: str = "a", name: str = "policy") -> Object:
+    """A NetworkPolicy for ingress, with one rule for these peers (none: any)."""
+    return network_policy(namespace, name, ingress=[{"from": [*peers], "ports": [*ports]}])
 
 
-def egress(*peers: Object, ports: Sequence[Object] = (), **meta: str) -> Object:
-    """A NetworkPolicy of namespace ``a`` for egress alone, with one rule for these peers (none: any)."""
-    return network_policy(**meta, policyTypes=["Egress"], egress=[{"to": [*peers], "ports": [*ports]}])
+def egress(*peers: Object, ports: Sequence[Object] = (), namespace: str = "a", name: str = "policy") -> Object:
+    """A NetworkPolicy for egress alone, with one rule for these peers (none: any)."""
+    return network_policy(namespace, name, policyTypes=["Egress"], egress=[{"to": [*peers], "ports": [*ports]}])
 
 
 def block(cidr: str, *excepts: str) -> Object:
@@ -107,13 +116,15 @@ EVERYBODY: Object = {"namespaces": {}}
 """A subject or peer: all pods that are not on their node's network."""
 
 
-def cluster_policy(tier: str = "Admin", priority: int = 10, name: str = "policy", **spec: Any) -> Object:
+def cluster_policy(
+    tier: str = "Admin", priority: int = 10, name: str = "policy", *, spec: Mapping[str, Any] | None = None, **more: Any
+) -> Object:
     """A ClusterNetworkPolicy; without a subject it is for everybody."""
     return {
         "apiVersion": "policy.networking.k8s.io/v1alpha2",
         "kind": "ClusterNetworkPolicy",
         "metadata": {"name": name},
-        "spec": {"tier": tier, "priority": priority, "subject": EVERYBODY, **spec},
+        "spec": {"tier": tier, "priority": priority, "subject": EVERYBODY, **(spec or {}), **more},
     }
 
 

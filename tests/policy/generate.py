@@ -32,7 +32,7 @@ PortSpec: TypeAlias = tuple[int, str, str | None]
 """Number, protocol, and name or None."""
 
 NAMESPACES = ("east", "west", "north")
-LABELS: Mapping[str, tuple[str, ...]] = {"app": ("web", "db", ""), "tier": ("front", "back")}
+LABELS: Mapping[str, tuple[str, ...]] = {"app": ("web", "db", ""), "role": ("front", "back")}
 NAMESPACE_LABELS: Mapping[str, tuple[str, ...]] = {"team": ("red", "blue", ""), "env": ("prod", "dev")}
 NODE_LABELS = {"kubernetes.io/os": "linux"}
 SERVED: tuple[PortSpec, ...] = (

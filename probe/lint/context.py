@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from probe.manifests import ManifestObject, ManifestSet
@@ -12,6 +12,7 @@ from probe.model.snapshot import PodState
 from probe.policy.ports import PortMatch
 from probe.policy.read import PEERS, read_policy
 from probe.policy.rules import Direction, Peer, PodPeer, Policy, Rule, Tier
+from probe.policy.selectors import Selector
 from probe.policy.universe import Universe
 from probe.scenario.document import Place
 
@@ -114,6 +115,27 @@ class Context:
         """The pods that labels select."""
         return [self.pods[bit] for bit in self.universe.members(self.universe.select(peer))]
 
-    def pods_in(self, namespace: str) -> list[PodState]:
+    def pods_in(self, namespace: str) -> Sequence[PodState]:
         """The pods of a namespace."""
-        return [pod for pod in self.pods if pod.namespace == namespace]
+        return self._pods_by_namespace.get(namespace, ())
+
+    @cached_property
+    def _pods_by_namespace(self) -> Mapping[str, Sequence[PodState]]:
+        found: dict[str, list[PodState]] = {}
+        for pod in self.pods:
+            found.setdefault(pod.namespace, []).append(pod)
+        return found
+
+    def namespaces_with(self, selector: Selector) -> Sequence[str]:
+        """The namespaces whose labels a selector selects."""
+        return self._namespaces_with(selector)
+
+    @cached_property
+    def _namespaces_with(self) -> Callable[[Selector], Sequence[str]]:
+        namespaces = self.manifests.snapshot.namespaces
+
+        @cache
+        def found(selector: Selector) -> Sequence[str]:
+            return [name for name, labels in namespaces.items() if selector.selects(labels)]
+
+        return found

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 _LONG = 8
 _SHORT = 4
+_NO_DIGIT = re.compile(r"[^0-9]+")
 
 
 def slip_for(word: str, known: Iterable[str]) -> str | None:
     """The known word that differs by case alone, or by a letter (two in a long word); None if there is none, or if the
     word is known itself. Words that differ in digits are names of different things (``v1`` and ``v2``)."""
-    words = sorted(set(known))
+    words = set(known)
     if word in words:
         return None
     alike = [each for each in words if each.lower() == word.lower()]
-    near = alike or [each for each in words if _is_slip(word.lower(), each.lower())]
-    return near[0] if near else None
+    return min(alike or [each for each in words if _is_slip(word.lower(), each.lower())], default=None)
 
 
 def _is_slip(word: str, other: str) -> bool:
     shorter = min(len(word), len(other))
-    if shorter < _SHORT or _digits(word) != _digits(other):
+    most = 2 if shorter >= _LONG else 1
+    if shorter < _SHORT or abs(len(word) - len(other)) > most:  # mostly, and told at once
         return False
-    return _distance(word, other) <= (2 if shorter >= _LONG else 1)
-
-
-def _digits(word: str) -> str:
-    return "".join(letter for letter in word if letter.isdecimal())
+    return _NO_DIGIT.sub("", word) == _NO_DIGIT.sub("", other) and _distance(word, other) <= most
 
 
 def _distance(one: str, other: str) -> int:

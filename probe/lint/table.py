@@ -17,7 +17,7 @@ from probe.lint.rules.peers import (
     or_instead_of_and,
 )
 from probe.lint.rules.ports import end_port_without_effect, named_port_unserved
-from probe.lint.rules.redundancy import redundant_peer, redundant_port, redundant_rule
+from probe.lint.rules.redundancy import except_undone, redundant_peer, redundant_port, redundant_rule
 from probe.lint.rules.sections import ignored_section, swapped_section
 from probe.lint.rules.selection import label_near_miss, no_pods_in_namespace, peer_matches_nothing, selects_nothing
 from probe.lint.rules.services import service_selects_nothing, service_target_unserved
@@ -65,6 +65,7 @@ RULES: Final = (
     Rule("redundant-port", Level.INFO, "Another port of the rule means this one, too, or ranges overlap.",
          redundant_port),
     Rule("redundant-rule", Level.INFO, "Another rule of the policy allows all of this already.", redundant_rule),
+    Rule("except-undone", Level.WARNING, "A wider block allows what an except leaves out.", except_undone),
     Rule("shadowed-rule", Level.WARNING, "An earlier rule decides all that this one matches.", shadowed_rule),
     Rule("equal-priority", Level.WARNING, "Which of two policies is asked first is undefined.", equal_priority),
     Rule("allow-from-everywhere", Level.INFO, "A rule accepts traffic from everywhere, on any port (warning) or some.",

@@ -128,6 +128,23 @@ def test_a_rule_beside_one_that_allows_everything_restricts_nothing(fires: Fires
     assert found == "warning: the rule in line 7 allows everything already"
 
 
+@pytest.mark.parametrize(
+    ("other", "undone"),
+    [
+        ("{from: [{ipBlock: {cidr: 10.0.0.0/12}}]}", True),
+        ("{from: [{ipBlock: {cidr: 10.1.0.0/16}}]}", False),  # meant so
+        ("{from: [{ipBlock: {cidr: 10.0.0.0/12, except: [10.1.2.0/24]}}]}", False),  # not all of it
+        ("{from: [{ipBlock: {cidr: 10.0.0.0/12}}], ports: [{port: 443}]}", False),
+        ("{from: [{ipBlock: {cidr: 10.0.0.0/12}}], ports: [{port: 80, endPort: 90}]}", True),
+        ("{from: [{podSelector: {}}]}", False),
+    ],
+)
+def test_an_except_holds_for_its_own_block_only(fires: Fires, other: str, undone: bool) -> None:
+    block = "{from: [{ipBlock: {cidr: 10.0.0.0/8, except: [10.1.0.0/16]}}], ports: [{port: 80}]}"
+    found = fires("except-undone", ingress(f"{block}, {other}"))
+    assert found == (["warning: 10.1.0.0/16 is allowed again by the block in line 7"] if undone else [])
+
+
 def test_blocks_of_a_cluster_scoped_peer_have_places_of_their_own(fires: Fires) -> None:
     peers = "[{networks: [10.0.0.0/8, 192.0.2.0/24]}, {networks: [10.1.0.0/16]}]"
     text = cluster_policy("p", egress=f"[{{action: Deny, to: {peers}}}]")

@@ -51,6 +51,22 @@ async def test_what_is_read_of_a_cluster_is_what_is_there(sandbox: Sandbox, kube
     assert load_manifests(["-"], read_stdin=dumped.encode).snapshot.pods == (pod,)
 
 
+async def test_cluster_scoped_policies_are_there_too(sandbox: Sandbox, kube: Kube, namespace: str) -> None:
+    path = "/apis/policy.networking.k8s.io/v1alpha2/clusternetworkpolicies"
+    here = {"namespaces": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}}
+    spec = {"tier": "Admin", "priority": 10, "subject": here, "ingress": [{"action": "Deny", "from": [here]}]}
+    version = "policy.networking.k8s.io/v1alpha2"
+    policy = {"apiVersion": version, "kind": "ClusterNetworkPolicy", "metadata": {"name": namespace}, "spec": spec}
+    await kube.ok("POST", path, policy)
+    try:
+        async with connect(str(sandbox.kubeconfig)) as api:
+            sight = await look_at_cluster(api, [namespace])
+    finally:
+        await kube.ok("DELETE", f"{path}/{namespace}")
+    assert sight.warnings == ()
+    assert [(each["kind"], each["spec"]) for each in sight.snapshot.policies] == [("ClusterNetworkPolicy", spec)]
+
+
 async def test_the_right_to_list_is_enough_and_without_it_nothing_is_made_up(sandbox: Sandbox, kube: Kube) -> None:
     manifests = list(access_manifests(Access("reader", "reader", frozenset({Need.SNAPSHOT}))))
     for manifest in manifests:

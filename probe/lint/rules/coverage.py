@@ -20,9 +20,12 @@ _SHOWN = 3
 
 def no_default_deny(context: Context) -> Iterator[Found]:
     """A namespace with pods that accept everything, or that will once there is a new one."""
+    isolating: dict[str, list[PolicyView]] = {}
+    for view in _isolating(context, Direction.INGRESS):
+        isolating.setdefault(view.object.namespace, []).append(view)
     for namespace in dict.fromkeys(pod.namespace for pod in context.pods):
         pods = [pod for pod in context.pods_in(namespace) if not pod.host_network]
-        selecting = [view for view in _isolating(context, Direction.INGRESS) if view.object.namespace == namespace]
+        selecting = isolating.get(namespace, [])
         if not pods or any(not view.policy.subject.pods.requirements for view in selecting):
             continue
         bits = context.universe.select(PodPeer(namespace=namespace)) & ~context.universe.host
@@ -102,10 +105,11 @@ def _egress_groups(context: Context) -> Iterator[tuple[PolicyView, ...]]:
     views = list(_isolating(context, Direction.EGRESS))
     above = [view for view in context.cluster_policies if view.policy.tier is Tier.ADMIN]
     selects = {id(view): context.universe.select(view.policy.subject) for view in (*views, *above)}
-    groups: dict[tuple[int, ...], tuple[PolicyView, ...]] = {}
-    for bit in range(len(context.pods)):
-        group = tuple(view for view in (*views, *above) if selects[id(view)] >> bit & 1)
-        groups[tuple(map(id, group))] = group
+    by_pod: dict[int, list[PolicyView]] = {}
+    for view in (*views, *above):
+        for bit in context.universe.members(selects[id(view)]):
+            by_pod.setdefault(bit, []).append(view)
+    groups = {tuple(map(id, group)): tuple(group) for group in by_pod.values()}
     yield from (_only_isolated(group) for group in groups.values())
     for view in views:
         if not selects[id(view)]:

@@ -9,6 +9,7 @@ from typing import TypeVar
 from probe.lint.context import Context
 from probe.lint.covers import peer_covers, port_covers, ports_overlap, rule_covers
 from probe.lint.finding import Found, Level, at
+from probe.policy.rules import BlockPeer, Network, Peer, Rule
 from probe.scenario.document import Place
 
 _Part = TypeVar("_Part")
@@ -51,6 +52,32 @@ def redundant_rule(context: Context) -> Iterator[Found]:
                     yield at(place, message, "rules add up: a narrower one takes nothing back", Level.WARNING)
                 else:
                     yield at(place, f"the rule in line {line} allows all of this already", "leave it out")
+
+
+def except_undone(context: Context) -> Iterator[Found]:
+    """An except whose addresses a wider block of the same policy allows again; one that is as wide is meant so."""
+    for view in context.network_policies:
+        for rules in view.policy.directions.values():
+            blocks = [(rule, place, peer) for rule in rules for place, peer in view.peers(rule)]
+            for rule, place, peer in blocks:
+                rivals = [(where, other) for its, where, other in blocks if _share_ports(rule, its)]
+                for index, hole in enumerate(peer.excepts if isinstance(peer, BlockPeer) else ()):
+                    undone = next((where for where, other in rivals if _allows(other, hole)), None)
+                    if undone is not None:
+                        message = f"{hole} is allowed again by the block in line {undone.location.line}"
+                        hint = "blocks add up: leave it out of that one, too"
+                        yield at(place.child("ipBlock", "except", index), message, hint)
+
+
+def _allows(peer: Peer, hole: Network) -> bool:
+    """Whether a peer is a block that has the addresses and more."""
+    return isinstance(peer, BlockPeer) and peer.block != hole and peer_covers(peer, BlockPeer(hole))
+
+
+def _share_ports(one: Rule, other: Rule) -> bool:
+    if one.ports is None or other.ports is None:
+        return True
+    return any(port == wide or ports_overlap(port, wide) for port in one.ports for wide in other.ports)
 
 
 def _apart(parts: Iterable[tuple[Place, _Part]]) -> tuple[list[Place], list[_Part]]:

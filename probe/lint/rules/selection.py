@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
 
 from probe.lint.context import Context, PolicyView
 from probe.lint.finding import Found, Level, at, at_key
@@ -87,7 +88,7 @@ def _pods_without(context: Context, place: Place, peer: PodPeer) -> Iterator[Fou
             "a podSelector alone means pods of the policy's own namespace; add a namespaceSelector for others",
         )
         return
-    chosen = [name for name, labels in known.items() if peer.namespaces.selects(labels)]
+    chosen = context.namespaces_with(peer.namespaces)
     names = named_namespaces(peer.namespaces)
     if any(name in SYSTEM_NAMESPACES for name in (*names, *chosen)) or means_cluster_dns(peer.pods):
         return
@@ -105,7 +106,7 @@ def _pods_without(context: Context, place: Place, peer: PodPeer) -> Iterator[Fou
         yield at(place, f"there is no pod here in {_some(chosen)}", level=Level.INFO)
 
 
-def _some(names: list[str]) -> str:
+def _some(names: Sequence[str]) -> str:
     return ", ".join(names) if len(names) < 4 else f"{', '.join(names[:3])} or {len(names) - 3} more namespaces"
 
 
@@ -136,15 +137,19 @@ def meets_only_apart(context: Context, view: PolicyView, peer: PodPeer) -> bool:
 def label_near_miss(context: Context) -> Iterator[Found]:
     """A label that nothing has, while something has one that is almost the same."""
     used = {labelled: labels_in_use(context, labelled) for labelled in Labelled}
+
+    @cache
+    def nearest(labelled: Labelled, key: str, value: str | None) -> str | None:
+        labels = used[labelled]
+        if key not in labels:
+            return slip_for(key, labels)
+        near = slip_for(value, filter(None, labels[key])) if value else None
+        return f"{key}={near}" if near else None
+
     for term in terms(context):
-        labels = used[term.labelled]
-        if not labels:
-            continue
-        if term.key not in labels:
-            if near := slip_for(term.key, labels):
-                yield _slip(term, f"the label {term.key}", near)
-        elif term.value and (near := slip_for(term.value, filter(None, labels[term.key]))):
-            yield _slip(term, f"the label {term.key}={term.value}", f"{term.key}={near}")
+        if near := nearest(term.labelled, term.key, term.value):
+            known = term.key in used[term.labelled]
+            yield _slip(term, f"the label {term.key}={term.value}" if known else f"the label {term.key}", near)
 
 
 def _slip(term: Term, what: str, near: str) -> Found:

@@ -1,4 +1,4 @@
-"""``cni-probe clean``: remove the namespaces that runs left in a cluster, found by their labels."""
+"""``cni-probe clean``: remove what runs left in a cluster, namespaces and cluster-scoped policies, found by labels."""
 
 from __future__ import annotations
 
@@ -7,12 +7,18 @@ import asyncio
 import math
 import re
 import sys
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from probe.cli.cluster_arguments import add_connection_arguments, connection
 from probe.model.cell import ExitCode
 from probe.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from probe.cluster.api import Api
+    from probe.cluster.cleanup import Owned
 
 _MAY_BE_AT_WORK = 3600.0
 """Seconds: few runs take longer."""
@@ -42,19 +48,19 @@ def run(args: argparse.Namespace) -> int:
 
 async def _clean(args: argparse.Namespace) -> int:
     from probe.cluster.cleanup import owned_namespaces, remove
-    from probe.report.text import duration, plural
+    from probe.report.text import duration
 
     async with connection(args, lambda said: print(f"cni-probe: {said}", file=sys.stderr)) as api:
-        owned, now = await owned_namespaces(api, args.run), datetime.now(UTC)
+        owned, now = (*await _policies(api, args.run), *await owned_namespaces(api, args.run)), datetime.now(UTC)
         ages = {each.uid: max(0.0, (now - each.created).total_seconds()) for each in owned}
         found = tuple(each for each in owned if ages[each.uid] >= args.older_than)
         for each in found:
             what = "would remove" if args.dry_run else "removing"
-            print(f"{what} namespace {each.name} (run {each.run}, made {duration(ages[each.uid])} ago)")
+            print(f"{what} {each.kind} {each.name} (run {each.run}, made {duration(ages[each.uid])} ago)")
         if args.run is None and not args.older_than:
             _warn_of_live_runs({each.run for each in found if ages[each.uid] < _MAY_BE_AT_WORK})
-        if spared := len(owned) - len(found):
-            print(f"spared {plural(spared, 'younger namespace')}")
+        if spared := [each for each in owned if each not in found]:
+            print(f"spared {_counted(spared, 'younger ')}")
         if not found:
             print("nothing to clean")
         if args.dry_run or not found:
@@ -64,8 +70,34 @@ async def _clean(args: argparse.Namespace) -> int:
         for name, cause in remaining.items():
             print(f"cni-probe: still terminating: {name}" + (f" ({cause})" if cause else ""), file=sys.stderr)
         return int(ExitCode.HARNESS)
-    print(f"removed {plural(len(found), 'namespace')}")
+    print(f"removed {_counted(found)}")
     return int(ExitCode.PASSED)
+
+
+async def _policies(api: Api, run: str | None) -> tuple[Owned, ...]:
+    """The cluster-scoped policies that are left; who may not look for them is told so."""
+    from probe.cluster.api import ApiError
+    from probe.cluster.cleanup import owned_policies
+    from probe.cluster.clusterpolicies import served_kinds
+
+    try:
+        return await owned_policies(api, await served_kinds(api), run)
+    except ApiError as error:
+        if error.code != 403:
+            raise
+        print(f"cni-probe: cluster-scoped policies were not looked for: {error.message}", file=sys.stderr)
+        return ()
+
+
+def _counted(owned: Iterable[Owned], which: str = "") -> str:
+    """``2 namespaces and 1 cluster-scoped policy``."""
+    from probe.report.text import plural
+
+    counts = Counter(each.kind == "namespace" for each in owned)
+    told = [plural(counts[True], f"{which}namespace")] if counts[True] else []
+    if counts[False]:
+        told.append(plural(counts[False], f"{which}cluster-scoped policy", f"{which}cluster-scoped policies"))
+    return " and ".join(told)
 
 
 def _warn_of_live_runs(young: Collection[str]) -> None:

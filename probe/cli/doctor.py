@@ -98,6 +98,7 @@ async def _examine(
         node_groups=config.node_groups,
         externals=config.externals,
         allow_host_network=args.allow_host_network,
+        allow_cluster_scoped=args.allow_cluster_scoped,
     )
     check_scenarios(scenarios, options)
     owner = Owner(options.run, "doctor")

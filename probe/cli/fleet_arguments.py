@@ -12,7 +12,7 @@ from probe.model.scenario import Scenario
 
 
 def add_fleet_arguments(parser: argparse._ActionsContainer) -> None:
-    """The arguments that ``sample_seed`` and ``external_addresses`` read, and --allow-host-network."""
+    """The arguments that ``sample_seed`` and ``external_addresses`` read, and what scenarios may do besides."""
     parser.add_argument(
         "--seed", type=int, metavar="N", help="chooses the nodes of --nodes again as another run did (default: random)"
     )
@@ -22,6 +22,12 @@ def add_fleet_arguments(parser: argparse._ActionsContainer) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--allow-host-network", action="store_true", help="let scenarios have pods on the network of their nodes"
+    )
+    parser.add_argument(
+        "--allow-cluster-scoped",
+        action="store_true",
+        help="let scenarios apply cluster-scoped policies, narrowed down to pods of the run (ClusterNetworkPolicy, "
+        "AdminNetworkPolicy, BaselineAdminNetworkPolicy)",
     )
 
 

@@ -56,7 +56,10 @@ def run(args: argparse.Namespace) -> int:
     told = _as_run_reads_them(args.paths, runner.arguments)
     if not told.config:  # a file that only the Job has may allow more
         agent = run_config(told).agent
-        check_scenarios(scenarios, RunOptions(agent=agent, allow_host_network=told.allow_host_network))
+        allowed = RunOptions(
+            agent=agent, allow_host_network=told.allow_host_network, allow_cluster_scoped=told.allow_cluster_scoped
+        )
+        check_scenarios(scenarios, allowed)
     files = bundle(scenarios)
     if args.sonobuoy:
         if args.results != "stdout":

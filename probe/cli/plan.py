@@ -51,6 +51,8 @@ def _text(plan: Plan) -> Iterator[str]:
     yield from (heading, "=" * len(heading))
     if scenario.description:
         yield " ".join(scenario.description.split())
+    if refs := scenario.cluster_scoped:
+        yield f"runs exclusively, and needs --allow-cluster-scoped: it applies {', '.join(map(str, refs))}"
     yield from ("", *_fleet(scenario.fleet))
     for number, planned in enumerate(plan.steps, 1):
         yield from ("", *_step(planned, number, len(plan.steps)))
@@ -105,6 +107,8 @@ def _as_json(plan: Plan) -> dict[str, Any]:
         "file": scenario.file,
         "description": scenario.description,
         "labels": dict(scenario.labels),
+        "exclusive": bool(scenario.cluster_scoped),
+        "clusterScoped": list(map(str, scenario.cluster_scoped)),
         "placement": {"spread": scenario.fleet.placement.spread, "group": scenario.fleet.placement.group},
         "namespaces": [
             {

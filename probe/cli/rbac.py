@@ -22,6 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "paths", nargs="*", metavar="PATH", help="scenario files or directories: only what these need (default: any)"
     )
     add_access_arguments(parser)
+    parser.add_argument(
+        "--allow-cluster-scoped",
+        action="store_true",
+        help="without PATHs: also for scenarios with cluster-scoped policies (with PATHs these say it)",
+    )
     parser.add_argument("--doctor", action="store_true", help="also what `cni-probe doctor` looks at (read only)")
 
 
@@ -38,7 +43,9 @@ def add_access_arguments(parser: argparse._ActionsContainer) -> None:
     )  # fmt: skip
 
 
-def access_of(args: argparse.Namespace, *, doctor: bool = False, results: str | None = None) -> Access:
+def access_of(
+    args: argparse.Namespace, *, doctor: bool = False, cluster_scoped: bool = False, results: str | None = None
+) -> Access:
     """The rights that the arguments ask for. Raises UsageError, ScenarioError."""
     from probe.cluster.permissions import Need, needs_of
     from probe.cluster.rbac import Access
@@ -49,6 +56,7 @@ def access_of(args: argparse.Namespace, *, doctor: bool = False, results: str | 
     needs = set(needs_of(load_scenarios(args.paths) if args.paths else ()))
     needs |= {Need.AGENT_SOURCE} if args.agent_from_configmap else set()
     needs |= {Need.DOCTOR} if doctor else set()
+    needs |= {Need.CLUSTER_POLICIES} if cluster_scoped else set()
     return Access(
         args.namespace, args.service_account, frozenset(needs), _secrets(args.image_pull_secret), results=results
     )
@@ -70,6 +78,6 @@ def run(args: argparse.Namespace) -> int:
     """Print the manifests. Raises UsageError, and ScenarioError as ``validate`` does."""
     from probe.cluster.rbac import access_manifests, as_yaml
 
-    access = access_of(args, doctor=args.doctor)
+    access = access_of(args, doctor=args.doctor, cluster_scoped=args.allow_cluster_scoped)
     sys.stdout.write(as_yaml(access_manifests(access), access.rules))
     return int(ExitCode.PASSED)

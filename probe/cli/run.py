@@ -235,6 +235,7 @@ async def _measure(
                 allow_host_network=args.allow_host_network,
                 trust_scenarios=args.trust_scenario,
                 repeat=args.repeat,
+                allow_cluster_scoped=args.allow_cluster_scoped,
                 kubectl=kubectl_command(args, embedded),
             )
             async with connection(args, lambda said: emit(Noticed(said)), embedded=embedded) as api:

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from probe.cluster import objects
 from probe.cluster.api import Api, ApiError, Json
+from probe.cluster.clusterpolicies import actual_name, apply_confined, confined
 from probe.cluster.failures import raise_failures
+from probe.cluster.lifting import Lifted, find_policies
 from probe.cluster.nodes import Node, not_ready_cause
 from probe.cluster.objects import Owner
 from probe.cluster.outfit import Outfit
 from probe.cluster.placement import Placer
 from probe.cluster.pods import PodWatch, container_id, hopeless_cause, is_running, pending_cause
-from probe.cluster.resources import object_path, policy_path
+from probe.cluster.resources import CLUSTER_POLICIES, POLICIES, cluster_policy_path, object_path
 from probe.model.cell import Family
 from probe.model.errors import ClusterError, DeployError
 from probe.model.scenario import Apply, Delete, External, Label, Manifest, Namespace, ObjectRef, Pod
@@ -51,7 +53,11 @@ class RunningPod:
 
 @dataclass(slots=True)
 class Deployment:
-    """What a scenario has in the cluster. ``namespaces`` maps logical to actual names."""
+    """What a scenario has in the cluster. ``namespaces`` maps logical to actual names.
+
+    ``prefix`` begins the actual names of what is in no namespace. ``apart``: logical namespaces that cluster-scoped
+    policies are not about.
+    """
 
     api: Api
     owner: Owner
@@ -60,7 +66,10 @@ class Deployment:
     outfit: Outfit
     watch: PodWatch
     map_manifest: Callable[[Manifest, Mapping[str, str]], Json]
+    prefix: str = ""
+    apart: Collection[str] = ()
     running: dict[str, RunningPod] = field(default_factory=dict)
+    _policy_kinds: set[str] = field(default_factory=set)
     _requests: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_PARALLEL_REQUESTS))
 
     async def create_namespaces(self, namespaces: Sequence[Namespace]) -> None:
@@ -189,7 +198,13 @@ class Deployment:
         manifest = self.map_manifest(action.manifest, self.namespaces)
         metadata = manifest.setdefault("metadata", {})
         metadata["labels"] = metadata.get("labels", {}) | self.owner.labels
-        await self.api.apply(object_path(action.ref, self.namespaces), manifest)
+        if action.ref.kind in POLICIES:
+            self._policy_kinds.add(action.ref.kind)
+        if action.ref.namespace is not None:
+            await self.api.apply(object_path(action.ref, self.namespaces), manifest)
+            return
+        policy = confined(manifest, actual_name(action.ref, self.prefix), self.owner, self.apart)
+        await apply_confined(self.api, action.ref, policy, self.owner)
 
     async def delete(self, action: Delete) -> None:
         """Delete an object and wait until it is gone. Pods and namespaces included."""
@@ -197,7 +212,10 @@ class Deployment:
         if ref.kind == "pod":
             await self.delete_pod(ref)
             return
-        path = object_path(ref, self.namespaces)
+        if ref.kind in CLUSTER_POLICIES:
+            path = cluster_policy_path(ref.kind, actual_name(ref, self.prefix))
+        else:
+            path = object_path(ref, self.namespaces)
         uid = (await self.api.get(path))["metadata"]["uid"]
         await self.api.delete(path, uid=uid)
         if ref.kind == "namespace":
@@ -205,35 +223,35 @@ class Deployment:
                 del self.running[pod_id]
         await self._until_gone(path, uid)
 
-    async def lift_policies(self) -> list[Json]:
-        """Delete every NetworkPolicy of the scenario and wait until they are gone. Returns them as they were."""
-        selector = self.owner.selector
-        listed = await self.api.get("/apis/networking.k8s.io/v1/networkpolicies", labelSelector=selector)
-        own = set(self.namespaces.values())
-        policies = [item for item in listed["items"] if item["metadata"]["namespace"] in own]
+    async def lift_policies(self) -> list[Lifted]:
+        """Delete every policy of the scenario, of whatever kind, and wait until they are gone. Returns them."""
+        found = await find_policies(self.api, sorted(self._policy_kinds), self.owner.selector)
+        policies = [policy for policy in found if self._is_own(policy)]
         results = await asyncio.gather(*map(self._lift, policies), return_exceptions=True)
-        names = [f"{policy['metadata']['namespace']}/{policy['metadata']['name']}" for policy in policies]
+        names = ["/".join(filter(None, map(it.body["metadata"].get, ("namespace", "name")))) for it in policies]
         raise_failures(names, results, "policies could not be lifted", ClusterError)
         return policies
 
-    async def _lift(self, policy: Json) -> None:
-        metadata = policy["metadata"]
-        path = policy_path(metadata["namespace"], metadata["name"])
+    def _is_own(self, policy: Lifted) -> bool:
+        """Whether a policy of the run is this scenario's."""
+        metadata = policy.body["metadata"]
+        if "namespace" in metadata:
+            return metadata["namespace"] in self.namespaces.values()
+        return bool(self.owner.labels.items() <= metadata["labels"].items())
+
+    async def _lift(self, policy: Lifted) -> None:
         async with self._requests:
             try:
-                await self.api.delete(path, uid=metadata["uid"])
+                await self.api.delete(policy.path, uid=policy.uid)
             except ApiError as error:
                 if error.code != 404:
                     raise
-            await self._until_gone(path, metadata["uid"])
+            await self._until_gone(policy.path, policy.uid)
 
-    async def restore_policies(self, policies: Iterable[Json]) -> None:
+    async def restore_policies(self, policies: Iterable[Lifted]) -> None:
         """Create lifted policies again."""
         for policy in policies:
-            metadata = {key: policy["metadata"][key] for key in ("name", "namespace", "labels", "annotations")
-                        if key in policy["metadata"]}  # fmt: skip
-            body = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata}
-            await self.api.apply(policy_path(metadata["namespace"], metadata["name"]), body | {"spec": policy["spec"]})
+            await self.api.apply(policy.path, policy.body)
 
     async def label(self, action: Label) -> None:
         """Set or remove labels of a pod or a namespace of the fleet."""

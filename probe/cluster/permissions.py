@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 
 from probe.cluster.api import Json
 from probe.cluster.objects import EXTERNAL_GROUP
+from probe.cluster.resources import CLUSTER_POLICIES
 from probe.model.agent_options import AgentOptions
 from probe.model.cell import WAYS, Path
 from probe.model.clusterpolicy import GROUP, PLURALS
@@ -24,6 +25,7 @@ class Need(enum.StrEnum):
 
     RUN = "any run"
     POLICIES = "scenarios with NetworkPolicies"
+    CLUSTER_POLICIES = "scenarios with cluster-scoped policies"
     SERVICES = "scenarios with Services"
     SERVICE_PATHS = "scenarios with paths through Services"
     CONFIG_MAPS = "scenarios with ConfigMaps"
@@ -120,6 +122,16 @@ PERMISSIONS: tuple[Permission, ...] = (
     *_rows(Need.POD_CHANGES, "", "pods", [("patch", "change labels"), ("delete", "a step's deletion")]),
     *_rows(Need.NAMESPACE_CHANGES, "", "namespaces", [("patch", "change labels"), ("get", "wait until one is gone")]),
     *_rows(Need.POLICIES, _NETWORKING, "networkpolicies", [*_CHANGE, ("list", "lift them for the closing control")]),
+    *(
+        row
+        for resource in PLURALS.values()
+        for row in _rows(
+            Need.CLUSTER_POLICIES,
+            GROUP,
+            resource,
+            [*_CHANGE, ("list", "lift them for the closing control, and find what a run left")],
+        )
+    ),
     *_rows(Need.SERVICES, "", "services", _CHANGE),
     *_rows(
         Need.SERVICE_PATHS,
@@ -218,6 +230,7 @@ def needs_of_options(agent: AgentOptions) -> frozenset[Need]:
 
 _KINDS = {
     "networkpolicy": Need.POLICIES,
+    **dict.fromkeys(CLUSTER_POLICIES, Need.CLUSTER_POLICIES),
     "service": Need.SERVICES,
     "configmap": Need.CONFIG_MAPS,
     "pod": Need.POD_CHANGES,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from probe.cluster.api import Api
-from probe.cluster.cleanup import owned_namespaces, remove
+from probe.cluster.cleanup import Owned, owned_namespaces, owned_policies, remove
 from probe.engine.options import RunOptions
 from probe.model.errors import CniProbeError
 from probe.model.events import CleanedUp, Event, ProblemSeen
@@ -14,15 +14,19 @@ from probe.model.events import CleanedUp, Event, ProblemSeen
 
 @dataclass(slots=True)
 class Leftovers:
-    """A run's namespaces. ``made``: the actual names that may be there."""
+    """What a run made. ``made``: the actual names of namespaces that may be there.
+
+    ``kinds``: those of cluster-scoped policies that may be there.
+    """
 
     api: Api
     options: RunOptions
     emit: Callable[[Event], None]
     made: list[str] = field(default_factory=list)
+    kinds: frozenset[str] = frozenset()
 
     async def remove(self, *, wait: bool) -> None:
-        """Remove the namespaces. Between scenarios nobody waits for the end of the removal.
+        """Remove it all. Between scenarios nobody waits for the end of the removal.
 
         What is left is a problem, said with the command that removes it.
         """
@@ -31,8 +35,8 @@ class Leftovers:
         remaining: dict[str, str] = {}
         seconds = self.options.removal_seconds if wait else 0.0
         try:
-            # A request that was under way when the run was cut off may still make a namespace: look until none is.
-            while not remaining and (found := await owned_namespaces(self.api, self.options.run)):
+            # A request that was under way when the run was cut off may still make something: look until nothing is.
+            while not remaining and (found := await self._found()):
                 remaining = await remove(self.api, found, timeout=seconds)
                 if not wait:
                     return
@@ -45,6 +49,10 @@ class Leftovers:
             if remaining:
                 names = ", ".join(f"{name} ({cause})" if cause else name for name, cause in remaining.items())
                 self.emit(ProblemSeen(f"still terminating: {names}; run {self._command()}"))
+
+    async def _found(self) -> tuple[Owned, ...]:
+        policies = await owned_policies(self.api, self.kinds, self.options.run)
+        return policies + await owned_namespaces(self.api, self.options.run)
 
     def _suspected(self) -> str:
         return f"{', '.join(self.made)} may be left" if self.made else "something may be left"

@@ -27,9 +27,10 @@ class RunOptions:
     (``kubectl --context ...``). ``sample_nodes``: of a large cluster only so many nodes, chosen with ``seed``, one
     fleet for each pair of them. ``node_groups``: what scenarios' placements may name. ``externals``: addresses of
     agents outside of the cluster by endpoint name, in place of the scenarios'. ``allow_host_network``: scenarios may
-    have pods on the host's network. ``trust_scenarios``: where what they state cannot be what their policies say, the
-    statement counts. ``repeat``: how often every scenario is run. ``removal_seconds``: how long the end of the run's
-    namespaces is waited for.
+    have pods on the host's network; ``allow_cluster_scoped``: they may apply cluster-scoped policies, if only about
+    pods of their own. ``trust_scenarios``: where what they state cannot be what their policies say, the statement
+    counts. ``repeat``: how often every scenario is run. ``removal_seconds``: how long the end of the run's namespaces
+    is waited for.
     """
 
     run: str = field(default_factory=new_run_id)
@@ -46,4 +47,5 @@ class RunOptions:
     allow_host_network: bool = False
     trust_scenarios: bool = False
     repeat: int = 1
+    allow_cluster_scoped: bool = False
     removal_seconds: float = 120.0

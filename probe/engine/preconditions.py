@@ -38,6 +38,12 @@ def _problems(scenario: Scenario, options: RunOptions) -> Iterator[str]:
             f"{scenario.file}: {on_host[0]}{more} would be on the network of the nodes (hostNetwork); allow that with "
             "--allow-host-network"
         )
+    if scenario.cluster_scoped and not options.allow_cluster_scoped:
+        named = ", ".join(map(str, scenario.cluster_scoped))
+        yield (
+            f"{scenario.file}: {named} would be applied, which is cluster-scoped (a run narrows it down to pods of its "
+            "own); allow that with --allow-cluster-scoped"
+        )
     keys = label_keys(scenario)
     extra = options.agent.all_labels
     for key in extra.keys() & keys.pods.keys():
@@ -108,6 +114,7 @@ def _see_selectors(value: Any, where: str, of: tuple[Uses, ...], keys: LabelKeys
                 "podSelector": (keys.pods,),
                 "namespaceSelector": (keys.namespaces,),
                 "namespaces": (keys.namespaces,),
+                "nodes": (),
             }
             _see_selectors(item, where, asks.get(name, of), keys)
     elif isinstance(value, list):

@@ -14,7 +14,7 @@ from probe.model.events import Event, Noticed, ProblemSeen
 if TYPE_CHECKING:
     from probe.engine.run import PlannedFleet
 
-_WORTH_A_WORD = ("nodes", "network plugin")
+_WORTH_A_WORD = ("nodes", "network plugin", "cluster policies")
 """Checks whose warnings a reader of the results should know; the others are for ``doctor``."""
 
 

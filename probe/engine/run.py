@@ -19,9 +19,11 @@ from probe.engine.options import RunOptions
 from probe.engine.preconditions import check_scenarios
 from probe.engine.preflight import fleet_demands, is_possible, notice
 from probe.engine.scenario_run import ScenarioRun
+from probe.engine.unserved import missing_kinds
 from probe.model.errors import UsageError
 from probe.model.events import Event, Noticed, RunStarted
 from probe.model.scenario import CreateNamespace, Scenario
+from probe.model.syntax import DNS_SUBDOMAIN_MAX
 
 _MAX_NAME = 63
 """Longest name of a namespace (RFC 1123 label)."""
@@ -42,7 +44,8 @@ async def run_scenarios(
         return
     nodes = check.nodes
     fleets = tuple(plan_fleets(scenarios, nodes, options))
-    names = [map_namespaces(fleet.scenario, index, len(fleets), options) for index, fleet in enumerate(fleets)]
+    prefixes = [prefix_of(index, len(fleets), options) for index in range(len(fleets))]
+    names = [map_namespaces(fleet.scenario, prefix, options) for fleet, prefix in zip(fleets, prefixes, strict=True)]
     used = {node.name for fleet in fleets for node in fleet.nodes}
     outfit = await prepare_outfit(api, options.agent, options.namespaces)
     facts, pace = await cluster_facts(api, used), options.pace
@@ -55,13 +58,14 @@ async def run_scenarios(
     notice(check, emit)
     if not is_possible(check, fleet_demands(fleets), emit):
         return
-    leftovers = Leftovers(api, options, emit)
+    leftovers = Leftovers(api, options, emit, kinds=check.seen.policies.served & check.demand.cluster_scoped)
     try:
-        for fleet, namespaces in zip(fleets, names, strict=True):
+        for fleet, namespaces, prefix in zip(fleets, names, prefixes, strict=True):
             leftovers.made += namespaces.values()
+            missing = missing_kinds(fleet.scenario, check.seen.policies.served)
             try:
                 await ScenarioRun(
-                    api, fleet.scenario, namespaces, fleet.nodes, outfit, options, emit, fleet.repeat
+                    api, fleet.scenario, namespaces, fleet.nodes, outfit, options, emit, fleet.repeat, prefix, missing
                 ).run()
             finally:
                 await leftovers.remove(wait=options.exact_namespaces)
@@ -101,12 +105,17 @@ def _fleets_of(scenario: Scenario, nodes: Sequence[Node], options: RunOptions) -
         yield PlannedFleet(replace(scenario, name=name), pair)
 
 
-def map_namespaces(scenario: Scenario, index: int, scenarios: int, options: RunOptions) -> dict[str, str]:
-    """Actual names for every namespace that the scenario ever has. Raises UsageError for one that gets too long."""
+def prefix_of(index: int, scenarios: int, options: RunOptions) -> str:
+    """What the actual names of a scenario's objects begin with, of namespaces and of what is in none."""
+    return f"cp-{options.run}-" if scenarios == 1 else f"cp-{options.run}-{index + 1}-"
+
+
+def map_namespaces(scenario: Scenario, prefix: str, options: RunOptions) -> dict[str, str]:
+    """Actual names for every namespace that the scenario ever has. Raises UsageError for one that gets too long, or for
+    another name that ``prefix`` makes so."""
     logical = [namespace.name for namespace in scenario.fleet.namespaces]
     for step in scenario.steps:
         logical += [action.namespace.name for action in step.actions if isinstance(action, CreateNamespace)]
-    prefix = f"cp-{options.run}-" if scenarios == 1 else f"cp-{options.run}-{index + 1}-"
     own = "" if options.exact_namespaces else prefix
     names = {name: f"{own}{name}" for name in logical}
     if needs_witness(scenario):
@@ -116,5 +125,11 @@ def map_namespaces(scenario: Scenario, index: int, scenarios: int, options: RunO
             longest = _MAX_NAME - len(own)
             raise UsageError(
                 f"{scenario.file}: namespace {name} is too long: at most {longest} characters fit in a run"
+            )
+    for ref in scenario.cluster_scoped:
+        if len(prefix) + len(ref.name) > DNS_SUBDOMAIN_MAX:
+            longest = DNS_SUBDOMAIN_MAX - len(prefix)
+            raise UsageError(
+                f"{scenario.file}: the name of {ref} is too long: at most {longest} characters fit in a run"
             )
     return names

@@ -32,6 +32,7 @@ from probe.engine.outside import OutsideFleet
 from probe.engine.reach import Reach
 from probe.engine.routes import NOT_OURS, Routes
 from probe.engine.step import StepMeasurement
+from probe.engine.unserved import is_possible, untried, untried_steps
 from probe.model.cell import Cell, Family
 from probe.model.errors import ClusterError, CniProbeError, ScenarioError
 from probe.model.events import (
@@ -68,7 +69,8 @@ from probe.scenario.plan import make_plan, ways_needed
 class ScenarioRun:
     """A scenario that is about to run. ``namespaces``: logical to actual, those of later steps included.
 
-    ``nodes`` are those that its pods may be placed on (at least one).
+    ``nodes`` are those that its pods may be placed on (at least one). ``prefix`` begins the actual names of
+    cluster-scoped objects; ``missing`` kinds are not served by the cluster.
     """
 
     api: Api
@@ -79,6 +81,8 @@ class ScenarioRun:
     options: RunOptions
     emit: Callable[[Event], None]
     repeat: int = 1
+    prefix: str = ""
+    missing: frozenset[str] = frozenset()
 
     async def run(self) -> None:
         """Run it. Errors of the cluster become ``ProblemSeen``; cancellation passes through after the record."""
@@ -97,12 +101,45 @@ class ScenarioRun:
         )
         completed = False
         try:
-            await self._measure()
+            if all(self._untried):
+                self._tell_untried()
+            else:
+                await self._measure()
             completed = True
         except CniProbeError as error:
             self.emit(ProblemSeen(str(error)))
         finally:
             self.emit(ScenarioDone(scenario.name, completed))
+
+    @property
+    def _untried(self) -> tuple[str, ...]:
+        """For each step why it cannot be tried here; empty where it can."""
+        return untried_steps(self.scenario, self.missing)
+
+    def _tell_untried(self) -> None:
+        """Nothing is deployed for a scenario of which no step can be tried. Pods would have their nodes' families."""
+        families = {family for node in self.nodes for family in node.addresses} or {Family.IPV4}
+        plan = make_plan(self.scenario, families=[family for family in Family if family in families])
+        consultant = Consultant(self.scenario)
+        for index, (planned, reason) in enumerate(zip(plan.steps, self._untried, strict=True)):
+            changes = list(map(str, planned.step.actions))
+            self.emit(StepStarted(planned.step.name, index, tuple(changes), len(planned.cells)))
+            self.emit(StepDone(self._untried_record(computed(planned, consultant.at(index, {})), reason, changes)))
+
+    def _untried_record(self, planned: PlannedStep, reason: str, changes: list[str]) -> StepRecord:
+        return StepRecord(
+            name=planned.step.name,
+            description=planned.step.description,
+            changes=changes,
+            acknowledged=datetime.fromtimestamp(now(), UTC).isoformat(),
+            change_seconds=0.0,
+            converge_seconds=None,
+            confirm_seconds=0.0,
+            seconds=0.0,
+            cells=PackedCells(untried(planned, reason)),
+            problems=[],
+            completed=True,
+        )
 
     async def _measure(self) -> None:
         async with self._deployment() as deployment, self._agents(deployment) as agents:
@@ -146,7 +183,8 @@ class ScenarioRun:
         outfit = self.outfit.for_scenario(self.scenario)
         placer = Placer(self.nodes, self.scenario.fleet.placement.spread)
         async with PodWatch.follow(self.api, owner.selector) as watch:
-            yield Deployment(self.api, owner, self.namespaces, placer, outfit, watch, map_manifest)
+            apart = (WITNESS_NAMESPACE,) if needs_witness(self.scenario) else ()
+            yield Deployment(self.api, owner, self.namespaces, placer, outfit, watch, map_manifest, self.prefix, apart)
 
     @asynccontextmanager
     async def _agents(self, deployment: Deployment) -> AsyncIterator[Agents]:
@@ -219,12 +257,17 @@ class ScenarioRun:
         self.emit(StepStarted(step.name, index, tuple(changes), len(planned.cells)))
         started = time.monotonic()
         for action in step.actions:
-            await self._change(action, deployment, agents)
+            if is_possible(action, self.missing):
+                await self._change(action, deployment, agents)
         acknowledged, change_seconds = now(), time.monotonic() - started
         oracle = consultant.at(index, _whereabouts(deployment))
         if self._has_later_pods(planned):
             self._cross_check(planned, oracle)
         planned = computed(planned, oracle)
+        if reason := self._untried[index]:
+            record = self._untried_record(planned, reason, changes)
+            self.emit(StepDone(record))
+            return JudgedStep(record, time.monotonic(), Denials(controls))
         measurement = StepMeasurement(planned, acknowledged, agents, controls, self.scenario.timeouts, self.emit)
         denials = Denials(controls)
         try:

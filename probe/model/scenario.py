@@ -116,7 +116,7 @@ class Fleet:
 class ObjectRef:
     """An object in a logical namespace. ``kind`` is lower case and singular: ``networkpolicy``, ``pod``.
 
-    A namespace itself is ``ObjectRef("namespace", None, name)``.
+    A namespace itself is ``ObjectRef("namespace", None, name)``; ``namespace`` is None for what is in none.
     """
 
     kind: str
@@ -264,3 +264,11 @@ class Scenario:
     labels: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
     timeouts: Timeouts = Timeouts()
+
+    @property
+    def cluster_scoped(self) -> tuple[ObjectRef, ...]:
+        """The objects outside of any namespace that its steps apply. A scenario with such objects runs exclusively:
+        no other one at the same time in the same cluster."""
+        actions = (action for step in self.steps for action in step.actions)
+        refs = (action.ref for action in actions if isinstance(action, Apply))
+        return tuple(dict.fromkeys(ref for ref in refs if ref.namespace is None))

@@ -181,6 +181,8 @@ def _timing(step: StepRecord, counts: Mapping[Verdict, int]) -> str:
         return f"{cells} all matched once, {duration(step.converge_seconds)} after the change, but that is no proof"
     matched = [cell for cell in step.cells if cell.matched_after is not None]
     slowest: CellRecord | None = max(matched, key=lambda cell: cell.matched_after or 0.0, default=None)
+    if set(counts) == {Verdict.UNSUPPORTED}:
+        return count_words(counts)
     held = f"held for {duration(step.confirm_seconds)}"
     if not step.changes or slowest is None or slowest.matched_after is None:
         return f"{cells} as expected, {held}"

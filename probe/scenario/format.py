@@ -266,11 +266,14 @@ class StepSpec(Strict):
         list[Item[Annotated[Any, Shorthand(shorthand.manifest_source, (_STRING, {"type": "object"}), True)]]],
         Shorthand(lambda value: [value] if isinstance(value, str | dict) else value, (_STRING, {"type": "object"})),
     ] = Field(
-        default=[], description="Manifests to apply: paths from this file's directory, globs, or manifests in place."
+        default=[],
+        description="Manifests to apply: paths from this file's directory, globs, or manifests in place. "
+        "Cluster-scoped policies need the run's --allow-cluster-scoped.",
     )
     delete: Annotated[list[Item[str]], Shorthand(shorthand.one_or_list, (_STRING,))] = Field(
         default=[],
-        description="What to delete: networkpolicy/NAMESPACE/NAME, service/.., configmap/.., pod/.., namespace/NAME.",
+        description="What to delete: networkpolicy/NAMESPACE/NAME, service/.., configmap/.., pod/.., namespace/NAME, "
+        "clusternetworkpolicy/NAME, adminnetworkpolicy/.., baselineadminnetworkpolicy/..",
     )
     probe: ProbeSpec | None = Field(
         default=None, description="Which cells are tried in this step; its keys override spec.probe's."

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from probe.model.clusterpolicy import API_VERSIONS, validate_cluster_policy
 from probe.model.errors import Problem
 from probe.model.fields import UNKNOWN_FIELD, FieldError
 from probe.model.metadata import validate_metadata
@@ -24,6 +25,7 @@ from probe.scenario.yaml import Reading, read_yaml
 
 SUPPORTED = {
     "NetworkPolicy": "networking.k8s.io/v1",
+    **API_VERSIONS,
     "Service": "v1",
     "ConfigMap": "v1",
 }
@@ -36,9 +38,6 @@ _CLUSTER_SCOPED = (
     "CustomResourceDefinition",
     "PersistentVolume",
     "StorageClass",
-    "ClusterNetworkPolicy",
-    "AdminNetworkPolicy",
-    "BaselineAdminNetworkPolicy",
 )
 _SERVER_SET = ("uid", "resourceVersion", "managedFields", "creationTimestamp", "generation", "generateName")
 _OTHER_FIELDS = {"Service": {"spec", "status"}, "ConfigMap": {"data", "binaryData", "immutable"}}
@@ -131,12 +130,11 @@ def _check(manifest: dict[str, Any], place: Place) -> Iterator[Problem]:
     if SUPPORTED.get(kind) != version:
         yield _unsupported(kind, version, place)
         return
-    errors = validate_network_policy(manifest) if kind == "NetworkPolicy" else list(_other(manifest, kind))
-    for error in errors:
+    for error in _errors(manifest, kind):
         yield located(error, place)
     metadata = manifest.get("metadata")
     if isinstance(metadata, dict):
-        if not metadata.get("namespace"):
+        if kind not in API_VERSIONS and not metadata.get("namespace"):
             hint = "write the namespace of the fleet that it belongs to"
             yield place.child("metadata").key_problem("metadata.namespace is missing", hint)
         for key in _SERVER_SET:
@@ -155,8 +153,14 @@ def _unsupported(kind: str, version: str, place: Place) -> Problem:
         hint = "put it into spec.fleet, or into the step's create"
         return at.problem(f"{_FLEET_KINDS[kind]} is not created by a manifest", hint)
     if kind in _CLUSTER_SCOPED:
-        return at.problem(f"{kind} is cluster-scoped; only namespaced objects can be applied")
+        return at.problem(f"{kind} is cluster-scoped; of such objects only policies can be applied")
     return at.problem(f"{kind} is not supported", suggest(kind, SUPPORTED) or f"supported: {', '.join(SUPPORTED)}")
+
+
+def _errors(manifest: dict[str, Any], kind: str) -> list[FieldError]:
+    if kind == "NetworkPolicy":
+        return validate_network_policy(manifest)
+    return validate_cluster_policy(manifest) if kind in API_VERSIONS else list(_other(manifest, kind))
 
 
 def _other(manifest: dict[str, Any], kind: str) -> Iterator[FieldError]:

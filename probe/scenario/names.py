@@ -10,6 +10,7 @@ import copy
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from probe.model.clusterpolicy import API_VERSIONS
 from probe.model.scenario import Manifest
 from probe.model.snapshot import NAME_LABEL
 
@@ -17,31 +18,32 @@ from probe.model.snapshot import NAME_LABEL
 def map_manifest(manifest: Manifest, namespaces: Mapping[str, str]) -> dict[str, Any]:
     """A copy of the manifest with logical namespaces (``namespaces``: logical to actual) replaced.
 
-    Mapped are ``metadata.namespace`` and, in a NetworkPolicy, the values of ``kubernetes.io/metadata.name`` in every
-    peer's namespaceSelector: no other label carries a name. Names that ``namespaces`` does not have are left alone: in
-    a selector, ``kube-system`` then means the cluster's own. That cannot touch anybody else's traffic, since a policy
+    Mapped are ``metadata.namespace`` and, in policies, the values of ``kubernetes.io/metadata.name`` in every selector
+    of namespaces: no other label carries a name. Names that ``namespaces`` does not have are left alone: in
+    a peer, ``kube-system`` then means the cluster's own. That cannot touch anybody else's traffic, since a policy
     only isolates pods of the namespace it lies in, which is ours, nor change a verdict but of cells to the cluster's
-    DNS, where it is meant.
+    DNS, where it is meant. Whom a cluster-scoped policy is about at most is for who applies it to say.
     ``namespaces`` must therefore hold all namespaces of the scenario, those that a later step creates included.
     """
     result: dict[str, Any] = copy.deepcopy(dict(manifest))
     metadata = result.get("metadata")
     if isinstance(metadata, dict) and metadata.get("namespace") in namespaces:
         metadata["namespace"] = namespaces[metadata["namespace"]]
+    spec = result.get("spec") or {}
     if result.get("kind") == "NetworkPolicy":
-        for selector in _namespace_selectors(result):
-            _map_selector(selector, namespaces)
+        for peer in _peers(spec):
+            _map_selector(peer.get("namespaceSelector") or {}, namespaces)
+    elif result.get("kind") in API_VERSIONS:
+        for selected in (spec.get("subject") or {}, *_peers(spec)):
+            _map_selector(selected.get("namespaces") or {}, namespaces)
+            _map_selector((selected.get("pods") or {}).get("namespaceSelector") or {}, namespaces)
     return result
 
 
-def _namespace_selectors(policy: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    spec = policy.get("spec") or {}
+def _peers(spec: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for rules, peers in (("ingress", "from"), ("egress", "to")):
         for rule in spec.get(rules) or []:
-            for peer in (rule or {}).get(peers) or []:
-                selector = (peer or {}).get("namespaceSelector")
-                if selector:
-                    yield selector
+            yield from (peer or {} for peer in (rule or {}).get(peers) or [])
 
 
 def _map_selector(selector: dict[str, Any], namespaces: Mapping[str, str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from probe.model.clusterpolicy import API_VERSIONS
 from probe.model.errors import Problem
 from probe.model.scenario import (
     Action,
@@ -25,12 +26,18 @@ from probe.scenario.suggest import suggest, suggest_id
 from probe.scenario.world import World
 
 _ALIASES = {
+    "adminnetworkpolicy": ("adminnetworkpolicies", "anp"),
+    "baselineadminnetworkpolicy": ("baselineadminnetworkpolicies", "banp"),
+    "clusternetworkpolicy": ("clusternetworkpolicies", "cnp"),
     "configmap": ("configmaps", "cm"),
     "namespace": ("namespaces", "ns"),
     "networkpolicy": ("networkpolicies", "netpol"),
     "pod": ("pods", "po"),
     "service": ("services", "svc"),
 }
+_OUTSIDE = ("namespace", *(kind.lower() for kind in API_VERSIONS))
+"""Kinds of what is in no namespace."""
+
 _KINDS = {alias: kind for kind, aliases in _ALIASES.items() for alias in (kind, *aliases)}
 
 
@@ -196,8 +203,8 @@ class StepBuilder:
         kind = _KINDS[kind.lower()]
         if kind == "namespace" and len(names) == 1:
             return (ObjectRef(kind, None, names[0]),) if self._namespace_exists(names[0], place.problem) else ()
-        if kind == "namespace" or len(names) != 2 or not all(names):
-            wanted = "namespace/NAME" if kind == "namespace" else f"{kind}/NAMESPACE/NAME"
+        if len(names) != (1 if kind in _OUTSIDE else 2) or not all(names):
+            wanted = f"{kind}/NAME" if kind in _OUTSIDE else f"{kind}/NAMESPACE/NAME"
             self.problems.append(place.problem(f'"{text}" does not name an object', f"write {wanted}"))
             return ()
         if kind == "pod":
@@ -205,7 +212,7 @@ class StepBuilder:
             known = [f"pod/{id}" for id in self.world.pods]
             doubtful = self.world.doubts.about("/".join(names))
         else:
-            ref = ObjectRef(kind, names[0], names[1])
+            ref = ObjectRef(kind, None if kind in _OUTSIDE else names[0], names[-1])
             refs = (ref,) if ref in self.world.objects else ()
             known = [str(other) for other in self.world.objects]
             doubtful = self.world.doubts.objects

@@ -58,9 +58,10 @@ def test_endpoints_outside_need_the_embedded_clusters_own_resource() -> None:
     assert Need.EXTERNALS in needs_of(load_scenarios([SCENARIOS / "seeds"]))
 
 
-def test_without_scenarios_all_that_a_real_cluster_offers_is_needed() -> None:
-    needs = needs_of(())
-    assert needs == set(Need) - {Need.EXTERNALS, Need.DOCTOR, Need.SNAPSHOT, Need.AGENT_SOURCE, Need.PULL_SECRET}
+def test_without_scenarios_all_that_needs_no_leave_of_its_own_is_needed() -> None:
+    """On a real cluster: cluster-scoped policies are for who asks for them."""
+    asked_for = {Need.DOCTOR, Need.SNAPSHOT, Need.AGENT_SOURCE, Need.PULL_SECRET, Need.CLUSTER_POLICIES}
+    assert needs_of(()) == set(Need) - asked_for - {Need.EXTERNALS}
 
 
 def test_a_rule_covers_a_resource_once_and_says_what_for() -> None:

@@ -63,7 +63,7 @@ def _refusal(scenario: Scenario, options: RunOptions) -> str:
 
 
 def test_the_default_options_fit_every_shipped_scenario() -> None:
-    check_scenarios(load_scenarios(["scenarios"]), RunOptions(allow_host_network=True))
+    check_scenarios(load_scenarios(["scenarios"]), RunOptions(allow_host_network=True, allow_cluster_scoped=True))
 
 
 @pytest.mark.parametrize(
@@ -115,3 +115,30 @@ def test_pods_on_the_network_of_nodes_must_be_allowed(tmp_path: Path) -> None:
         "shop/client would be on the network of the nodes (hostNetwork); allow that with --allow-host-network" in said
     )
     check_scenarios([scenario], RunOptions(allow_host_network=True))
+
+
+CLUSTER_POLICY = """    - name: guarded
+      apply:
+        apiVersion: policy.networking.k8s.io/v1alpha2
+        kind: ClusterNetworkPolicy
+        metadata: {name: guard}
+        spec:
+          tier: Admin
+          priority: 1
+          subject: {namespaces: {matchLabels: {floor: "1"}}}
+          egress: [{action: Deny, to: [{nodes: {matchLabels: {zone-of-node: a}}}]}]
+      expect: unchanged
+"""
+
+
+def test_cluster_scoped_policies_must_be_allowed(tmp_path: Path) -> None:
+    scenario = _load(tmp_path, SCENARIO + CLUSTER_POLICY)
+    assert [str(ref) for ref in scenario.cluster_scoped] == ["clusternetworkpolicy/guard"]
+    said = _refusal(scenario, RunOptions())
+    assert "clusternetworkpolicy/guard would be applied, which is cluster-scoped" in said
+    assert "allow that with --allow-cluster-scoped" in said
+    check_scenarios([scenario], RunOptions(allow_cluster_scoped=True))
+    labelled = RunOptions(allow_cluster_scoped=True, namespaces=NamespaceOptions(labels={"floor": "x"}))
+    assert "a selector of clusternetworkpolicy/guard" in _refusal(scenario, labelled)
+    other = RunOptions(allow_cluster_scoped=True, namespaces=NamespaceOptions(labels={"zone-of-node": "x"}))
+    check_scenarios([scenario], other)

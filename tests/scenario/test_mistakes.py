@@ -199,6 +199,16 @@ def test_a_mistake_in_a_step_is_one_problem_at_its_place(
     assert_only(problems_of(text.replace("@@", "")), text, message, hint)
 
 
+CLUSTER = """---
+apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: {name: guard}
+spec:
+  tier: Admin
+  priority: 1
+  subject: {namespaces: {}}
+  ingress: [{action: Deny, from: [{namespaces: {}}], protocols: [{tcp: {destinationPort: {number: 80}}}]}]
+"""
 MANIFESTS = [
     (POLICY.replace("{}}", "{}, @@ingres: []}"), 'unknown field "spec.ingres"', 'did you mean "ingress"?'),
     (POLICY.replace("production", "@@staging"), 'namespace "staging" is not in the fleet at this step (applied at', ""),
@@ -210,6 +220,12 @@ MANIFESTS = [
     (POLICY.replace("spec: {", "spec: {\n\t@@"), "not valid YAML", "use spaces"),
     ("@@- 1\n", "a manifest must be a mapping", ""),
     (POLICY + "---\napiVersion: v1\nkind: @@Namespace\n", "a namespace is not created by a manifest", "spec.fleet"),
+    (POLICY + CLUSTER.replace("tier: Admin", "tier: @@admin"), 'Unsupported value: "admin"', ""),
+    (POLICY + CLUSTER.replace("ingress", "@@ingres"), 'unknown field "spec.ingres"', 'did you mean "ingress"?'),
+    (POLICY + CLUSTER.replace("protocols", "@@protocol"), "unknown field", 'did you mean "protocols"?'),
+    (POLICY + CLUSTER.replace("}\nspec", ", namespace: @@production}\nspec"), "Forbidden: not allowed", ""),
+    (POLICY + CLUSTER.replace("v1alpha2", "v1alpha1").replace("policy.", "@@policy."), "ClusterNetworkPolicy has", ""),
+    (POLICY + "---\napiVersion: v1\nkind: @@Node\n", "Node is cluster-scoped; of such objects only policies", ""),
 ]  # fmt: skip
 
 

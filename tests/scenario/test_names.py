@@ -75,3 +75,26 @@ def test_fields_that_are_null_or_absent_are_no_trouble() -> None:
     manifest = {"kind": "NetworkPolicy", "metadata": {"name": "p", "namespace": "production"}, "spec": spec}
     assert map_manifest(manifest, ACTUAL)["spec"] == spec
     assert map_manifest({"kind": "NetworkPolicy"}, ACTUAL) == {"kind": "NetworkPolicy"}
+
+
+def cluster_policy(selector: dict[str, Any]) -> dict[str, Any]:
+    pods = {"namespaceSelector": selector, "podSelector": {"matchLabels": {NAME: "production"}}}
+    return {
+        "apiVersion": "policy.networking.k8s.io/v1alpha2",
+        "kind": "ClusterNetworkPolicy",
+        "metadata": {"name": "production"},
+        "spec": {
+            "subject": {"pods": pods},
+            "ingress": [{"action": "Deny", "from": [{"namespaces": selector}, {"pods": pods}]}],
+            "egress": [{"action": "Deny", "to": [{"namespaces": selector}, {"nodes": {"matchLabels": {NAME: "a"}}}]}],
+        },
+    }
+
+
+def test_cluster_scoped_policies_are_mapped_in_subjects_and_peers() -> None:
+    selector = {"matchLabels": {NAME: "production"}}
+    given = cluster_policy(selector)
+    before = copy.deepcopy(given)
+    assert map_manifest(given, ACTUAL)["spec"] == cluster_policy({"matchLabels": {NAME: ACTUAL["production"]}})["spec"]
+    assert map_manifest(given, ACTUAL)["metadata"] == {"name": "production"}
+    assert given == before

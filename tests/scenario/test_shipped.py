@@ -40,8 +40,10 @@ def test_all_that_ships_is_valid() -> None:
         "lateral-movement",
         "least-privilege",
         "namespace-separation",
+        "older-kinds",
         "services",
         "smoke",
+        "tiers",
     }
 
 

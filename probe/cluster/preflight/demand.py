@@ -32,6 +32,11 @@ class Demand:
         return frozenset(family for selection in selections for family in selection.families)
 
     @property
+    def cluster_scoped(self) -> frozenset[str]:
+        """The kinds of cluster-scoped objects that a scenario applies."""
+        return frozenset(ref.kind for scenario in self.scenarios for ref in scenario.cluster_scoped)
+
+    @property
     def sctp(self) -> bool:
         """Whether a pod or an endpoint is to serve SCTP."""
         fleets = [scenario.fleet for scenario in self.scenarios]

@@ -21,6 +21,7 @@ from probe.cluster.preflight.look import Denied, Quick, Unseen, look_around, loo
 from probe.cluster.preflight.nodes import judge_nodes, judge_slots
 from probe.cluster.preflight.permissions import judge_permissions
 from probe.cluster.preflight.plugins import judge_plugins
+from probe.cluster.preflight.policies import judge_cluster_policies
 from probe.cluster.preflight.quotas import judge_quotas
 from probe.cluster.preflight.version import judge_version
 from probe.model.agent_options import NamespaceOptions
@@ -50,6 +51,7 @@ class QuickCheck:
             *judge_nodes(seen.nodes, self.nodes, self.demand.agent),
             *(judge_slots(seen.nodes, seen.pods, fleets) if self.nodes else ()),
             *judge_plugins(seen.daemonsets, seen.nodes),
+            *judge_cluster_policies(seen.policies, self.demand),
             *judge_image(seen.nodes, self.nodes, self.demand.agent),
             *([] if _lacks(seen.denied, "get pods/exec", "create pods/exec") else judge_exec(seen.exec_answer)),
         ]
@@ -63,7 +65,7 @@ class QuickCheck:
 
 async def quick(api: Api, demand: Demand) -> QuickCheck:
     """Look around as a run does, in the time of one or two requests. Raises ClusterError."""
-    return QuickCheck(demand, await look_quickly(api, demand.permissions))
+    return QuickCheck(demand, await look_quickly(api, demand.permissions, policies=demand.cluster_scoped))
 
 
 def problems(findings: Iterable[Finding]) -> list[Finding]:
@@ -83,7 +85,7 @@ async def examine(
     ``fleets_on`` plans the scenarios on the usable nodes; ``owner`` labels what is created as a dry run.
     """
     namespace, pod = samples(demand, options, owner)
-    check = QuickCheck(demand, await look_quickly(api, demand.permissions, _PAGES))
+    check = QuickCheck(demand, await look_quickly(api, demand.permissions, _PAGES, demand.cluster_scoped))
     full = await look_around(api, namespace, pod)
     seen, nodes = check.seen, check.nodes
     fleets = tuple(fleets_on(nodes)) if nodes else ()

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 from urllib.parse import quote, urlencode
 
 from probe.cluster.api import Api, ApiError, Json
+from probe.cluster.clusterpolicies import foreign_baseline, served_kinds
 from probe.cluster.objects import CONTAINER
 from probe.cluster.permissions import Permission
 from probe.cluster.transport import HandshakeRefused
@@ -55,6 +56,17 @@ Denied: TypeAlias = tuple[Permission, ...] | Unseen
 
 
 @dataclass(frozen=True, slots=True)
+class ClusterPolicies:
+    """The kinds of cluster-scoped policies that the cluster serves, as far as they were asked for.
+
+    ``in_the_way``: why no BaselineAdminNetworkPolicy can be applied although one is wanted.
+    """
+
+    served: frozenset[str] = frozenset()
+    in_the_way: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Quick:
     """What a run looks at before it begins. ``pods`` counts pods that are not over by node (None: too many to count).
 
@@ -67,6 +79,7 @@ class Quick:
     pods: Mapping[str, int] | None
     daemonsets: Listing
     exec_answer: Answer | None
+    policies: ClusterPolicies = field(default_factory=lambda: ClusterPolicies())
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +97,29 @@ class Full:
     dry_pod: Refused | None = field(default=None)
 
 
-async def look_quickly(api: Api, permissions: Iterable[Permission], pages: int = 4) -> Quick:
-    """What a run can look at in a moment; pods are counted over at most ``pages`` pages. Raises ClusterError."""
-    denied, nodes, pods, daemonsets, answer = await asyncio.gather(
+async def look_quickly(
+    api: Api, permissions: Iterable[Permission], pages: int = 4, policies: Collection[str] = ()
+) -> Quick:
+    """What a run can look at in a moment; pods are counted over at most ``pages`` pages. Raises ClusterError.
+
+    ``policies``: the kinds of cluster-scoped policies that are going to be applied.
+    """
+    denied, nodes, pods, daemonsets, answer, cluster_policies = await asyncio.gather(
         denied_of(api, permissions),
         list_seen(api, "/api/v1/nodes"),
         _pods_by_node(api, pages),
         list_seen(api, "/apis/apps/v1/daemonsets"),
         ask_to_exec(api, EXEC_NAMESPACE, ABSENT_POD),
+        _cluster_policies(api, policies),
     )
-    return Quick(denied, nodes, pods, daemonsets, answer)
+    return Quick(denied, nodes, pods, daemonsets, answer, cluster_policies)
+
+
+async def _cluster_policies(api: Api, wanted: Collection[str]) -> ClusterPolicies:
+    if not wanted:
+        return ClusterPolicies()
+    served = await served_kinds(api)
+    return ClusterPolicies(served, await foreign_baseline(api, served & frozenset(wanted)))
 
 
 async def look_around(api: Api, namespace: Json, pod: Json) -> Full:

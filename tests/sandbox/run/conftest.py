@@ -104,10 +104,18 @@ class Cluster:
         self.request("POST", policies_path(self.namespaces[namespace]), policy)
 
     def leftovers(self) -> list[str]:
-        """Namespaces that any run left."""
-        found = self.request("GET", "/api/v1/namespaces?labelSelector=app.kubernetes.io/managed-by%3Dcni-probe")
-        assert found is not None
-        return [item["metadata"]["name"] for item in found["items"]]
+        """Namespaces and cluster-scoped policies that any run left."""
+        found = [
+            self.request("GET", f"{path}?labelSelector=app.kubernetes.io/managed-by%3Dcni-probe")
+            for path in ("/api/v1/namespaces", *CLUSTER_POLICIES)
+        ]
+        return [item["metadata"]["name"] for listed in found if listed for item in listed["items"]]
+
+
+CNPS = "/apis/policy.networking.k8s.io/v1alpha2/clusternetworkpolicies"
+ANPS = "/apis/policy.networking.k8s.io/v1alpha1/adminnetworkpolicies"
+BANPS = "/apis/policy.networking.k8s.io/v1alpha1/baselineadminnetworkpolicies"
+CLUSTER_POLICIES = (CNPS, ANPS, BANPS)
 
 
 def policies_path(namespace: str) -> str:

@@ -64,9 +64,27 @@ spec:
           kind: NetworkPolicy
           metadata: {name: closed, namespace: shop}
           spec: {podSelector: {matchLabels: {app: server}}, policyTypes: [Ingress]}
+        - apiVersion: policy.networking.k8s.io/v1alpha2
+          kind: ClusterNetworkPolicy
+          metadata: {name: fair}
+          spec: {tier: Baseline, priority: 1, subject: {namespaces: {}}}
+        - apiVersion: policy.networking.k8s.io/v1alpha1
+          kind: AdminNetworkPolicy
+          metadata: {name: fair}
+          spec: {priority: 1, subject: {namespaces: {}}}
+        - apiVersion: policy.networking.k8s.io/v1alpha1
+          kind: BaselineAdminNetworkPolicy
+          metadata: {name: default}
+          spec: {subject: {namespaces: {}}}
       expect: {default: allow, rules: [{to: shop/server, verdict: deny}]}
     - name: deleted
-      delete: [networkpolicy/shop/closed, service/shop/server, configmap/shop/settings, pod/shop/client, namespace/side]
+      delete:
+        - clusternetworkpolicy/fair
+        - networkpolicy/shop/closed
+        - service/shop/server
+        - configmap/shop/settings
+        - pod/shop/client
+        - namespace/side
       create: {namespaces: {shop: {pods: {late: }}}}
       expect: allow
 """
@@ -115,7 +133,8 @@ def run_as(account: Any) -> RunAs:
 
         manners = Manners(patience=2.0, qps=1000.0)
         async with connect(str(account.kubeconfig), manners=manners, impersonation=Impersonation(USER)) as api:
-            await run_scenarios(api, load_scenarios(paths), RunOptions(removal_seconds=2.0), emit)
+            options = RunOptions(removal_seconds=2.0, allow_cluster_scoped=True)
+            await run_scenarios(api, load_scenarios(paths), options, emit)
         emit(RunDone("2026-01-01T00:00:00Z", 0.0, False))
         return recorder.record()
 

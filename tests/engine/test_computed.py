@@ -98,7 +98,7 @@ def test_a_computed_cell_passes_nothing_until_the_policies_are_asked(load: Load)
 @pytest.mark.parametrize(
     ("stated", "says"),
     [
-        ("allow", "the policies deny it: ingress of shop/web is isolated by shop/web"),
+        ("allow", "the policies deny it: shop/web isolates shop/web for ingress"),
         ("deny", "the policies allow it"),
         ("drop", "the policies allow it"),
         ("reject", "the policies allow it"),

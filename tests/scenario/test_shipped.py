@@ -238,7 +238,7 @@ def test_every_step_tries_something_whatever_the_clusters_family(family: Family)
 
 def test_the_examples_of_the_reference_are_valid(tmp_path: Path) -> None:
     blocks = re.findall(r"```yaml\n(.*?)```", (SCENARIOS / "README.md").read_text("utf-8"), re.DOTALL)
-    scenario, fleet, table, paths = blocks
+    scenario, fleet, computed, table, paths = blocks
 
     def indented(text: str) -> str:
         return "".join(f"      {line}\n" for line in text.splitlines())
@@ -251,6 +251,13 @@ def test_the_examples_of_the_reference_are_valid(tmp_path: Path) -> None:
     )
     (tmp_path / "policies").mkdir()
     (tmp_path / "policies/api.yaml").write_text(policy, "utf-8")
+    (tmp_path / "policies/web.yaml").write_text(
+        policy.replace("name: api", "name: web").replace("app: api", "app: web"), "utf-8"
+    )
+    pods = "  fleet: {namespaces: {shop: {pods: {web: {labels: {app: web}, ports: 80}, stranger: }}}}\n"
+    head = "apiVersion: cni-probe/v1\nkind: Scenario\nmetadata: {name: computed}\n"
+    (tmp_path / "computed.yaml").write_text(head + computed.replace("spec:\n", f"spec:\n{pods}"), "utf-8")
+    assert load_scenarios([tmp_path / "computed.yaml"])[0].steps[0].name == "open"
     (tmp_path / "example.yaml").write_text(scenario + step, "utf-8")
     assert len(load_scenarios([tmp_path / "example.yaml"])[0].steps) == 4
     head = "apiVersion: cni-probe/v1\nkind: Scenario\nmetadata: {name: placed}\nspec:\n"

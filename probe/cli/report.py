@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", type=Path, help="a journal (run --journal) or a record (run -o json)")
     parser.add_argument(
         "-o", "--output", action="append", default=[], metavar="FORMAT[=FILE]",
-        help="table (default), wide, json or junit; may be repeated",
+        help="table (default), wide, json, junit or html; may be repeated",
     )  # fmt: skip
     parser.add_argument("--run", metavar="ID", help="which run of the journal (default: its last)")
     parser.add_argument("--exit-code", action="store_true", help="exit as the run did, instead of with 0")

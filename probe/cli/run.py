@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     out = parser.add_argument_group("what comes out")
     out.add_argument(
         "-o", "--output", action="append", default=[], metavar="FORMAT[=FILE]",
-        help="table (default), wide, json or junit; may be repeated",
+        help="table (default), wide, json, junit or html; may be repeated",
     )  # fmt: skip
     out.add_argument(
         "--journal", type=Path, metavar="FILE", help="append every event as it happens; `report FILE` reads it"

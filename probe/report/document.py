@@ -19,7 +19,7 @@ CONFIG = ConfigDict(
     alias_generator=to_camel,
     extra="forbid",
     json_schema_serialization_defaults_required=True,
-    ser_json_inf_nan="null",
+    allow_inf_nan=False,
 )
 
 

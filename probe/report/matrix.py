@@ -6,7 +6,7 @@ ways have matrices of their own, unless they look the same; then one is enough a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -62,7 +62,7 @@ class Matrix:
 
 def matrices(cells: Sequence[CellRecord]) -> list[Matrix]:
     """The matrices of a step; rows, columns and matrices in the order in which the cells come."""
-    several = _several_addresses(cells)
+    several = several_addresses(cells)
     groups: dict[View, list[CellRecord]] = {}
     for cell in cells:
         family, way = view_of(cell)
@@ -99,7 +99,7 @@ def namespace_of(id_: str) -> str:
     return id_.partition("/")[0]
 
 
-def _several_addresses(cells: Sequence[CellRecord]) -> set[tuple[str, Family]]:
+def several_addresses(cells: Iterable[CellRecord]) -> set[tuple[str, Family]]:
     """Destinations that are tried by more than one address of a family."""
     addresses: dict[tuple[str, Family], set[str | None]] = {}
     for cell in cells:
@@ -107,12 +107,16 @@ def _several_addresses(cells: Sequence[CellRecord]) -> set[tuple[str, Family]]:
     return {end for end, found in addresses.items() if len(found) > 1}
 
 
+def column_of(cell: CellRecord, several: Collection[tuple[str, Family]]) -> str:
+    """The column that a cell stands in: its destination, with the address where the destination has ``several``."""
+    told = cell.address and (cell.destination, cell.family) in several
+    return f"{cell.destination} {cell.address}" if told else cell.destination
+
+
 def _arrange(cells: Sequence[CellRecord], several: set[tuple[str, Family]]) -> Matrix:
     places: dict[Place, dict[Lane, CellRecord]] = {}
     for cell in cells:
-        column = cell.destination
-        if cell.address and (cell.destination, cell.family) in several:
-            column += f" {cell.address}"
+        column = column_of(cell, several)
         lanes = places.setdefault((cell.source, column), {})
         there = lanes.get((cell.port, cell.protocol))
         if there is None or there.verdict is Verdict.PASS:  # should a cell come twice, its bad news is shown

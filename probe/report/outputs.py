@@ -15,7 +15,7 @@ from typing import TextIO
 
 from probe.model.exit_code import exit_code
 from probe.model.record import RunRecord
-from probe.report import junit, run_record, table, wide
+from probe.report import html, junit, run_record, table, wide
 from probe.report.render import Renderer, RenderOptions
 from probe.report.sinks import Output, check_file, distinct, parse_output, print_pieces, write_file
 
@@ -24,6 +24,7 @@ FORMATS: dict[str, Renderer] = {
     "wide": wide.pieces,
     "json": run_record.pieces,
     "junit": junit.pieces,
+    "html": html.pieces,
 }
 DEFAULT_FORMAT = "table"
 _FILE_WIDTH = 100

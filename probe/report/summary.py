@@ -14,7 +14,7 @@ from probe.report.problems import troubles
 from probe.report.render import RenderOptions
 from probe.report.text import Paint, duration, one_line, plural, safe, wrapped
 
-_NOTHING_ENFORCED = "every denial leaked: it looks as if this cluster enforces no NetworkPolicy at all"
+NOTHING_ENFORCED = "every denial leaked: it looks as if this cluster enforces no NetworkPolicy at all"
 _KEEP_HINT = "the pods are gone: to repeat probes by hand, run again with --keep on a cluster that stays"
 _NOUNS = {
     Verdict.LEAK: ("leak", "leaks"),
@@ -76,8 +76,8 @@ def summary_lines(record: RunRecord, options: RenderOptions) -> list[str]:
     if record.run:  # a run that never got as far as a cluster has no id
         facts.append(f"run {safe(record.run)} on {safe(record.cluster.server)} ({safe(record.cluster.version)})")
     lines += wrapped("; ".join(facts), options.width, "  ", "  ")
-    if _enforces_nothing(record):
-        lines += wrapped(_NOTHING_ENFORCED, options.width, "  ", "  ")
+    if enforces_nothing(record):
+        lines += wrapped(NOTHING_ENFORCED, options.width, "  ", "  ")
     if record.kept:
         keep = f"kept as the last step left it; to remove it: cni-probe clean --run {safe(record.run)}"
         lines += wrapped(keep, options.width, "  ", "  ")
@@ -100,7 +100,7 @@ def _is_to_repeat(cell: CellRecord) -> bool:
     return bool(cell.repeat) and needs_explanation(cell)
 
 
-def _enforces_nothing(record: RunRecord) -> bool:
+def enforces_nothing(record: RunRecord) -> bool:
     """Whether there were denials to enforce and each of them leaked."""
     if not record.counts.get(Verdict.LEAK):
         return False

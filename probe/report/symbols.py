@@ -33,7 +33,7 @@ _VERDICT = {
 }
 _COLOUR = dict.fromkeys("LBMW", "red") | dict.fromkeys("!?-", "yellow") | {".": "green", "X": "cyan", "R": "cyan"}
 
-_EXPECTED_LEGEND = {
+EXPECTED_MEANINGS = {
     ".": "allow",
     "X": "deny",
     "D": "drop",
@@ -42,7 +42,7 @@ _EXPECTED_LEGEND = {
     MIXED: "not all the same",
     ABSENT: "not tried",
 }
-_OBSERVED_LEGEND = {
+OBSERVED_MEANINGS = {
     ".": "connected",
     "X": "no answer",
     "R": "rejected",
@@ -56,7 +56,7 @@ _OBSERVED_LEGEND = {
     MIXED: "not all the same",
     ABSENT: "not tried",
 }
-_WORST_FIRST = "LBMW!-?"
+WORST_FIRST = "LBMW!-?"
 
 
 def expected_symbol(cell: CellRecord) -> str:
@@ -85,7 +85,7 @@ def fold_lanes(symbols: Iterable[str | None]) -> str:
 def fold_many(symbols: Iterable[str]) -> str:
     """Many cells in one place: the bad letters if there are any, else the common symbol, else ``~``."""
     found = set(symbols)
-    bad = "".join(symbol for symbol in _WORST_FIRST if symbol in found)
+    bad = "".join(symbol for symbol in WORST_FIRST if symbol in found)
     if bad and found != {bad}:
         return bad + MIXED if found - set(bad) else bad
     return "".join(found) if len(found) <= 1 else MIXED
@@ -99,7 +99,7 @@ def colour_of(symbol: str) -> str:
 def legend(expected: Iterable[str], observed: Iterable[str]) -> list[str]:
     """What the symbols that occur mean, one line for each side that is shown."""
     lines = []
-    for name, symbols, words in (("expected", expected, _EXPECTED_LEGEND), ("observed", observed, _OBSERVED_LEGEND)):
+    for name, symbols, words in (("expected", expected, EXPECTED_MEANINGS), ("observed", observed, OBSERVED_MEANINGS)):
         used = set("".join(symbols))
         if used:
             lines.append(

@@ -10,19 +10,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from probe.model.cell import Family, Path, Verdict
-from probe.model.record import CellRecord, RunRecord, ScenarioRecord, StepRecord
-from probe.model.scenario import EXTERNAL
+from probe.model.record import RunRecord, ScenarioRecord, StepRecord
 from probe.report.explain import label
-from probe.report.findings import Finding, count_words, findings, names_by_uid
+from probe.report.findings import Finding, findings, names_by_uid
 from probe.report.fold import count_cells
 from probe.report.matrix import Matrix, matrices
 from probe.report.picture import picture
 from probe.report.problems import scenario_troubles
 from probe.report.render import RenderOptions
 from probe.report.summary import summary_lines
-from probe.report.text import Paint, command, duration, one_line, plural, safe, wrapped
-from probe.report.topology import key, marks_of, node_numbers, topology_words
+from probe.report.text import Paint, command, one_line, plural, safe, wrapped
+from probe.report.topology import marks_of
 from probe.report.views import family_words, is_implied, view_words
+from probe.report.words import fleet_words, step_timing, step_word
 
 MAX_FINDINGS = 20
 MAX_LINES = 8
@@ -56,7 +56,7 @@ class _Page:
         heading = safe(f"{scenario.name}  ({scenario.file}){again}")
         lines = [self._paint(line, "bold") for line in wrapped(heading, self._width)]
         lines.append("=" * min(self._width, max(map(len, wrapped(heading, self._width)), default=0)))
-        lines += self._wrap(scenario.description) + self._wrap(_fleet(scenario))
+        lines += self._wrap(scenario.description) + self._wrap(fleet_words(scenario))
         if scenario.baseline and scenario.baseline.failed:
             lines += self._wrap("never connected in the baseline: " + "; ".join(scenario.baseline.failed[:MAX_LINES]))
         for trouble in scenario_troubles(scenario):
@@ -86,8 +86,8 @@ class _Page:
 
     def _verdict(self, step: StepRecord) -> list[str]:
         counts = count_cells(step.cells)
-        word, colour = _word(step, counts)
-        first, *rest = self._wrap(f"{word} {_timing(step, counts)}", "  ", "        ")
+        word, colour = step_word(step, counts)
+        first, *rest = self._wrap(f"{word} {step_timing(step, counts)}", "  ", "        ")
         lines = [first.replace(word, self._paint(word, colour), 1), *rest]
         flapping = [cell for cell in step.cells if cell.flaps]
         if flapping:
@@ -137,54 +137,3 @@ def _title(matrix: Matrix, found: Sequence[Matrix]) -> str:
         return view_words(matrix.views)
     families = family_words(matrix.views)
     return families if len(found) > 1 or families != Family.IPV4 else ""
-
-
-def _fleet(scenario: ScenarioRecord) -> str:
-    externals = sum(pod.id.startswith(f"{EXTERNAL}/") for pod in scenario.pods)
-    nodes = node_numbers(scenario)
-    text = plural(len(scenario.pods) - externals, "pod")
-    if nodes:
-        text += f" on {plural(len(nodes), 'node')}" + (f" ({key(nodes)})" if len(nodes) > 1 else "")
-    if externals:
-        text += f" and {plural(externals, 'external endpoint')}"
-    if scenario.deploy_seconds:
-        text += f", ready in {duration(scenario.deploy_seconds)}"
-    if baseline := scenario.baseline:
-        text += f"; baseline: {baseline.connected} of {plural(baseline.cells, 'cell')} connected"
-        text += f" in {duration(baseline.seconds)}"
-    return text
-
-
-def _cells(step: StepRecord) -> str:
-    """``15 cells``, and how many of them cross from node to node."""
-    words = topology_words(step.cells)
-    return plural(len(step.cells), "cell") + (f" ({words})" if words else "")
-
-
-def _word(step: StepRecord, counts: Mapping[Verdict, int]) -> tuple[str, str]:
-    """The step in one word, and its colour."""
-    if any(verdict.is_mismatch for verdict in counts):
-        return "FAIL", "red"
-    if Verdict.INCONCLUSIVE in counts or step.problems or not step.completed or Verdict.PASS not in counts:
-        return "INCONCLUSIVE", "yellow"
-    return "PASS", "green"
-
-
-def _timing(step: StepRecord, counts: Mapping[Verdict, int]) -> str:
-    """The step's cells, how long the cluster took, for how long the result held, and which cell was last."""
-    cells = f"{_cells(step)}" if set(counts) == {Verdict.PASS} else f"{count_words(counts)};"
-    if not step.completed:
-        return f"{cells} not completed after {duration(step.seconds)}"
-    if any(verdict.is_mismatch or verdict is Verdict.INCONCLUSIVE for verdict in counts):
-        if step.converge_seconds is None:
-            return f"{cells} never all as expected within {duration(step.seconds)}"
-        return f"{cells} all matched once, {duration(step.converge_seconds)} after the change, but that is no proof"
-    matched = [cell for cell in step.cells if cell.matched_after is not None]
-    slowest: CellRecord | None = max(matched, key=lambda cell: cell.matched_after or 0.0, default=None)
-    if set(counts) == {Verdict.UNSUPPORTED}:
-        return count_words(counts)
-    held = f"held for {duration(step.confirm_seconds)}"
-    if not step.changes or slowest is None or slowest.matched_after is None:
-        return f"{cells} as expected, {held}"
-    after = duration(slowest.matched_after)
-    return f"{cells} as expected {after} after the change, {held}; slowest {label(slowest)}"

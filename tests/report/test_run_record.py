@@ -81,6 +81,12 @@ def test_what_is_not_a_record_is_refused_with_the_place(green: RunRecord, change
         check(record_to_json(green) | change)
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_a_number_that_json_has_not_is_refused(green: RunRecord, number: float) -> None:
+    with pytest.raises(UsageError, match="seconds: Input should be a finite number"):
+        record_from_json(record_to_json(green) | {"seconds": number})
+
+
 @pytest.mark.parametrize("data", [[], {}, None, "record"])
 def test_other_json_is_refused(data: Any) -> None:
     with pytest.raises(UsageError, match="not a run record"):

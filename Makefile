@@ -7,6 +7,9 @@ CNI    ?= kindnet
 FAMILY ?= ipv4
 IMAGE  ?= cni-probe-agent:$(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' probe/__init__.py)
 
+# Hundreds of processes would each compile the package again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test check schema faults bench image clean e2e e2e-sandbox kind-up kind-load kind-external kind-e2e kind-down
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -19,14 +20,21 @@ from typing import Any
 COMMAND = (sys.executable, "-m", "cni_probe_agent")
 
 
+def _candidates() -> Iterator[int]:
+    """Ports outside the range that kernels hand out, in a circle from a random start. Tests that run at the same time
+    in another of xdist's workers have other ones."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 12
+    start = int.from_bytes(os.urandom(2), "little")
+    return (20_000 + worker * 1_000 + number % 1_000 for number in itertools.count(start))
+
+
+_CANDIDATES = _candidates()
+
+
 def free_port() -> int:
-    """A port that is free for TCP and UDP on both families, outside the range that kernels hand out."""
-    start = int.from_bytes(os.urandom(2), "little") % 12_000
-    for step in range(12_000):
-        port = 20_000 + (start + step) % 12_000
-        if all(_can_bind(kind, family, port) for kind in _KINDS for family in _FAMILIES):
-            return port
-    raise AssertionError("no free port")
+    """A port that is free for TCP and UDP on both families, and that no test here had before (for a thousand ports)."""
+    ports = itertools.islice(_CANDIDATES, 1_000)
+    return next(port for port in ports if all(_can_bind(kind, family, port) for kind in _KINDS for family in _FAMILIES))
 
 
 _KINDS = (socket.SOCK_STREAM, socket.SOCK_DGRAM)

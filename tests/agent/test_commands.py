@@ -124,7 +124,7 @@ def test_relay_holds_back_an_agent_that_nobody_listens_to(agent: RunningAgent, p
         with agent.control() as control:  # another session is served meanwhile
             control.hello("other")
             assert control.dial(("127.0.0.1", ports.tcp, "TCP"), timeout=5)[0][0] == "connected"
-        out, _ = relay.communicate(timeout=30)
+        out, _ = relay.communicate(timeout=90)
     rows = [row for line in out.splitlines() for row in json.loads(line).get("results", [])]
     assert len(rows) == 12_000
 

@@ -55,7 +55,9 @@ def test_a_broken_stream_loses_nothing(agent: RunningAgent, ports: Ports, silent
         received = control.receive()["seq"]
     with agent.control() as control:
         control.send(v=1, op="hello", session="s", ack=received)
-        frames = control.until("done")
+        frames = [control.receive()]
+        while {"hello", "done"} - {frame["op"] for frame in frames}:
+            frames.append(control.receive())
     assert [frame["seq"] for frame in frames] == list(range(received + 1, received + 1 + len(frames)))
     (hello,) = [frame for frame in frames if frame["op"] == "hello"]
     assert hello["resumed"] is True

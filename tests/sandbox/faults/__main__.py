@@ -26,7 +26,7 @@ async def main(text: str) -> int:
         os.environ["XDG_RUNTIME_DIR"] = name
         async with Sandbox.start() as sandbox:
             print(f"{len(rows)} faults ...", file=sys.stderr)
-            lines = dict(await play_slow(rows, sandbox, Path(name)))
+            lines = {fault: done.result() for fault, done in (await play_slow(rows, sandbox, Path(name))).items()}
             for number, row in enumerate(rows):
                 if not row.slow:
                     lines[row.fault] = await play(row, sandbox, Path(name) / f"{number}")

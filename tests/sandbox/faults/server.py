@@ -12,7 +12,7 @@ from tests.sandbox.faults.stage import Row, Seen, Stage, at
 from tests.sandbox.faults.wire import Answer, Request, refusal
 
 OUTAGE = 20.0
-IMPATIENT = Manners(patience=2.0, request_timeout=2.0)
+IMPATIENT = Manners(patience=4.0, request_timeout=4.0)
 
 
 async def away_while_converging(stage: Stage) -> Seen:
@@ -94,12 +94,12 @@ async def slow(stage: Stage) -> Seen:
 
 
 async def idle_proxy(stage: Stage) -> Seen:
-    """A proxy drops what is quiet for a second; pings keep the streams while nothing is said for longer."""
-    stage.wire.idle = 1.0
+    """A proxy drops what is quiet for two seconds; pings keep the streams while nothing is said for longer."""
+    stage.wire.idle = 2.0
 
     def wait(event: object) -> None:
         if isinstance(event, (FleetReady, BaselineDone)):
-            stage.wire.delay = 2.5  # of the next calls, the policy's among them
+            stage.wire.delay = 3.0  # of the next calls, the policy's among them
         execs = sum(request.is_exec for request in stage.wire.seen)
         assert execs == 3 or isinstance(event, StepStarted) is False, f"{execs} exec streams for 3 agents"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.sandbox
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def slow_lines(
     sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> Mapping[str, Line]:
+) -> Mapping[str, asyncio.Task[Line]]:
     """What came of the slow rows that are to be tested, played together."""
     parameters = (item.callspec.params for item in request.session.items if hasattr(item, "callspec"))
     rows = (params.get("row") for params in parameters)  # tests of other modules call tables' rows so, too
@@ -31,8 +32,8 @@ def name(row: Row) -> str:
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.slow], ids=name)
-def test_a_fault_that_takes_its_time_ends_as_documented(row: Row, slow_lines: Mapping[str, Line]) -> None:
-    line = slow_lines[row.fault]
+def test_a_fault_that_takes_its_time_ends_as_documented(row: Row, slow_lines: Mapping[str, asyncio.Task[Line]]) -> None:
+    line = slow_lines[row.fault].result()
     assert line.wrong == [], line.seen
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from probe.sandbox.launch import Sandbox
 from tests.sandbox.kube import Json, Kube, agent_pod, is_ready, pod_path
-from tests.sandbox.processes import descendants, open_files
+from tests.sandbox.processes import cpu_seconds, descendants, open_files
 
 pytestmark = pytest.mark.sandbox
 
@@ -221,16 +221,16 @@ async def test_logs_are_kept_for_the_container_and_its_predecessor(kube: Kube, n
         assert await response.content.readline() == b"second\n"
 
 
-async def test_a_hundred_pods_are_ready_within_ten_seconds(kube: Kube, namespace: str) -> None:
-    began = time.monotonic()
+async def test_a_hundred_pods_are_fifteen_seconds_of_work_at_most(kube: Kube, namespace: str, sandbox: Sandbox) -> None:
+    """Until all are ready; of the time that the sandbox computes other tests take none."""
+    began = cpu_seconds(sandbox.pid)
     await asyncio.gather(*(kube.pod(namespace, f"pod-{i}", "80/TCP", "53/UDP", wait=False) for i in range(100)))
     pods: dict[str, Any] = {}
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while sum(map(is_ready, pods.get("items", []))) < 100:
             pods = await kube.ok("GET", f"/api/v1/namespaces/{namespace}/pods")
             await asyncio.sleep(0.1)
-    seconds = time.monotonic() - began
-    assert seconds < 10
+    assert cpu_seconds(sandbox.pid) - began < 15
     addresses = {pod["status"]["podIP"] for pod in pods["items"]}
     assert len(addresses) == 100
 

@@ -168,7 +168,7 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _check_without_sandbox(args: argparse.Namespace) -> None:
-    stated = args.ipv6 or args.dual_stack or args.no_enforcement or args.no_cluster_policies
+    stated = args.ipv6 or args.dual_stack or args.no_enforcement or args.no_cluster_policies or args.fault
     if stated or args.deny_with != SandboxOptions().deny_with:
         raise UsageError(
             "--ipv6, --dual-stack, --no-enforcement, --no-cluster-policies and --deny-with go with --sandbox"

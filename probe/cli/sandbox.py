@@ -36,6 +36,10 @@ def add_cluster_arguments(
         help="serve no ClusterNetworkPolicy, AdminNetworkPolicy or BaselineAdminNetworkPolicy, as most clusters don't",
     )
     parser.add_argument(
+        "--fault", metavar="NAME|FILE.py:CLASS",
+        help="break enforcement in one way, to see whether it is noticed; `sandbox faults` lists the ways",
+    )  # fmt: skip
+    parser.add_argument(
         "--deny-with", choices=("drop", "reject"), default="drop", help="how denials look (default: drop)"
     )
 
@@ -52,8 +56,18 @@ def cluster_options(args: argparse.Namespace, **more: Any) -> SandboxOptions:
         enforce=not args.no_enforcement,
         deny_with=args.deny_with,
         cluster_policies=not args.no_cluster_policies,
+        fault=None if args.fault is None else _fault(args.fault),
         **more,
     )
+
+
+def _fault(text: str) -> str:
+    """A fault that can be loaded, its file by an absolute path. Raises UsageError."""
+    from probe.sandbox.faults.registry import load_fault
+
+    load_fault(text)
+    path, colon, name = text.rpartition(":")
+    return f"{Path(path).absolute()}{colon}{name}" if colon else text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,11 +85,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     status = actions.add_parser("status", help="show the sandboxes that are running")
     status.add_argument("--name", help="of this one alone; default: all of yours")
     status.add_argument("-o", "--output", choices=("text", "json"), default="text")
+    actions.add_parser("faults", help="list the ways to break enforcement that --fault knows")
 
 
 def run(args: argparse.Namespace) -> int:
     """Do it. Exit codes: 0, or 3 when a sandbox cannot be started or ended; ``status`` without any: 0."""
-    return asyncio.run({"up": _up, "down": _down, "status": _status}[args.action](args))
+    return asyncio.run({"up": _up, "down": _down, "status": _status, "faults": _faults}[args.action](args))
 
 
 async def _up(args: argparse.Namespace) -> int:
@@ -148,8 +163,19 @@ async def _status(args: argparse.Namespace) -> int:
     return int(ExitCode.PASSED)
 
 
+async def _faults(args: argparse.Namespace) -> int:
+    from probe.sandbox.faults.registry import FAULTS
+
+    for fault in FAULTS.values():
+        left_open = "; the API leaves it open" if fault.left_open else ""
+        print(f"{fault.name:34} {fault.effect:6} {fault.summary()}{left_open}")
+    return int(ExitCode.PASSED)
+
+
 def _describe(state: SandboxState) -> str:
     policies = "policies enforced" if state.enforcement else "policies ignored"
+    if state.fault is not None:
+        policies = f"policies enforced with the fault {state.fault}"
     return f"{state.nodes} nodes, {' and '.join(state.families)}, {policies}"
 
 

@@ -219,6 +219,7 @@ async def _handshake(
             nodes=options.nodes,
             families=list(options.families),
             enforcement=options.enforce,
+            fault=options.fault,
             version=__version__,
             since=datetime.now(UTC).isoformat(timespec="seconds"),
         )

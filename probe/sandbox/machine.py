@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from probe.sandbox.enforce.compile import Deny, Options
 from probe.sandbox.enforce.controller import Enforcement, Stages
 from probe.sandbox.events import EventRecorder
+from probe.sandbox.faults.registry import load_fault
 from probe.sandbox.kubelet.cluster import ClusterFacts
 from probe.sandbox.kubelet.controller import Kubelets
 from probe.sandbox.kubelet.nodes import node_object
@@ -28,12 +29,12 @@ async def machine(
     options: SandboxOptions,
     kubernetes_version: str,
     cluster: ClusterFacts,
-    stages: Stages | None = None,
 ) -> AsyncIterator[Kubelets]:
     """Build it, and run it for the length of the block. A part that fails ends the block with its error."""
     plan = AddressPlan(options.families, options.nodes)
     async with SandboxNetwork(plan) as network, zygote() as forks:
         deny = Deny(options.deny_with)
+        stages = Stages() if options.fault is None else load_fault(options.fault)
         enforcement = Enforcement(store, network.nodes, Options(deny=deny, policies=options.enforce), stages)
         for node_plan in plan.node_plans:
             store.create("nodes", node_object(node_plan, kubernetes_version))

@@ -21,6 +21,7 @@ class SandboxOptions:
     ``name``: None for one that lives as long as its parent's block. ``families``: the first is the primary one.
     ``enforce`` off: a CNI that ignores NetworkPolicy (services still work), the negative control.
     ``cluster_policies`` off: the cluster lacks the kinds of policy.networking.k8s.io, as most do.
+    ``fault``: what breaks its enforcement on purpose, as ``faults.registry.load_fault`` takes it.
     ``kubeconfig``: where to write it; default: in the state directory.
     """
 
@@ -30,6 +31,7 @@ class SandboxOptions:
     enforce: bool = True
     deny_with: Literal["drop", "reject"] = "drop"
     cluster_policies: bool = True
+    fault: str | None = None
     kubeconfig: Path | None = None
 
     def __post_init__(self) -> None:

@@ -39,6 +39,7 @@ class SandboxState:
     enforcement: bool
     version: str
     since: str
+    fault: str | None = None
 
 
 def base_directory() -> Path:

@@ -1,0 +1,123 @@
+"""Faults in when rules take effect."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from probe.sandbox.enforce.compile import Options, compile_node
+from probe.sandbox.enforce.controller import NodeRules
+from probe.sandbox.enforce.ruleset import Ruleset
+from probe.sandbox.enforce.view import ClusterView, Pod
+from probe.sandbox.faults.fault import Effect, Fault
+
+
+class EnforcementDelayed(Fault):
+    """Every change takes effect three seconds late."""
+
+    name, effect = "enforcement-delayed-3s", Effect.BOTH
+    seconds = 3.0
+
+    async def install(self, node: str, kernel: NodeRules, ruleset: Ruleset) -> None:
+        await asyncio.sleep(self.seconds)
+        await kernel.install(ruleset)
+
+
+class EnforcementDelayedBriefly(EnforcementDelayed):
+    """Every change takes effect half a second late."""
+
+    name = "enforcement-delayed-500ms"
+    seconds = 0.5
+
+
+class OpenWhileUpdating(Fault):
+    """Whenever rules change, nothing at all is enforced for two seconds."""
+
+    name, effect = "open-while-updating-2s", Effect.LEAK
+    seconds = 2.0
+
+    def __init__(self) -> None:
+        self._open: dict[str, Ruleset] = {}
+
+    def compile(self, node: str, view: ClusterView, options: Options) -> Ruleset:
+        self._open[node] = compile_node(view, node, replace(options, policies=False))
+        return compile_node(view, node, options)
+
+    async def install(self, node: str, kernel: NodeRules, ruleset: Ruleset) -> None:
+        await kernel.install(self._open[node])
+        await asyncio.sleep(self.seconds)
+        await kernel.install(ruleset)
+
+
+class ClosedWhileUpdating(Fault):
+    """Whenever rules change, every isolated pod is cut off for two seconds."""
+
+    name, effect = "closed-while-updating-2s", Effect.BLOCK
+    seconds = 2.0
+
+    def __init__(self) -> None:
+        self._closed: dict[str, Ruleset] = {}
+
+    def compile(self, node: str, view: ClusterView, options: Options) -> Ruleset:
+        empty = tuple(
+            replace(policy, ingress=policy.ingress and (), egress=policy.egress and ()) for policy in view.policies
+        )
+        self._closed[node] = compile_node(replace(view, policies=empty), node, options)
+        return compile_node(view, node, options)
+
+    async def install(self, node: str, kernel: NodeRules, ruleset: Ruleset) -> None:
+        await kernel.install(self._closed[node])
+        await asyncio.sleep(self.seconds)
+        await kernel.install(ruleset)
+
+
+class NewPodsOpen(Fault):
+    """A new pod is not isolated for 300 ms, from the moment that it has its address."""
+
+    name, effect = "new-pods-open-300ms", Effect.LEAK
+    seconds = 0.3
+
+    def __init__(self) -> None:
+        self._known: dict[str, set[str]] = {}
+        self._without: dict[str, Ruleset | None] = {}
+        self._updates: dict[str, asyncio.Task[None]] = {}
+
+    def compile(self, node: str, view: ClusterView, options: Options) -> Ruleset:
+        known = self._known.setdefault(node, set())
+        new = {pod.uid for pod in view.policed} - known
+        known |= new
+        self._without[node] = compile_node(_unselected(view, new), node, options) if new else None
+        return compile_node(view, node, options)
+
+    async def install(self, node: str, kernel: NodeRules, ruleset: Ruleset) -> None:
+        running = self._updates.pop(node, None)
+        if running is not None:
+            running.cancel()
+        first = self._without[node]
+        if first is None:
+            await kernel.install(ruleset)
+            return
+        await kernel.install(first)
+        self._updates[node] = asyncio.create_task(self._later(kernel, ruleset))
+
+    async def _later(self, kernel: NodeRules, ruleset: Ruleset) -> None:
+        await asyncio.sleep(self.seconds)
+        await kernel.install(ruleset)
+
+
+def _unselected(view: ClusterView, pods: set[str]) -> ClusterView:
+    """The view in which these pods are peers as they are, and no policy selects them."""
+
+    def moved(pod: Pod) -> Pod:
+        return replace(pod, node="") if pod.uid in pods else pod  # of no node: nobody isolates it
+
+    return replace(view, pods=tuple(map(moved, view.pods)))
+
+
+FAULTS: tuple[type[Fault], ...] = (
+    EnforcementDelayed,
+    EnforcementDelayedBriefly,
+    OpenWhileUpdating,
+    ClosedWhileUpdating,
+    NewPodsOpen,
+)

@@ -1,0 +1,251 @@
+"""Every fault breaks what it says, and nothing else: the rules that a node's kernel would get, with it and without.
+
+For each fault there is a history of the cluster that shows it. What makes no difference to it, a policy that uses
+nothing of what it breaks, must compile as on a healthy node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from probe.model.cell import Family, Protocol
+from probe.sandbox.enforce.compile import Options, compile_node
+from probe.sandbox.enforce.read import read_policy
+from probe.sandbox.enforce.readcluster import read_cluster_policy
+from probe.sandbox.enforce.ruleset import Ruleset
+from probe.sandbox.enforce.view import Backend, ClusterView, Node, Pod, Service, ServicePort
+from probe.sandbox.faults import timing
+from probe.sandbox.faults.registry import FAULTS
+from tests.sandbox.enforce.objects import cnp, policy, rule
+
+TCP = Protocol.TCP
+
+
+def pod(name: str, number: int, node: str = "n1", labels: dict[str, str] | None = None, **more: Any) -> Pod:
+    namespace, short = name.split("/")
+    addresses = {Family.IPV4: f"10.1.0.{number}", Family.IPV6: f"fd00::{number}"}
+    given = {"app": short} if labels is None else labels
+    ports = more.pop("ports", {("http", TCP): 80 if number % 2 else 8080})
+    return Pod(f"uid-{number}", namespace, short, given, node, addresses, ports, **more)
+
+
+SERVICE = Service(
+    "x",
+    "web",
+    {Family.IPV4: "10.96.0.9"},
+    (ServicePort("10.96.0.9", Family.IPV4, TCP, 8000, (Backend("10.1.0.1", 80, "n1"),)),),
+)
+CLUSTER = ClusterView(
+    pods=(
+        pod("x/web", 1),
+        pod("x/api", 2, "n2"),
+        pod("x/db", 3, labels={"app": "db", "tier": ""}),
+        pod("y/web", 4, "n2"),
+        pod("y/bare", 5, labels={}),
+    ),
+    namespaces={"x": {"team": "a", "kubernetes.io/metadata.name": "x"}, "y": {"team": "b"}},
+    services=(SERVICE,),
+    nodes={name: Node({}, {Family.IPV4: f"192.168.0.{number}"}) for number, name in enumerate(("n1", "n2"), 1)},
+)
+WEB = {"matchLabels": {"app": "web"}}
+API = {"podSelector": {"matchLabels": {"app": "api"}}}
+TEAM = {"namespaceSelector": {"matchLabels": {"team": "b"}}}
+
+
+def expression(key: str, operator: str, *values: str) -> dict[str, Any]:
+    return {"matchExpressions": [{"key": key, "operator": operator, **({"values": [*values]} if values else {})}]}
+
+
+def block(cidr: str, *excepts: str) -> dict[str, Any]:
+    return {"ipBlock": {"cidr": cidr, "except": list(excepts)}}
+
+
+def having(*manifests: dict[str, Any], view: ClusterView = CLUSTER) -> ClusterView:
+    """The cluster with these policies, and no others."""
+    own = [each for each in manifests if each["kind"] == "NetworkPolicy"]
+    others = [each for each in manifests if each["kind"] != "NetworkPolicy"]
+    return replace(
+        view, policies=tuple(map(read_policy, own)), cluster_policies=tuple(map(read_cluster_policy, others))
+    )
+
+
+def web(
+    *peers: dict[str, Any], ports: Sequence[dict[str, Any]] = (), selector: Any = WEB, **more: Any
+) -> dict[str, Any]:
+    """A policy for ``x/web`` with one ingress rule."""
+    rule = {"from": list(peers)} | ({"ports": list(ports)} if ports else {})
+    return policy("x", selector, ingress=[rule], **more)
+
+
+def of(numbers: Sequence[int], view: ClusterView = CLUSTER) -> ClusterView:
+    return replace(view, pods=tuple(view.pods[number] for number in numbers))
+
+
+def relabelled(view: ClusterView, uid: str, labels: dict[str, str]) -> ClusterView:
+    return replace(view, pods=tuple(replace(it, labels=labels) if it.uid == uid else it for it in view.pods))
+
+
+def recreated(view: ClusterView, uid: str, **changes: Any) -> ClusterView:
+    return replace(
+        view, pods=tuple(replace(it, uid=f"{uid}-2", **changes) if it.uid == uid else it for it in view.pods)
+    )
+
+
+ANYBODY: dict[str, Any] = {"namespaces": {}}
+WITH_HOST = replace(CLUSTER, pods=(*CLUSTER.pods, pod("x/host", 9, host_network=True)))
+DENY = policy("x", {})
+TO_API = policy("x", WEB, types=["Egress"], egress=[{"to": [API]}])
+RANGE = {"port": 80, "endPort": 90}
+NAMED = {"port": "http"}
+_PATHS = (
+    "udp-unenforced", "sctp-unenforced", "ipv6-unenforced", "same-node-unenforced", "cross-node-unenforced",
+    "services-bypass-policy", "services-bypass-egress", "source-hidden-by-service", "replies-dropped",
+    "established-kept", "own-node-denied", "one-in-twenty-leaks",
+)  # fmt: skip
+HISTORIES: dict[str, list[ClusterView]] = {
+    # whom rules mean
+    "except-ignored": [having(web(block("10.1.0.0/16", "10.1.0.0/30")))],
+    "except-across-blocks": [having(web(block("10.1.0.0/16", "10.1.0.0/30"), block("10.1.0.0/24")))],
+    "selectors-as-or": [having(web(TEAM | API))],
+    "absent-namespace-selector-as-all": [having(web({"podSelector": WEB}))],
+    "namespace-selector-ignored": [having(web(TEAM))],
+    "empty-subject-selects-none": [having(DENY)],
+    "empty-peer-selects-none": [having(web({"podSelector": {}}))],
+    "first-peer-only": [having(web(API, TEAM))],
+    "blocks-miss-pods": [having(web(block("10.1.0.0/16")))],
+    "families-conflated": [having(web(block("0.0.0.0/0")))],
+    # which ports
+    "protocol-ignored": [having(web(API, ports=[{"port": 80}]))],
+    "protocol-only-ignored": [having(web(API, ports=[{"protocol": "UDP"}]))],
+    "protocol-only-as-any": [having(web(API, ports=[{"protocol": "UDP"}]))],
+    "endport-ignored": [having(web(API, ports=[RANGE]))],
+    "endport-exclusive": [having(web(API, ports=[RANGE]))],
+    "endport-unlimited": [having(web(API, ports=[RANGE]))],
+    "first-port-only": [having(web(API, ports=[{"port": 80}, {"port": 81}]))],
+    "ports-ignored": [having(web(API, ports=[{"port": 80}]))],
+    "named-port-ignored": [having(web(API, ports=[NAMED]))],
+    "named-port-of-first-pod": [having(web(API, ports=[NAMED]))],
+    "named-port-as-union": [having(web(API, ports=[NAMED]))],
+    "named-port-of-source": [having(policy("x", WEB, types=["Egress"], egress=[{"ports": [NAMED]}]))],
+    "named-port-of-any-protocol": [having(web(API, ports=[NAMED | {"protocol": "UDP"}]))],
+    # labels
+    "notin-needs-the-key": [having(web({"podSelector": expression("tier", "NotIn", "front")}))],
+    "does-not-exist-ignored": [having(web({"podSelector": expression("tier", "DoesNotExist")}))],
+    "exists-ignored": [having(web({"podSelector": expression("tier", "Exists")}))],
+    "first-value-only": [having(web({"podSelector": expression("app", "In", "db", "api")}))],
+    "empty-value-as-absent": [having(web({"podSelector": {"matchLabels": {"tier": ""}}}))],
+    "first-expression-only": [having(web({"podSelector": {"matchLabels": {"app": "db", "tier": "front"}}}))],
+    "expressions-ignored": [having(web({"podSelector": expression("tier", "Exists")}))],
+    # which policies
+    "ingress-ignored": [having(DENY)],
+    "egress-ignored": [having(TO_API)],
+    "ingress-always-isolated": [having(TO_API)],
+    "egress-always-isolated": [having(web(API))],
+    "no-rules-allow": [having(DENY)],
+    "first-rule-only": [having(policy("x", WEB, ingress=[{"from": [API]}, {"from": [TEAM]}]))],
+    "first-policy-only": [having(web(API, name="a"), web(TEAM, name="b"))],
+    "last-policy-overrides": [having(web(API, name="a"), web(TEAM, name="b"))],
+    "policies-intersect": [having(web(API, name="a"), web(TEAM, name="b"))],
+    "host-network-is-matched": [having(web({"podSelector": {}}), view=WITH_HOST)],
+    "subjects-of-every-namespace": [having(policy("y", WEB))],
+    # changes
+    "pod-labels-kept": [having(web(API)), having(web(API), view=relabelled(CLUSTER, "uid-3", {"app": "api"}))],
+    "pod-labels-only-added": [having(web(API)), having(web(API), view=relabelled(CLUSTER, "uid-2", {"other": "x"}))],
+    "namespace-labels-kept": [
+        having(web(TEAM)),
+        having(web(TEAM), view=replace(CLUSTER, namespaces={"x": {"team": "b"}, "y": {"team": "a"}})),
+    ],
+    "policy-updates-ignored": [having(web(API)), having(web(TEAM))],
+    "policy-updates-only-add": [having(web(API)), having(web(TEAM))],
+    "policy-deletes-ignored": [having(web(API)), having()],
+    "last-delete-leaves-isolation": [having(web(API)), having()],
+    "recreated-policy-ignored": [having(web(API)), having(), having(web(API))],
+    "subjects-chosen-once": [having(DENY, view=of([0, 1])), having(DENY)],
+    "peers-chosen-once": [
+        having(web({"podSelector": {}}), view=of([0, 1])),
+        having(web({"podSelector": {}}), view=of([0, 1, 2])),
+    ],
+    "recreated-pod-keeps-labels": [
+        having(web(API)),
+        having(web(API), view=recreated(CLUSTER, "uid-2", labels={"app": "other"})),
+    ],
+    "stale-addresses": [
+        having(web(API)),
+        having(web(API), view=recreated(CLUSTER, "uid-2", name="other", labels={"app": "other"})),
+    ],
+    "terminating-pods-forgotten": [
+        having(DENY, view=replace(CLUSTER, pods=tuple(replace(it, terminating=True) for it in CLUSTER.pods)))
+    ],
+    "one-policy-freezes-the-rest": [having(web(block("10.0.0.0/8", "10.1.0.0/16"))), having(DENY)],
+    # paths
+    **{name: [having(DENY)] for name in _PATHS},
+    "service-address-not-translated": [having(TO_API)],
+    "sets-truncated": [having(web({"namespaceSelector": {}}))],
+    # cluster-scoped policies
+    "cluster-policies-ignored": [having(cnp(ANYBODY, ingress=[
+        rule("Deny", ANYBODY)]))],
+    "priorities-reversed": [having(
+        cnp(ANYBODY, name="a", priority=1, ingress=[rule("Deny", ANYBODY)]),
+        cnp(ANYBODY, name="b", priority=2, ingress=[rule("Accept", ANYBODY)]))],
+    "pass-as-allow": [having(cnp(ANYBODY, ingress=[rule("Pass", ANYBODY)]))],
+    "baseline-as-admin": [having(DENY, cnp(ANYBODY, tier="Baseline", ingress=[
+        rule("Accept", ANYBODY)]))],
+}  # fmt: skip
+INNOCENT = having(policy("x", {"matchLabels": {"app": "web"}}, ingress=[{"from": [API, API], "ports": [
+    {"port": 80, "protocol": "TCP"}, {"port": 80, "protocol": "TCP"}]}]))  # fmt: skip
+"""One subject, one peer, one port, written twice where a fault drops all but the first."""
+_TOUCH_EVERYTHING = {
+    "absent-namespace-selector-as-all", "egress-always-isolated", "ingress-ignored", "protocol-ignored",
+    "ports-ignored", "subjects-of-every-namespace",
+    # these write every policy anew, under names of their own
+    "first-policy-only", "last-policy-overrides", "policies-intersect", "last-delete-leaves-isolation",
+    *(name for name, fault in FAULTS.items() if fault.__module__.endswith(".paths")),
+}  # fmt: skip
+"""Faults that no policy escapes."""
+_TIMED = {fault.name for fault in timing.FAULTS}
+
+
+def ruleset(name: str | None, history: Sequence[ClusterView]) -> list[Ruleset]:
+    """What both nodes' kernels have at the end of a history."""
+    fault = FAULTS[name]() if name is not None else None
+    found: list[Ruleset] = []
+    for view in history:
+        if fault is None:
+            found = [compile_node(view, node, Options()) for node in ("n1", "n2")]
+        else:
+            found = [fault.compile(node, fault.see(node, view), Options()) for node in ("n1", "n2")]
+    return found
+
+
+def test_every_fault_has_a_history_that_shows_it() -> None:
+    assert HISTORIES.keys() | _TIMED == FAULTS.keys()
+    assert len(FAULTS) >= 40
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+def test_a_fault_changes_what_the_kernel_gets(name: str) -> None:
+    assert ruleset(name, HISTORIES[name]) != ruleset(None, HISTORIES[name])
+
+
+@pytest.mark.parametrize("name", sorted(FAULTS.keys() - _TOUCH_EVERYTHING - _TIMED))
+def test_a_fault_leaves_alone_what_it_is_not_about(name: str) -> None:
+    assert ruleset(name, [INNOCENT]) == ruleset(None, [INNOCENT])
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_says_what_it_breaks(name: str) -> None:
+    fault = FAULTS[name]
+    assert fault.__doc__
+    assert fault.summary().endswith(".")
+    assert name == name.lower()
+    assert " " not in name
+
+
+def test_there_are_faults_for_every_depth() -> None:
+    """The view, the ruleset, and the time."""
+    for stage in ("see", "compile", "install"):
+        assert any(stage in vars(fault) for fault in FAULTS.values())

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import ipaddress
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from probe.cli.cluster_arguments import add_connection_arguments, connection, names_a_cluster
+from probe.cli.manifest_arguments import add_manifest_arguments, pod_cidrs, read_manifest_arguments
 from probe.model.errors import Location, UsageError
 from probe.model.snapshot import Snapshot
 from probe.policy.rules import PolicyRef, RuleRef
@@ -35,69 +35,42 @@ class Source:
 
 
 def add_snapshot_arguments(parser: argparse.ArgumentParser) -> None:
-    """``-f``, ``--namespace``, ``--pod-cidr`` and ``--quiet``; and in a group of their own those of a live cluster."""
-    parser.add_argument(
-        "-f", "--filename", nargs="+", action="extend", default=[], metavar="PATH",
-        help="manifests: files, directories of them, or - for stdin; may be repeated",
-    )  # fmt: skip
-    parser.add_argument(
-        "--namespace", action="append", default=[], metavar="NAME",
-        help="of manifests that name none (default: default); of a live cluster: look only there, may be repeated",
-    )  # fmt: skip
-    parser.add_argument(
-        "--pod-cidr", action="append", default=[], metavar="CIDR",
-        help="where pods have their addresses, as far as these are not known; may be repeated (default: anywhere)",
-    )  # fmt: skip
-    parser.add_argument("--quiet", action="store_true", help="print the result only: not what was left out or inferred")
+    """Those of manifests, ``--quiet``, and those of a live cluster."""
+    add_manifest_arguments(
+        parser,
+        required=False,
+        namespace_help="of objects that do not name theirs (default: default); "
+        "in a live cluster: look only there, may be repeated (default: everywhere)",
+    )
+    parser.add_argument("--quiet", action="store_true", help="the result only: not what was left out or inferred")
     add_connection_arguments(parser.add_argument_group("a live cluster instead of manifests (read only)"))
 
 
 def read_source(args: argparse.Namespace) -> Source:
     """Read what the arguments name. Raises UsageError, ManifestError with every mistake of every file, ClusterError."""
-    pod_cidrs = _pod_cidrs(args.pod_cidr)
-    if args.filename and names_a_cluster(args):
+    if args.files and names_a_cluster(args):
         raise UsageError("-f goes without --kubeconfig and --context: either manifests or a live cluster")
-    if args.filename:
-        return _from_manifests(args, pod_cidrs)
+    if args.files:
+        return _from_manifests(read_manifest_arguments(args).require_sound())
     if names_a_cluster(args):
-        return _from_cluster(args, pod_cidrs)
+        return _from_cluster(args)
     raise UsageError("name manifests with -f, or a live cluster with --context or --kubeconfig")
-
-
-def _pod_cidrs(texts: list[str]) -> tuple[str, ...]:
-    wrong: list[str] = []
-    found: list[str] = []
-    for text in texts:
-        try:
-            found.append(str(ipaddress.ip_network(text)))
-        except ValueError as error:
-            wrong.append(f"--pod-cidr {text}: {error}")
-    if wrong:
-        raise UsageError("\n".join(wrong))
-    return tuple(found)
 
 
 # --- manifests -----------------------------------------------------------------------------------------------------
 
 
-def _from_manifests(args: argparse.Namespace, pod_cidrs: tuple[str, ...]) -> Source:
-    from probe.manifests import load_manifests
-
-    if len(args.namespace) > 1:
-        raise UsageError("--namespace is the one of manifests that do not name theirs: give one")
-    namespace = args.namespace[0] if args.namespace else "default"
-    manifests = load_manifests(args.filename, namespace=namespace, pod_cidrs=pod_cidrs)
+def _from_manifests(manifests: ManifestSet) -> Source:
     return Source(manifests.snapshot, tuple(_notices(manifests)), lambda ref: _location(manifests, ref))
 
 
-def _notices(manifests: ManifestSet) -> list[str]:
-    notices = list(map(str, manifests.warnings))
+def _notices(manifests: ManifestSet) -> Iterator[str]:
+    yield from map(str, manifests.warnings)
     if manifests.left_out:
-        notices.append(manifests.left_out)
+        yield manifests.left_out
     if manifests.inferred:
         names = ", ".join(sorted(manifests.inferred))
-        notices.append(f"no Namespace object for {names}: no label of theirs but the name is known")
-    return notices
+        yield f"no Namespace object for {names}: no label of theirs but the name is known"
 
 
 def _location(manifests: ManifestSet, ref: PolicyRef | RuleRef) -> Location | None:
@@ -112,16 +85,15 @@ def _location(manifests: ManifestSet, ref: PolicyRef | RuleRef) -> Location | No
 # --- a live cluster ------------------------------------------------------------------------------------------------
 
 
-def _from_cluster(args: argparse.Namespace, pod_cidrs: tuple[str, ...]) -> Source:
-    from dataclasses import replace
-
+def _from_cluster(args: argparse.Namespace) -> Source:
     notices: list[str] = []
     sight = asyncio.run(_look(args, notices.append))
-    return Source(replace(sight.snapshot, pod_cidrs=pod_cidrs), (*notices, *sight.warnings), lambda ref: None)
+    snapshot = replace(sight.snapshot, pod_cidrs=pod_cidrs(args))
+    return Source(snapshot, (*notices, *sight.warnings), lambda ref: None)
 
 
 async def _look(args: argparse.Namespace, notice: Callable[[str], None]) -> Sight:
     from probe.cluster.snapshot import look_at_cluster
 
     async with connection(args, notice) as api:
-        return await look_at_cluster(api, args.namespace)
+        return await look_at_cluster(api, args.namespaces)

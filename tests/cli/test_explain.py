@@ -246,7 +246,7 @@ def test_unknown_names_of_both_ends_are_told_with_what_was_meant(pods: str, caps
         ((*flow("10.0.0.1", "production/frontend", "80"), "--via", "node-port"), "--via goes with a service"),
         ((*flow("10.0.0.1", "svc/production/frontend", "8000"), "--via", "node-port"), "has no node ports"),
         ((*flow("10.0.0.1", "production/frontend", "80"), "--context", "c"), "either manifests or a live cluster"),
-        ((*flow("10.0.0.1", "production/frontend", "80"), "--pod-cidr", "10.0.0.0/33"), "--pod-cidr 10.0.0.0/33"),
+        ((*flow("10.0.0.1", "production/frontend", "80"), "--pod-cidr", "10.0.0.0/33"), "--pod-cidr: '10.0.0.0/33'"),
     ],
 )
 def test_mistakes_say_what_would_be_right(
@@ -286,3 +286,14 @@ def test_manifests_may_come_from_stdin(
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(PODS.encode())))
     out = explain(capsys, [POLICIES, "-"], *flow("production/backend", "production/frontend", "80"))
     assert "is allowed" in out
+
+
+def test_the_readme_shows_what_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    files = [POLICIES, "docs/examples/three-pods.yaml"]
+    for words in (
+        flow("production/backend", "production/frontend", "80/TCP"),
+        flow("development/backend", "10.0.12.34", "80/TCP"),
+    ):
+        command = f"$ cni-probe explain -f {' '.join(files)} \\\n      {' '.join(words)}\n"
+        assert command + explain(capsys, files, *words) in readme

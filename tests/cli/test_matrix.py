@@ -78,6 +78,8 @@ def test_the_shop_fits_a_terminal_with_letters_for_ports(capsys: pytest.CaptureF
     assert " 3  shop/frontend          -  -  -  c  d  e  f  g  -  -   a   h   -\n" in out
     assert "- nothing  a 8080/TCP  b 9464/TCP  c 9555/TCP" in out
     assert "  443/TCP to 203.0.113.0/25: shop/payment\n" in out
+    command = f"$ cni-probe matrix -f {SHOP} --pod-cidr 10.244.0.0/16\n"
+    assert command + out in (ROOT / "README.md").read_text("utf-8")
 
 
 def test_the_shops_json_agrees_with_its_schema_and_its_matrix(capsys: pytest.CaptureFixture[str]) -> None:

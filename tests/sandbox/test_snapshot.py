@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 import yaml
 
+from probe.cli import main
 from probe.cluster.access import Impersonation
 from probe.cluster.connect import connect
 from probe.cluster.permissions import Need
@@ -65,6 +68,22 @@ async def test_cluster_scoped_policies_are_there_too(sandbox: Sandbox, kube: Kub
         await kube.ok("DELETE", f"{path}/{namespace}")
     assert sight.warnings == ()
     assert [(each["kind"], each["spec"]) for each in sight.snapshot.policies] == [("ClusterNetworkPolicy", spec)]
+
+
+async def test_a_live_cluster_is_explained_as_its_manifests_are(
+    sandbox: Sandbox, kube: Kube, namespace: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("web", "client"):
+        await kube.pod(namespace, name, "8080/TCP")
+    closed = {"metadata": {"name": "closed"}, "spec": {"podSelector": {}}}
+    await kube.ok("POST", f"/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies", closed)
+    cluster = ["--kubeconfig", str(sandbox.kubeconfig), "--namespace", namespace, "--quiet"]
+    flow = ["--from", f"{namespace}/client", "--to", f"{namespace}/web", "--port", "8080"]
+
+    assert await asyncio.to_thread(main, ["explain", *cluster, *flow, "--expect", "deny"]) == 0
+    assert f"{namespace}/closed isolates {namespace}/web for ingress" in " ".join(capsys.readouterr().out.split())
+    assert await asyncio.to_thread(main, ["matrix", *cluster, "-o", "markdown"]) == 0
+    assert f"| {namespace}/client | all | - |\n" in capsys.readouterr().out
 
 
 async def test_the_right_to_list_is_enough_and_without_it_nothing_is_made_up(sandbox: Sandbox, kube: Kube) -> None:

@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from probe.model.cell import Family
 from probe.model.snapshot import Snapshot
-from probe.policy.atoms import address_atoms, as_cidrs, joined, port_atoms
+from probe.policy.atoms import PortAtom, address_atoms, as_cidrs, joined, port_atoms
 from probe.policy.decision import Answer
 from probe.policy.oracle import Oracle, Question, answer_of, transposed
 from probe.policy.ports import PortRange
@@ -34,6 +34,14 @@ class Ports:
 
     allowed: tuple[PortRange, ...]
     undefined: tuple[PortRange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Why some ports are undefined."""
+
+    ports: tuple[PortRange, ...]
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +91,7 @@ class Truth:
         self._beyond = len(snapshot.pods) + len(snapshot.nodes)  # the number of the first range
         self._size = self._beyond + len(self.ranges)
         self._known: dict[int, Ports] = {}
+        self._parts: dict[tuple[PortRange, ...], tuple[PortAtom, ...]] = {(): ()}
         self._cut: dict[tuple[int, Sets], tuple[tuple[int, Ports], ...]] = {}
 
     # --- asking -------------------------------------------------------------------------------------------------------
@@ -132,18 +141,34 @@ class Truth:
             ranges = (self.ranges[number - self._beyond] for number in self._oracle.universe.members(bits))
             yield Outside(pod, direction, tuple(ranges), ports)
 
-    def why_of_pair(self, pair: Pair, ports: PortRange) -> str:
+    def doubts_of_pair(self, pair: Pair) -> Iterator[Doubt]:
         """Why ports of a pair are undefined."""
-        return self._why(self.pods[pair.source].id, self.pods[pair.destination].id, ports)
+        return self._doubts(self.pods[pair.source].id, self.pods[pair.destination].id, pair.ports)
 
-    def why_outside(self, group: Outside, ports: PortRange) -> str:
+    def doubts_outside(self, group: Outside) -> Iterator[Doubt]:
         """Why ports between a pod and addresses are undefined."""
         pod, address = self.pods[group.pod].id, group.ranges[0].id
         ends = (pod, address) if group.direction is Direction.EGRESS else (address, pod)
-        return self._why(*ends, ports)
+        return self._doubts(*ends, group.ports)
 
-    def _why(self, source: str, destination: str, ports: PortRange) -> str:
-        return reason(self._oracle.decide(source, destination, Question(ports.first, ports.protocol, self.family)))
+    def _doubts(self, source: str, destination: str, ports: Ports) -> Iterator[Doubt]:
+        """Ports with the same reason together; the oracle is asked again as often as rules differ."""
+        known: dict[frozenset[PortRange | str], str] = {}
+        reasons: dict[str, list[PortRange]] = {}
+        for atom in self._within(ports.undefined):
+            if atom.meant_by not in known:
+                question = self._questions[atom.meant_by]
+                known[atom.meant_by] = reason(self._oracle.decide(source, destination, question))
+            reasons.setdefault(known[atom.meant_by], []).append(atom.ports)
+        return (Doubt(joined(ranges), why) for why, ranges in reasons.items())
+
+    def _within(self, ranges: tuple[PortRange, ...]) -> tuple[PortAtom, ...]:
+        """The atoms that ranges are made of."""
+        if ranges not in self._parts:
+            self._parts[ranges] = tuple(
+                atom for atom in self._atoms if any(each.covers(atom.port, atom.protocol) for each in ranges)
+            )
+        return self._parts[ranges]
 
     # --- grouping -----------------------------------------------------------------------------------------------------
 

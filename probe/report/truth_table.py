@@ -19,7 +19,7 @@ from probe import __version__
 from probe.model.cell import Family, Protocol
 from probe.model.record import RECORD_API_VERSION
 from probe.policy.atoms import by_protocol
-from probe.policy.matrix import Outside, Ports, Truth
+from probe.policy.matrix import Doubt, Outside, Ports, Truth
 from probe.policy.ports import PortRange
 from probe.policy.rules import Direction
 from probe.report.document import CONFIG, document_schema
@@ -47,14 +47,13 @@ class TablePod:
 class UndefinedPorts:
     """Ports that the API leaves open, or that depend on what is not known; ``why`` says which."""
 
-    protocol: Protocol
-    ranges: list[Range]
+    ports: dict[Protocol, list[Range]]
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class TablePair:
-    """What goes from one pod to another. ``allowed`` has protocols with no port left out."""
+    """What goes from one pod to another. Protocols of which no port is allowed, or undefined, are left out."""
 
     source: str
     destination: str
@@ -129,7 +128,7 @@ def _pairs(truths: Sequence[Truth], focused: frozenset[int]) -> Iterator[str]:
                     continue
                 ports = pair.ports
                 if ports.undefined:
-                    text = _ports(ports, [(each, truth.why_of_pair(pair, each)) for each in ports.undefined])
+                    text = _ports(ports, truth.doubts_of_pair(pair))
                 else:
                     text = known.get(ports) or known.setdefault(ports, _ports(ports, ()))
                 yield f"{start}{names[pair.destination]}{middle}{text}}}"
@@ -150,18 +149,14 @@ def _outside(truth: Truth, group: Outside) -> str:
         "family": truth.family,
         "cidrs": group.cidrs,
     }
-    undefined = [(each, truth.why_outside(group, each)) for each in group.ports.undefined]
-    return f"{json.dumps(head)[:-1]}, {_ports(group.ports, undefined)}}}"
+    return f"{json.dumps(head)[:-1]}, {_ports(group.ports, truth.doubts_outside(group))}}}"
 
 
-def _ports(ports: Ports, undefined: Iterable[tuple[PortRange, str]]) -> str:
+def _ports(ports: Ports, doubts: Iterable[Doubt]) -> str:
     """The two members that say what becomes of ports, without braces around them."""
-    reasons: dict[tuple[Protocol, str], list[Range]] = {}
-    for each, why in undefined:
-        reasons.setdefault((each.protocol, why), []).append((each.first, each.last))
-    allowed = {
-        protocol: [(each.first, each.last) for each in ranges]
-        for protocol, ranges in by_protocol(ports.allowed).items()
-    }
-    left_open = [{"protocol": protocol, "ranges": ranges, "why": why} for (protocol, why), ranges in reasons.items()]
-    return json.dumps({"allowed": allowed, "undefined": left_open})[1:-1]
+    undefined = [{"ports": _ranges(doubt.ports), "why": doubt.why} for doubt in doubts]
+    return json.dumps({"allowed": _ranges(ports.allowed), "undefined": undefined})[1:-1]
+
+
+def _ranges(ports: Iterable[PortRange]) -> dict[Protocol, list[Range]]:
+    return {protocol: [(each.first, each.last) for each in ranges] for protocol, ranges in by_protocol(ports).items()}

@@ -128,8 +128,7 @@ def test_without_the_pods_range_it_is_not_known_whether_a_block_means_them(
     (undefined,) = (each["undefined"] for each in data["pairs"] if each["undefined"])
     assert undefined == [
         {
-            "protocol": "TCP",
-            "ranges": [[443, 443]],
+            "ports": {"TCP": [[443, 443]]},
             "why": "shop/web ingress[1] leaves ingress of shop/web open: which address shop/client has is not known",
         }
     ]

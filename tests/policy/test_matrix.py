@@ -129,7 +129,22 @@ def test_what_is_undefined_is_neither_allowed_nor_denied_and_has_a_reason() -> N
     truth = Truth(snapshot(PodState("a", "one"), PodState("a", "two"), policies=policies))
     pair = list(truth.pairs(0))[1]
     assert pair.ports == Ports((), (PortRange(Protocol.TCP, 443, 443),))
-    assert truth.why_of_pair(pair, pair.ports.undefined[0]).endswith("which address a/two has is not known")
+    (doubt,) = truth.doubts_of_pair(pair)
+    assert doubt.ports == pair.ports.undefined
+    assert doubt.why.endswith("which address a/two has is not known")
+
+
+def test_neighbouring_ports_have_reasons_of_their_own() -> None:
+    rules = [{"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}], "ports": [{"port": port}]} for port in (80, 81)]
+    policies = [network_policy("p", policyTypes=["Egress"], egress=rules)]
+    truth = Truth(snapshot(PodState("a", "one"), PodState("a", "two"), policies=policies))
+    pair = list(truth.pairs(0))[1]
+    assert pair.ports == Ports((), (PortRange(Protocol.TCP, 80, 81),))
+    told = {doubt.ports: doubt.why.partition(" leaves ")[0] for doubt in truth.doubts_of_pair(pair)}
+    assert told == {
+        (PortRange(Protocol.TCP, 80, 80),): "a/p egress[0]",
+        (PortRange(Protocol.TCP, 81, 81),): "a/p egress[1]",
+    }
 
 
 def test_known_ranges_of_pods_settle_what_is_undefined_without_them() -> None:

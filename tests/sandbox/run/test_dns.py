@@ -105,7 +105,7 @@ async def test_a_name_is_resolved_and_a_policy_cuts_it_off(run_it: Any, names: A
 
 
 async def test_a_leak_can_be_repeated_by_hand(run_it: Any, names: Any) -> None:
-    record = await run_it(names(app="nobody"))
+    record = await run_it(names(app="nobody"), trust_scenarios=True)
     assert record.exit_code == ExitCode.MISMATCH
     for cell in asked(record, "closed", "shop/web"):
         assert cell.verdict is Verdict.LEAK
@@ -137,7 +137,7 @@ async def test_an_answer_that_the_name_does_not_exist_is_no_policys_doing(run_it
 
 
 async def test_any_answer_is_a_leak_where_none_was_expected(run_it: Any, names: Any, forget: Any) -> None:
-    record = await run_it(names(app="nobody"), hook=forget)
+    record = await run_it(names(app="nobody"), trust_scenarios=True, hook=forget)
     for cell in asked(record, "closed", "shop/web"):
         assert (cell.verdict, cell.outcome) == (Verdict.LEAK, Outcome.UNRESOLVED)
         assert "the nameserver answered (NXDOMAIN)" in cell.reason

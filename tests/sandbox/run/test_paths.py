@@ -119,7 +119,9 @@ async def test_every_way_connects_and_is_denied(run_it: Any, paths: Any, cluster
 
 async def test_what_was_dialled_is_in_the_record(run_it: Any, paths: Any, cluster: Any) -> None:
     made: dict[str, Any] = {}
-    record = await run_it(paths("['*']", app="nobody"), hook=at("closed", lambda: made.update(services(cluster))))
+    record = await run_it(
+        paths("['*']", app="nobody"), trust_scenarios=True, hook=at("closed", lambda: made.update(services(cluster)))
+    )
     cells = by_way(record, "open")
     own, address = cluster.addresses["shop/server"], made["cni-probe-ip-server"]["spec"]["clusterIP"]
     assert cells[SERVER + "pod-ip"].dialled == f"{own}:80"
@@ -212,7 +214,7 @@ async def test_a_path_to_a_service_that_breaks_after_its_control_is_inconclusive
         address = services(cluster)["cni-probe-ip-server"]["spec"]["clusterIP"]
         assert cluster.in_network_of("shop/client", "ip", "route", "add", "prohibit", f"{address}/32")
 
-    record = await run_it(paths("[cluster-ip]", app="nobody"), hook=at("closed", cut))
+    record = await run_it(paths("[cluster-ip]", app="nobody"), trust_scenarios=True, hook=at("closed", cut))
     for way in CLUSTER_IP:
         cell = by_way(record, "closed")[SERVER + way]
         assert cell.verdict is Verdict.INCONCLUSIVE
@@ -229,7 +231,7 @@ async def test_a_path_that_rejects_by_itself_is_no_wrong_denial(run_it: Any, pat
 
     file = paths("[cluster-ip]", app="nobody")
     file.write_text(file.read_text().replace("verdict: deny", "verdict: drop"))
-    record = await run_it(file, hook=at("closed", cut))
+    record = await run_it(file, trust_scenarios=True, hook=at("closed", cut))
     for way in CLUSTER_IP:
         cell = by_way(record, "closed")[SERVER + way]
         assert cell.verdict is Verdict.INCONCLUSIVE
@@ -252,7 +254,7 @@ async def test_a_service_is_not_believed_after_its_container_was_restarted(
         elif isinstance(event, StepDone) and address:
             cluster.in_network_of("shop/client", "ip", "route", "delete", "prohibit", f"{address}/32")
 
-    record = await run_it(paths("[cluster-ip]", app="nobody"), hook=hook)
+    record = await run_it(paths("[cluster-ip]", app="nobody"), trust_scenarios=True, hook=hook)
     for way in CLUSTER_IP:
         cell = by_way(record, "closed")[SERVER + way]
         assert cell.verdict is Verdict.INCONCLUSIVE

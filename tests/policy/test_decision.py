@@ -110,6 +110,19 @@ def test_rules_of_equal_priority_that_agree_decide_together() -> None:
     assert deciders(side) == ["ClusterNetworkPolicy/one ingress[0]", "ClusterNetworkPolicy/two ingress[0]"]
 
 
+def test_the_first_tier_whose_answer_is_final_decides_even_if_another_says_the_same() -> None:
+    """One of two equals accepts and the other passes to a NetworkPolicy that accepts: allowed in either case."""
+    equals = [cluster_policy(name=name, ingress=[rule(name.capitalize())]) for name in ("accept", "pass")]
+    side = decide(*equals, ingress()).ingress
+    assert (side.answer, side.tier, deciders(side)) == (ALLOW, Tier.ADMIN, ["ClusterNetworkPolicy/accept ingress[0]"])
+
+
+def test_rules_that_match_for_certain_are_named_before_those_that_may() -> None:
+    maybe = cluster_policy(name="maybe", egress=[to("Accept", {"domainNames": ["example.com"]})])
+    side = decide(maybe, egress(), source="a/web", destination="192.0.2.1").egress
+    assert (side.answer, side.tier, deciders(side)) == (ALLOW, Tier.NETWORK_POLICY, ["a/policy egress[0]"])
+
+
 def test_a_decider_in_the_admin_tier_silences_the_others() -> None:
     side = decide(cluster_policy(ingress=[rule("Accept")]), ingress(), network_policy(name="closed")).ingress
     assert (side.tier, deciders(side)) == (Tier.ADMIN, ["ClusterNetworkPolicy/policy ingress[0]"])

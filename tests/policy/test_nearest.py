@@ -102,6 +102,11 @@ def test_what_a_peer_lacks(peer: Object, aspect: Aspect, text: str) -> None:
     assert told(miss(ingress(peer))) == [(aspect, text)]
 
 
+def test_of_several_excepts_the_one_that_hits_is_told() -> None:
+    found = miss(ingress(block("10.0.0.0/8", "10.0.1.0/24", "10.9.0.0/16")))
+    assert told(found) == [(Aspect.EXCEPT, "its except 10.0.1.0/24 leaves b/db out of 10.0.0.0/8")]
+
+
 @pytest.mark.parametrize(
     ("port", "aspect", "text"),
     [

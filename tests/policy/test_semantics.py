@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from probe.policy.decision import Exemption
+from probe.policy.oracle import Oracle, Question
 from tests.policy.support import (
     ALLOW,
     DENY,
@@ -244,6 +245,12 @@ def test_families_never_mix() -> None:
     assert answer(snapshot, POD, STRANGER, family=V6) is DENY
 
 
+def test_the_same_oracle_is_asked_for_both_families() -> None:
+    oracle = Oracle(cluster(*PODS, ingress(block("0.0.0.0/0"))))
+    for family, expected in ((V4, ALLOW), (V6, DENY), (V4, ALLOW)):
+        assert oracle.decide(FRIEND, POD, Question(80, family=family)).answer is expected
+
+
 def test_selectors_know_no_families() -> None:
     snapshot = cluster(*PODS, ingress({"podSelector": {}}))
     assert answer(snapshot, FRIEND, POD, family=V6) is answer(snapshot, FRIEND, POD, family=V4) is ALLOW
@@ -437,3 +444,16 @@ def test_a_pod_on_the_network_of_the_pods_own_node_may_be_taken_for_the_node() -
     pods = pod(POD, node="one"), pod("b/host", host=True, node="one"), pod("b/away", host=True, node="two")
     snapshot = cluster(*pods, network_policy())
     assert (answer(snapshot, "b/host", POD), answer(snapshot, "b/away", POD)) == (UNDEFINED, DENY)
+
+
+def test_where_a_pod_that_is_not_placed_yet_will_be_is_open() -> None:
+    """Any pod on a host's network may turn out to be on that of its node."""
+    snapshot = cluster(pod(POD), pod("b/host", host=True, node="one"), network_policy())
+    assert answer(snapshot, "b/host", POD) is UNDEFINED
+
+
+def test_each_pod_is_spared_its_own_node_whatever_it_has_in_common_with_others() -> None:
+    pods, nodes = (pod("a/one", node="one"), pod("a/two", node="two")), (node("one"), node("two"))
+    snapshot = cluster(*pods, *nodes, network_policy())
+    flows = (("node:one", "a/one"), ("node:two", "a/one"), ("node:one", "a/two"), ("node:two", "a/two"))
+    assert [answer(snapshot, *flow) for flow in flows] == [ALLOW, DENY, DENY, ALLOW]

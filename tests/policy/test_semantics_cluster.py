@@ -14,7 +14,6 @@ from tests.policy.support import (
     Object,
     admin_policy,
     answer,
-    ask,
     baseline_policy,
     block,
     cluster,
@@ -150,6 +149,15 @@ def test_equal_priorities_that_disagree_are_undefined() -> None:
     deny = cluster_policy(name="deny", ingress=[rule("Deny")])
     assert judged(accept, deny) is UNDEFINED
     assert judged(accept, deny, source=DB) is DENY  # only one of them matches
+
+
+def test_a_match_at_a_priority_ends_the_search_whichever_of_the_equal_policies_it_is_in() -> None:
+    deny = cluster_policy(ingress=[rule("Deny", B)])
+    nothing = cluster_policy(ingress=[rule("Deny", A)])
+    later = cluster_policy(priority=11, name="later", ingress=[rule("Accept")])
+    for first, second in ((deny, nothing), (nothing, deny)):
+        equals = [{**policy, "metadata": {"name": name}} for policy, name in ((first, "one"), (second, "two"))]
+        assert judged(*equals, later) is DENY
 
 
 def test_equal_priorities_that_agree_are_no_doubt() -> None:
@@ -323,10 +331,14 @@ def test_a_pods_traffic_to_its_own_address_is_exempt() -> None:
 
 
 def test_subjects_never_include_pods_on_the_hosts_network() -> None:
-    host = pod("a/host", host=True, node="one")
-    deny = cluster_policy(ingress=[rule("Deny")], egress=[to("Deny")])
-    assert answer(cluster(*PODS, host, deny), "a/host", "a/host") is ALLOW
-    assert ask(cluster(pod("a/elsewhere", host=True, node="two"), host, deny), "a/elsewhere", "a/host").answer is ALLOW
+    deny = cluster_policy(
+        ingress=[rule("Deny")],
+        egress=[to("Deny", EVERYBODY, {"nodes": {}})],
+        subject={"namespaces": labels(env="host")},
+    )
+    host = pod("c/host", host=True, node="one")
+    snapshot = cluster(*PODS, host, node("one", "172.18.0.1"), deny, namespaces={"c": {"env": "host"}})
+    assert answer(snapshot, WEB, "c/host") is answer(snapshot, "c/host", WEB) is ALLOW
 
 
 def test_peers_never_mean_pods_on_the_hosts_network() -> None:

@@ -14,8 +14,9 @@ from probe.model.errors import UsageError
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument(
-        "what", nargs="?", choices=("scenario", "config", "run", "matrix"), default="scenario",
-        help="scenario files (default), run configurations (--config), or the JSON of run and of matrix",
+        "what", nargs="?", choices=("scenario", "fleet", "config", "run", "matrix"), default="scenario",
+        help="scenario files (default), fleets that they share, run configurations (--config), or the JSON of run and "
+        "of matrix",
     )  # fmt: skip
     parser.add_argument("--check", metavar="FILE", type=Path, help="print nothing; fail if FILE is not the schema")
 
@@ -47,6 +48,6 @@ def _schema(what: str) -> dict[str, Any]:
         from probe.report.truth_table import truth_table_schema
 
         return truth_table_schema()
-    from probe.scenario.schema import run_config_schema, scenario_schema
+    from probe.scenario.schema import fleet_schema, run_config_schema, scenario_schema
 
-    return run_config_schema() if what == "config" else scenario_schema()
+    return {"fleet": fleet_schema, "config": run_config_schema}.get(what, scenario_schema)()

@@ -1,4 +1,4 @@
-"""The files of a run as a ConfigMap: scenarios and the manifests that they apply, at the same places to each other."""
+"""The files of a run as a ConfigMap: scenarios and what they refer to, at the same places to each other."""
 
 from __future__ import annotations
 
@@ -52,7 +52,8 @@ def bundle(scenarios: Sequence[Scenario]) -> Bundle:
         for action in step.actions
         if isinstance(action, Apply)
     ]
-    places = {name: Path(os.path.abspath(name)) for name in dict.fromkeys((*main, *applied))}
+    fleets = [scenario.fleet_file for scenario in scenarios if scenario.fleet_file is not None]
+    places = {name: Path(os.path.abspath(name)) for name in dict.fromkeys((*main, *applied, *fleets))}
     root = os.path.commonpath([path.parent for path in places.values()])
     files = _read({path: PurePosixPath(path.relative_to(root)) for path in places.values()})
     size = sum(len(file.text.encode()) + len(file.key) for file in files)

@@ -255,7 +255,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One document of a scenario file, validated and expanded."""
+    """One document of a scenario file, validated and expanded. ``fleet_file``: another one that its fleet is from."""
 
     name: str
     fleet: Fleet
@@ -264,6 +264,7 @@ class Scenario:
     labels: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
     timeouts: Timeouts = Timeouts()
+    fleet_file: str | None = None
 
     @property
     def cluster_scoped(self) -> tuple[ObjectRef, ...]:

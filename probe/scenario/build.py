@@ -30,6 +30,7 @@ from probe.scenario.manifests import ManifestReader
 from probe.scenario.matching import Directory
 from probe.scenario.plan import left_open, plan_cells, reachable_from
 from probe.scenario.references import check_names, check_paths, check_ports
+from probe.scenario.shared import FLEET, Shared, with_shared_fleet
 from probe.scenario.steps import StepBuilder
 from probe.scenario.structure import Parsed, parse
 from probe.scenario.world import World, doubts_from
@@ -47,13 +48,15 @@ class Built:
 
 def build(document: Document) -> Built:
     """Build one Scenario document."""
+    shared = with_shared_fleet(document)
+    document = shared.document
     place = document.root
     name_place = place.child("metadata", "name")
     parsed = parse(document, SCENARIO)
     document = parsed.document
     if parsed.spec is None:
-        return Built(None, name_place, None, parsed.problems)
-    builder = _Builder(parsed)
+        return Built(None, name_place, None, (*shared.problems, *parsed.problems))
+    builder = _Builder(parsed, shared)
     scenario = builder.scenario(parsed.spec)
     named = name_place.path in document.values and name_place.path not in parsed.damage
     problems = _distinct(builder.problems)
@@ -66,11 +69,12 @@ def _distinct(problems: list[Problem]) -> tuple[Problem, ...]:
 
 
 class _Builder:
-    def __init__(self, parsed: Parsed[ScenarioSpec]) -> None:
+    def __init__(self, parsed: Parsed[ScenarioSpec], shared: Shared) -> None:
         self.document = parsed.document
-        self.damage = parsed.damage
-        self.world = World(doubts=doubts_from(parsed.damage))
-        self.problems = list(parsed.problems)
+        self.fleet_file = shared.file
+        self.damage = parsed.damage | ({FLEET} if shared.problems else set())
+        self.world = World(doubts=doubts_from(self.damage))
+        self.problems = [*shared.problems, *parsed.problems]
         self.steps = StepBuilder(self.world, ManifestReader(self.problems), self.problems)
         self.place = self.document.root.child("spec")
         self.placement = Placement()
@@ -99,6 +103,7 @@ class _Builder:
             labels=dict(spec.metadata.labels),
             description=spec.spec.description.strip(),
             timeouts=self._timeouts(spec.spec.timeouts),
+            fleet_file=self.fleet_file,
         )
 
     def _check_host_ports(self, new: Sequence[Pod], present: Iterable[Pod], place: Place) -> None:

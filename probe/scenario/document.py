@@ -33,14 +33,15 @@ class Doubt:
 class Document:
     """One YAML document: its value (dict, list, str, int, float, bool, None) and where each part was written.
 
-    ``doubts`` are left to whoever reads the fields; only tolerant reading has any.
+    A part may come from another file (see ``shared``), so every mark has its own. ``doubts`` are left to whoever reads
+    the fields; only tolerant reading has any.
     """
 
     file: str
     value: Any
-    keys: Mapping[FieldPath, Mark]
-    values: Mapping[FieldPath, Mark]
-    literals: Mapping[FieldPath, Mark] = field(default_factory=dict)  # where the text of ``|`` blocks begins
+    keys: Mapping[FieldPath, Location]
+    values: Mapping[FieldPath, Location]
+    literals: Mapping[FieldPath, Location] = field(default_factory=dict)  # where the text of ``|`` blocks begins
     start: Mark = (1, 1)
     doubts: tuple[Doubt, ...] = ()
 
@@ -52,7 +53,7 @@ class Document:
     def with_alias(self, path: FieldPath, alias: FieldPath) -> Document:
         """The document with what was written at ``path`` found at ``alias`` as well."""
 
-        def also(marks: Mapping[FieldPath, Mark]) -> dict[FieldPath, Mark]:
+        def also(marks: Mapping[FieldPath, Location]) -> dict[FieldPath, Location]:
             below = {at[len(path) :]: mark for at, mark in marks.items() if at[: len(path)] == path}
             return {**marks, **{(*alias, *rest): mark for rest, mark in below.items()}}
 
@@ -73,13 +74,14 @@ class Place:
     @property
     def location(self) -> Location:
         """Where the value was written, or the nearest enclosing value that was."""
-        return self._nearest(self.document.values)
+        values = self.document.values
+        found = (values.get(self.path[:length]) for length in range(len(self.path), -1, -1))
+        return next(filter(None, found), Location(self.document.file, *self.document.start))
 
     @property
     def key_location(self) -> Location:
         """Where the key (a list's item: the value) was written."""
-        mark = self.document.keys.get(self.path)
-        return Location(self.document.file, *mark) if mark else self.location
+        return self.document.keys.get(self.path) or self.location
 
     @property
     def field(self) -> str:
@@ -97,14 +99,7 @@ class Place:
     def text_location(self, line: int, column: int) -> Location:
         """A position inside a literal block's text (from 0), or of the text as a whole for other styles."""
         mark = self.document.literals.get(self.path)
-        return Location(self.document.file, mark[0] + line, mark[1] + column) if mark else self.location
-
-    def _nearest(self, marks: Mapping[FieldPath, Mark]) -> Location:
-        for length in range(len(self.path), -1, -1):
-            mark = marks.get(self.path[:length])
-            if mark:
-                return Location(self.document.file, *mark)
-        return Location(self.document.file, *self.document.start)
+        return Location(mark.file, mark.line + line, mark.column + column) if mark else self.location
 
 
 def format_path(path: Sequence[str | int]) -> str:

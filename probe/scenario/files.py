@@ -1,4 +1,4 @@
-"""Paths of the command line -> files: what is named, and what lies below directories."""
+"""Paths -> files: what is named, what lies below directories, and what a path may have meant."""
 
 from __future__ import annotations
 
@@ -28,3 +28,12 @@ def _is_candidate(file: Path, directory: Path, suffixes: Collection[str]) -> boo
     """Hidden are ``.git``, ``.venv`` and the like, whatever the directory itself is called."""
     hidden = any(part.startswith(".") for part in file.relative_to(directory).parts)
     return file.suffix in suffixes and not hidden and file.is_file()
+
+
+def siblings(path: str) -> list[str]:
+    """The names of the files beside one that is not there, for did-you-mean."""
+    directory = os.path.dirname(path) or "."
+    try:
+        return [name for name in os.listdir(directory) if name.endswith((".yaml", ".yml", ".json"))]
+    except OSError:
+        return []

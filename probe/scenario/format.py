@@ -22,6 +22,7 @@ STATED: Final = (*Expectation, *Computed)
 
 API_VERSION: Final = "cni-probe/v1"
 KIND: Final = "Scenario"
+FLEET_KIND: Final = "Fleet"
 
 T = TypeVar("T")
 
@@ -155,8 +156,8 @@ class PlacementSpec(Strict):
     )
 
 
-class FleetSpec(Strict):
-    """What is deployed before the first step."""
+class FleetBody(Strict):
+    """Namespaces with their pods, endpoints outside, placement."""
 
     namespaces: Namespaces = Field(description="Namespaces by logical name; a run maps them to namespaces of its own.")
     external: dict[str, ExternalSpec] = Field(
@@ -165,6 +166,24 @@ class FleetSpec(Strict):
     placement: Annotated[PlacementSpec, Shorthand(shorthand.expand_placement, ({"enum": list(Spread)},))] = Field(
         default=PlacementSpec(),
         description="Where pods without a node symbol go: spread (the default), same, different, or {spread, group}.",
+    )
+
+
+def _namespaces_are_somewhere(schema: dict[str, Any]) -> None:
+    schema["required"].remove("namespaces")
+    schema |= {"if": {"not": {"required": ["from"]}}, "then": {"required": ["namespaces"]}}
+
+
+class FleetSpec(FleetBody):
+    """What is deployed before the first step."""
+
+    model_config = ConfigDict(json_schema_extra=_namespaces_are_somewhere)
+
+    from_: str | None = Field(
+        default=None,
+        alias="from",
+        description="A file of kind Fleet to begin with, from this file's directory; what stands here goes over it, "
+        "mappings key by key.",
     )
 
 
@@ -346,3 +365,13 @@ class ScenarioSpec(Strict):
     kind: Literal["Scenario"] = Field(description="Scenario.")
     metadata: Metadata = Field(description="Name and labels of the scenario.")
     spec: Spec = Field(description="Fleet and steps.")
+
+
+class SharedFleetSpec(Strict):
+    """A fleet for scenarios to begin with (``spec.fleet.from``)."""
+
+    model_config = ConfigDict(title="cni-probe fleet")
+
+    api_version: Literal["cni-probe/v1"] = Field(alias="apiVersion", description="Version of the format.")
+    kind: Literal["Fleet"] = Field(description="Fleet.")
+    spec: FleetBody = Field(description="The fleet, in the shape of a scenario's spec.fleet.")

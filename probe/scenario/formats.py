@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from probe.scenario.format import API_VERSION, DROPPED, KIND, ScenarioSpec
+from probe.scenario.format import API_VERSION, DROPPED, FLEET_KIND, KIND, ScenarioSpec, SharedFleetSpec
 from probe.scenario.structure import Format
+
+_ENDPOINTS: Final = {"namespaces": {}, "external": {}, "addresses": [DROPPED], "ports": [DROPPED]}
+_VERSION_HINT: Final = {"apiVersion": f"write apiVersion: {API_VERSION}"}
 
 SCENARIO: Final = Format(
     ScenarioSpec,
@@ -19,14 +22,17 @@ SCENARIO: Final = Format(
         "spec": {},
         "fleet": {},
         "steps": [],
-        "namespaces": {},
-        "external": {},
-        "addresses": [DROPPED],
-        "ports": [DROPPED],
+        **_ENDPOINTS,
     },
     hints={
         "expect": 'state what is expected; "expect: unchanged" repeats what the step before expects',
         "verdict": "allow, deny, drop, reject, either or computed",
-        "apiVersion": f"write apiVersion: {API_VERSION}",
+        **_VERSION_HINT,
     },
+)
+
+SHARED_FLEET: Final = Format(
+    SharedFleetSpec,
+    stand_ins={"apiVersion": API_VERSION, "kind": FLEET_KIND, "spec": {}, **_ENDPOINTS},
+    hints=_VERSION_HINT,
 )

@@ -11,11 +11,16 @@ from probe.model.scenario import Scenario
 from probe.scenario.build import Built, build
 from probe.scenario.document import Document
 from probe.scenario.files import files_of
-from probe.scenario.format import API_VERSION, KIND
+from probe.scenario.format import API_VERSION, FLEET_KIND, KIND
 from probe.scenario.run_config_format import RUN_CONFIG_KIND
 from probe.scenario.yaml import read_yaml
 
 _SUFFIXES = (".yaml", ".yml")
+_HINTS = {
+    RUN_CONFIG_KIND: "a run takes it with --config FILE",
+    FLEET_KIND: "a scenario takes it with spec.fleet: {from: FILE}",
+}
+"""Our other kinds of files, and how they are used."""
 
 
 def load_scenarios(paths: Sequence[str | Path]) -> list[Scenario]:
@@ -70,7 +75,7 @@ def _is_manifest(value: Any) -> bool:
 
 def _is_scenario(value: Any) -> bool:
     """By kind or by apiVersion, so that a slip in one of them is reported instead of skipped."""
-    if not isinstance(value, dict) or value.get("kind") == RUN_CONFIG_KIND:
+    if not isinstance(value, dict) or value.get("kind") in _HINTS:
         return False
     group = str(value.get("apiVersion", "")).partition("/")[0]
     nameless = "spec" in value and "kind" not in value
@@ -82,8 +87,7 @@ def _not_a_scenario(document: Document) -> Problem:
     if not isinstance(value, dict):
         return document.root.problem("a scenario must be a mapping", f"begin with apiVersion: {API_VERSION}")
     if _is_manifest(value):
-        config = value["kind"] == RUN_CONFIG_KIND
-        hint = "a run takes it with --config FILE" if config else "apply it in a step of a scenario"
+        hint = _HINTS.get(value["kind"], "apply it in a step of a scenario")
         return document.root.child("kind").problem(f"kind is {value['kind']}, not {KIND}", hint)
     return document.root.problem(f"not a scenario: apiVersion: {API_VERSION} and kind: {KIND} are missing")
 

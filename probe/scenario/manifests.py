@@ -20,6 +20,7 @@ from probe.model.metadata import validate_metadata
 from probe.model.networkpolicy import validate_network_policy
 from probe.scenario.document import Place
 from probe.scenario.fielderrors import located
+from probe.scenario.files import siblings
 from probe.scenario.suggest import suggest
 from probe.scenario.yaml import Reading, read_yaml
 
@@ -76,7 +77,7 @@ class ManifestReader:
             self.problems.append(place.problem(f'"{source}" is a directory', f'write "{source.rstrip("/")}/*.yaml"'))
             return []
         if not glob.has_magic(pattern):
-            near = suggest(os.path.basename(pattern), _siblings(pattern))
+            near = suggest(os.path.basename(pattern), siblings(pattern))
             self.problems.append(place.problem(f'no such file: "{source}" (looked for {pattern})', near))
             return []
         matches = sorted(path for path in glob.glob(pattern, recursive=True) if os.path.isfile(path))
@@ -111,14 +112,6 @@ class ManifestReader:
         found = list(_check(value, place))
         self.problems += found
         yield Manifested(value, place, sound=not found)
-
-
-def _siblings(path: str) -> list[str]:
-    directory = os.path.dirname(path) or "."
-    try:
-        return [name for name in os.listdir(directory) if name.endswith((".yaml", ".yml", ".json"))]
-    except OSError:
-        return []
 
 
 def _check(manifest: dict[str, Any], place: Place) -> Iterator[Problem]:

@@ -1,11 +1,11 @@
-"""The JSON Schemas (draft 2020-12) of scenario and configuration files, for editors and for others' validators."""
+"""The JSON Schemas (draft 2020-12) of the files that users write, for editors and for others' validators."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from probe.scenario.format import ScenarioSpec
+from probe.scenario.format import ScenarioSpec, SharedFleetSpec
 from probe.scenario.run_config_format import RunConfigSpec
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -14,6 +14,11 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 def scenario_schema() -> dict[str, Any]:
     """The schema of one Scenario document. It knows the structure; ``validate`` also knows what it means."""
     return {"$schema": DIALECT, **_without_titles(ScenarioSpec.model_json_schema()), "title": "cni-probe scenario"}
+
+
+def fleet_schema() -> dict[str, Any]:
+    """The schema of one Fleet document."""
+    return {"$schema": DIALECT, **_without_titles(SharedFleetSpec.model_json_schema()), "title": "cni-probe fleet"}
 
 
 def run_config_schema() -> dict[str, Any]:

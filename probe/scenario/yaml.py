@@ -202,9 +202,9 @@ class _Builder:
     most: int
     traps: Traps
     tolerant: bool
-    keys: dict[FieldPath, Mark] = field(default_factory=dict)
-    values: dict[FieldPath, Mark] = field(default_factory=dict)
-    literals: dict[FieldPath, Mark] = field(default_factory=dict)
+    keys: dict[FieldPath, Location] = field(default_factory=dict)
+    values: dict[FieldPath, Location] = field(default_factory=dict)
+    literals: dict[FieldPath, Location] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     doubts: list[Doubt] = field(default_factory=list)
     active: set[int] = field(default_factory=set)
@@ -228,7 +228,7 @@ class _Builder:
             raise _TooLarge(f"its aliases expand to more than {self.most:,} values")
         if id(node) in self.active:
             raise _TooLarge("an alias stands inside of what it stands for")
-        self.values.setdefault(path, _mark(node.start_mark))
+        self.values.setdefault(path, self._at(node))
         self.active.add(id(node))
         try:
             if isinstance(node, yaml.MappingNode):
@@ -265,7 +265,7 @@ class _Builder:
                 if not self.tolerant:
                     continue
                 self._forget((*path, key))
-            self.keys[(*path, key)] = _mark(key_node.start_mark)
+            self.keys[(*path, key)] = self._at(key_node)
             result[key] = self._value(value_node, (*path, key))
         for source in merged:
             self._merge(source, path, result)
@@ -282,7 +282,7 @@ class _Builder:
                     continue
                 key = self._key(key_node, path)
                 if key not in result:
-                    self.keys[(*path, key)] = _mark(key_node.start_mark)
+                    self.keys[(*path, key)] = self._at(key_node)
                     result[key] = self._value(value_node, (*path, key))
             for key_node, value_node in source.value:
                 if key_node.tag == MERGE:
@@ -305,7 +305,8 @@ class _Builder:
         first = node.start_mark.line + 1
         for index, line in enumerate(node.value.splitlines()):
             if line.strip() and first + index < len(self.lines):
-                self.literals[path] = first + 1, len(self.lines[first + index].rstrip()) - len(line.rstrip()) + 1
+                column = len(self.lines[first + index].rstrip()) - len(line.rstrip()) + 1
+                self.literals[path] = Location(self.file, first + 1, column)
                 return
 
     def _report_trap(self, node: yaml.Node, path: FieldPath) -> None:
@@ -314,7 +315,7 @@ class _Builder:
             self._doubt(node, path, *found)
 
     def _report_duplicate(self, node: yaml.Node, path: FieldPath, key: str) -> None:
-        hint = f"first written in line {self.keys[path][0]}"
+        hint = f"first written in line {self.keys[path].line}"
         self._doubt(node, path, f'duplicate key "{key}"', hint, duplicate=True)
 
     def _forget(self, path: FieldPath) -> None:
@@ -341,5 +342,8 @@ class _Builder:
         else:
             self.problems.append(problem)
 
+    def _at(self, node: yaml.Node) -> Location:
+        return Location(self.file, *_mark(node.start_mark))
+
     def _said(self, node: yaml.Node, path: FieldPath, message: str, hint: str) -> Problem:
-        return Problem(Location(self.file, *_mark(node.start_mark)), format_path(path) or "document", message, hint)
+        return Problem(self._at(node), format_path(path) or "document", message, hint)

@@ -13,6 +13,7 @@ from probe.cli import main
 ROOT = Path(__file__).parents[2]
 PUBLISHED = {
     "scenario": ROOT / "scenarios/scenario.schema.json",
+    "fleet": ROOT / "scenarios/fleet.schema.json",
     "config": ROOT / "scenarios/run-config.schema.json",
     "run": ROOT / "probe/report/run-record.schema.json",
     "matrix": ROOT / "probe/report/truth-table.schema.json",

@@ -11,7 +11,7 @@ IMAGE  ?= cni-probe-agent:$(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' probe/
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check schema faults bench image clean e2e e2e-sandbox kind-up kind-load kind-external kind-e2e kind-down
+.PHONY: help demo test check schema docs faults bench image clean e2e e2e-sandbox kind-up kind-load kind-external kind-e2e kind-down
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -32,6 +32,7 @@ check: $(STAMP) ## lint, types, layers, and that generated files are current
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/cni-probe schema --check scenarios/scenario.schema.json
+	$(BIN)/cni-probe schema fleet --check scenarios/fleet.schema.json
 	$(BIN)/cni-probe schema config --check scenarios/run-config.schema.json
 	$(BIN)/cni-probe schema run --check probe/report/run-record.schema.json
 	$(BIN)/cni-probe schema matrix --check probe/report/truth-table.schema.json
@@ -39,12 +40,18 @@ check: $(STAMP) ## lint, types, layers, and that generated files are current
 schema: $(STAMP) ## write the JSON Schemas again
 	$(BIN)/cni-probe schema > scenarios/scenario.schema.json.new
 	mv scenarios/scenario.schema.json.new scenarios/scenario.schema.json
+	$(BIN)/cni-probe schema fleet > scenarios/fleet.schema.json.new
+	mv scenarios/fleet.schema.json.new scenarios/fleet.schema.json
 	$(BIN)/cni-probe schema config > scenarios/run-config.schema.json.new
 	mv scenarios/run-config.schema.json.new scenarios/run-config.schema.json
 	$(BIN)/cni-probe schema run > probe/report/run-record.schema.json.new
 	mv probe/report/run-record.schema.json.new probe/report/run-record.schema.json
 	$(BIN)/cni-probe schema matrix > probe/report/truth-table.schema.json.new
 	mv probe/report/truth-table.schema.json.new probe/report/truth-table.schema.json
+
+docs: $(STAMP) ## write the pages that are made from something again
+	$(BIN)/python -m tests.scenario.conformance > docs/conformance.md.new
+	mv docs/conformance.md.new docs/conformance.md
 
 faults: $(STAMP) ## inject faults into real runs, and print what came of each
 	$(BIN)/python -m tests.sandbox.faults

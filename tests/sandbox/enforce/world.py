@@ -89,6 +89,8 @@ class World:
         self.services: list[dict[str, Any]] = []
         self.slices: list[dict[str, Any]] = []
         self.options = Options()
+        self.tcp_ports: tuple[int, ...] = TCP_PORTS
+        self.udp_ports: tuple[int, ...] = UDP_PORTS
         self.seen: set[str] = set()
         self._nonces = itertools.count(1)
         self._library = NftLibrary()
@@ -174,7 +176,7 @@ class World:
     # servers: they answer "name source" to whatever arrives, and remember it
 
     def _serve(self, host: Host) -> None:
-        for protocol, ports in (("TCP", TCP_PORTS), ("UDP", UDP_PORTS)):
+        for protocol, ports in (("TCP", self.tcp_ports), ("UDP", self.udp_ports)):
             for port in ports:
                 made = host.socket(protocol, 6)
                 made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)

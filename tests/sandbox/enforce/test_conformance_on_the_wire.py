@@ -1,0 +1,109 @@
+"""The conformance scenarios without a run: each step's policies in the kernel, and every cell of its plan as a packet.
+
+The fleets of all scenarios are up at once; a step sees its own pods, with the labels that they have then. SCTP is left
+to real runs: few machines have it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from probe.model.cell import Cell, Family, Path, Protocol
+from probe.model.plan import PlannedStep
+from probe.model.scenario import Pod, Scenario
+from probe.model.snapshot import PodState, Snapshot
+from probe.scenario import load_scenarios, make_plan
+from probe.scenario.plan import advance
+from probe.scenario.snapshots import snapshots
+from tests.sandbox.enforce.world import World, new_world
+from tests.scenario.conformance import DIRECTORY
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+
+SCENARIOS = load_scenarios([DIRECTORY])
+FAMILIES = [Family.IPV4, Family.IPV6]
+
+
+def all_pods(scenario: Scenario) -> dict[str, Pod]:
+    """Those of the fleet, and those that a step creates."""
+    pods = {pod.id: pod for pod in scenario.fleet.pods}
+    for step in scenario.steps:
+        for action in step.actions:
+            advance(pods, action)
+    return pods
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def everybody() -> AsyncIterator[World]:
+    """A world with every pod and endpoint of every scenario, which serve every port that any of them does."""
+    pods = {id_: pod for scenario in SCENARIOS for id_, pod in all_pods(scenario).items()}
+    externals = [external for scenario in SCENARIOS for external in scenario.fleet.externals]
+    ports = {port for scenario in SCENARIOS for pod in all_pods(scenario).values() for port in pod.ports}
+    ports |= {port for external in externals for port in external.ports}
+    async with new_world() as world:
+        world.tcp_ports = tuple(sorted({port.number for port in ports if port.protocol is Protocol.TCP}))
+        world.udp_ports = tuple(sorted({port.number for port in ports if port.protocol is Protocol.UDP}))
+        for index, name in enumerate(sorted(pods)):
+            await world.pod(name, f"node-{index % 2 + 1}")
+        for address in sorted({address for external in externals for address in external.addresses}):
+            await world.outside(address, address)
+        yield world
+
+
+def pod_object(world: World, pod: PodState) -> dict[str, Any]:
+    """What the API says of a pod that the world has."""
+    host = world.hosts[pod.id]
+    ports = [{"containerPort": it.number, "protocol": str(it.protocol), "name": it.name or ""} for it in pod.ports]
+    return {
+        "kind": "Pod",
+        "metadata": {"namespace": pod.namespace, "name": pod.name, "uid": pod.id, "labels": dict(pod.labels)},
+        "spec": {"nodeName": host.node, "containers": [{"name": "agent", "ports": ports}]},
+        "status": {"phase": "Running", "podIPs": [{"ip": address} for address in host.addresses.values()]},
+    }
+
+
+async def enforce(world: World, snapshot: Snapshot) -> None:
+    """Make the world's objects those of a snapshot, and its kernels enforce them."""
+    world.namespaces = {name: dict(labels) for name, labels in snapshot.namespaces.items()}
+    world.pods = {pod.id: pod_object(world, pod) for pod in snapshot.pods}
+    await world.enforce(*(dict(policy) for policy in snapshot.policies))
+
+
+async def observed(world: World, cells: Iterable[Cell]) -> dict[str, str]:
+    """What came of each cell."""
+
+    async def attempt(cell: Cell) -> str:
+        outside = cell.path is Path.EXTERNAL
+        target = cell.address if outside else world.hosts[cell.destination].addresses[cell.family]
+        assert target is not None
+        answer = await world.dial(cell.source, target, cell.port, str(cell.protocol))
+        if answer.outcome == "connected":
+            assert answer.responder == (target if outside else cell.destination)
+        return answer.outcome
+
+    cells = list(cells)
+    outcomes = await asyncio.gather(*map(attempt, cells))
+    return {f"{cell} {cell.family}": outcome for cell, outcome in zip(cells, outcomes, strict=True)}
+
+
+def expected(step: PlannedStep) -> dict[str, str]:
+    return {
+        f"{item.cell} {item.cell.family}": "dropped" if item.expectation.denies else "connected" for item in tried(step)
+    }
+
+
+def tried(step: PlannedStep) -> list[Any]:
+    return [item for item in step.cells if item.cell.protocol is not Protocol.SCTP]
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=[scenario.name for scenario in SCENARIOS])
+async def test_packets_do_what_is_stated(everybody: World, scenario: Scenario) -> None:
+    plan = make_plan(scenario, FAMILIES)
+    for step, snapshot in zip(plan.steps, snapshots(scenario), strict=True):
+        await enforce(everybody, snapshot)
+        assert await observed(everybody, (item.cell for item in tried(step))) == expected(step), step.step.name

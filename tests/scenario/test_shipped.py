@@ -20,6 +20,7 @@ from probe.scenario.schema import scenario_schema
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 FILES = sorted(path for path in SCENARIOS.rglob("*.yaml") if path.parent.name not in ("policies", "fleets"))
+FLEETS = sorted((SCENARIOS / "fleets").glob("*.yaml"))
 
 
 def plan_of(name: str) -> Plan:
@@ -54,6 +55,12 @@ def test_the_published_schema_accepts_it(path: Path) -> None:
     jsonschema.Draft202012Validator.check_schema(schema)
     for document in yaml.safe_load_all(path.read_text("utf-8")):
         jsonschema.Draft202012Validator(schema).validate(document)
+
+
+@pytest.mark.parametrize("path", FLEETS, ids=[path.stem for path in FLEETS])
+def test_the_published_schema_accepts_shared_fleets(path: Path) -> None:
+    schema = json.loads((SCENARIOS / "fleet.schema.json").read_text("utf-8"))
+    jsonschema.Draft202012Validator(schema).validate(yaml.safe_load(path.read_text("utf-8")))
 
 
 def test_the_published_schema_is_current() -> None:
@@ -239,7 +246,7 @@ def test_every_step_tries_something_whatever_the_clusters_family(family: Family)
 
 def test_the_examples_of_the_reference_are_valid(tmp_path: Path) -> None:
     blocks = re.findall(r"```yaml\n(.*?)```", (SCENARIOS / "README.md").read_text("utf-8"), re.DOTALL)
-    scenario, fleet, computed, table, paths = blocks
+    scenario, fleet, sharing, computed, table, paths = blocks
 
     def indented(text: str) -> str:
         return "".join(f"      {line}\n" for line in text.splitlines())
@@ -261,8 +268,24 @@ def test_the_examples_of_the_reference_are_valid(tmp_path: Path) -> None:
     assert load_scenarios([tmp_path / "computed.yaml"])[0].steps[0].name == "open"
     (tmp_path / "example.yaml").write_text(scenario + step, "utf-8")
     assert len(load_scenarios([tmp_path / "example.yaml"])[0].steps) == 4
-    head = "apiVersion: cni-probe/v1\nkind: Scenario\nmetadata: {name: placed}\nspec:\n"
-    head += "  steps: [{name: open, expect: allow}]\n"
-    (tmp_path / "placed.yaml").write_text(head + "".join(f"  {line}\n" for line in fleet.splitlines()), "utf-8")
-    (placed,) = load_scenarios([tmp_path / "placed.yaml"])
+
+    def around(name: str, text: str) -> Path:
+        head = f"apiVersion: cni-probe/v1\nkind: Scenario\nmetadata: {{name: {name}}}\nspec:\n"
+        head += "  steps: [{name: open, expect: allow}]\n"
+        path = tmp_path / "scenarios" / f"{name}.yaml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(head + "".join(f"  {line}\n" for line in text.splitlines()), "utf-8")
+        return path
+
+    (placed,) = load_scenarios([around("placed", fleet)])
     assert [pod.id for pod in placed.fleet.pods if pod.host_network] == ["shop/exporter"]
+    shared = (
+        "apiVersion: cni-probe/v1\nkind: Fleet\nspec: {namespaces: {shop: {pods: {web: 80, api: {ports: 8080}}}}}\n"
+    )
+    (tmp_path / "fleets").mkdir()
+    (tmp_path / "fleets/shop.yaml").write_text(shared, "utf-8")
+    (taken,) = load_scenarios([around("taken", sharing)])
+    assert [(pod.id, dict(pod.labels)) for pod in taken.fleet.pods][1:] == [
+        ("shop/api", {"stage": "canary"}),
+        ("shop/batch", {}),
+    ]

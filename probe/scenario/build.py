@@ -30,7 +30,7 @@ from probe.scenario.manifests import ManifestReader
 from probe.scenario.matching import Directory
 from probe.scenario.plan import left_open, plan_cells, reachable_from
 from probe.scenario.references import check_names, check_paths, check_ports
-from probe.scenario.shared import FLEET, Shared, with_shared_fleet
+from probe.scenario.shared import FLEET, FleetReader, Shared, with_shared_fleet
 from probe.scenario.steps import StepBuilder
 from probe.scenario.structure import Parsed, parse
 from probe.scenario.world import World, doubts_from
@@ -46,9 +46,9 @@ class Built:
     problems: tuple[Problem, ...]
 
 
-def build(document: Document) -> Built:
+def build(document: Document, fleets: FleetReader) -> Built:
     """Build one Scenario document."""
-    shared = with_shared_fleet(document)
+    shared = with_shared_fleet(document, fleets)
     document = shared.document
     place = document.root
     name_place = place.child("metadata", "name")

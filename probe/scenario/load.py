@@ -13,6 +13,7 @@ from probe.scenario.document import Document
 from probe.scenario.files import files_of
 from probe.scenario.format import API_VERSION, FLEET_KIND, KIND
 from probe.scenario.run_config_format import RUN_CONFIG_KIND
+from probe.scenario.shared import FleetReader
 from probe.scenario.yaml import read_yaml
 
 _SUFFIXES = (".yaml", ".yml")
@@ -32,6 +33,7 @@ def load_scenarios(paths: Sequence[str | Path]) -> list[Scenario]:
     problems: list[Problem] = []
     built: list[Built] = []
     seen: set[Path] = set()
+    fleets = FleetReader()
     for path in map(Path, paths):
         found = 0
         for file in files_of(path, _SUFFIXES, problems):
@@ -39,7 +41,7 @@ def load_scenarios(paths: Sequence[str | Path]) -> list[Scenario]:
             found += 1
             if real not in seen:
                 seen.add(real)
-                built += _load_file(file, problems, skip_manifests=path.is_dir())
+                built += _load_file(file, fleets, problems, skip_manifests=path.is_dir())
         if path.is_dir() and not _has_scenario(path, built, problems):
             hint = "scenarios are *.yaml files of kind Scenario" if found else "it holds no *.yaml or *.yml file"
             problems.append(Problem(Location(str(path)), "", "no scenario in this directory", hint))
@@ -52,7 +54,7 @@ def load_scenarios(paths: Sequence[str | Path]) -> list[Scenario]:
     return [each.scenario for each in built if each.scenario is not None]
 
 
-def _load_file(file: Path, problems: list[Problem], *, skip_manifests: bool) -> Iterator[Built]:
+def _load_file(file: Path, fleets: FleetReader, problems: list[Problem], *, skip_manifests: bool) -> Iterator[Built]:
     reading = read_yaml(file, str(file))
     if skip_manifests and reading.complete and all(_is_manifest(document.value) for document in reading.documents):
         return  # somebody else's file: its mistakes are found where it is applied
@@ -60,7 +62,7 @@ def _load_file(file: Path, problems: list[Problem], *, skip_manifests: bool) -> 
     taken = {problem.location for problem in reading.problems}
     for document in reading.documents:
         if _is_scenario(document.value):
-            each = build(document)
+            each = build(document, fleets)
             rest = tuple(problem for problem in each.problems if problem.location not in taken)
             yield Built(each.name, each.place, each.scenario, rest)
         elif not (skip_manifests and _is_manifest(document.value)):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os.path
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,7 +34,20 @@ class Shared:
     file: str | None = None
 
 
-def with_shared_fleet(document: Document) -> Shared:
+@dataclass(slots=True)
+class FleetReader:
+    """Reads fleets' files, each once: scenarios that run together mostly take the same."""
+
+    _files: dict[str, tuple[Document | None, tuple[Problem, ...]]] = field(default_factory=dict)
+
+    def read(self, path: str) -> tuple[Document | None, tuple[Problem, ...]]:
+        """The document of a fleet's file; None, and the problems, when there is anything wrong with it."""
+        if path not in self._files:
+            self._files[path] = _read(path)
+        return self._files[path]
+
+
+def with_shared_fleet(document: Document, reader: FleetReader) -> Shared:
     """The document with the fleet that it takes; where that cannot be had, without, and with the problems."""
     source = _mapping_at(document.value, FLEET).get("from")
     if source is None:
@@ -47,7 +60,7 @@ def with_shared_fleet(document: Document) -> Shared:
         near = suggest(os.path.basename(path), siblings(path))
         problems = (place.problem(f'no such file: "{source}" (looked for {path})', near),)
     else:
-        other, problems = _read(path)
+        other, problems = reader.read(path)
         if other is not None:
             return Shared(_grafted(document, other), file=path)
     return Shared(_with_fleet(document, {"namespaces": {}, **_without_from(document)}), problems)
@@ -57,7 +70,6 @@ _HOW: Final = f"it begins with apiVersion: cni-probe/v1 and kind: {FLEET_KIND}"
 
 
 def _read(path: str) -> tuple[Document | None, tuple[Problem, ...]]:
-    """The document of a fleet's file when there is nothing wrong with it."""
     reading = read_yaml(Path(path), path)
     problems = list(reading.problems)
     for index, document in enumerate(reading.documents):

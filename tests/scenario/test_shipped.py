@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import jsonschema
@@ -14,13 +15,19 @@ import yaml
 from probe.cluster.services import other_ports
 from probe.model.cell import Expectation, Family
 from probe.model.plan import Plan
-from probe.model.scenario import Apply
+from probe.model.scenario import Apply, Scenario
 from probe.scenario import load_scenarios, make_plan, ways_needed
 from probe.scenario.schema import scenario_schema
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 FILES = sorted(path for path in SCENARIOS.rglob("*.yaml") if path.parent.name not in ("policies", "fleets"))
 FLEETS = sorted((SCENARIOS / "fleets").glob("*.yaml"))
+
+
+@cache
+def everything() -> list[Scenario]:
+    """All that ships; loaded once, for it is much."""
+    return load_scenarios([SCENARIOS])
 
 
 def plan_of(name: str) -> Plan:
@@ -33,7 +40,7 @@ def denied(plan: Plan, step: int) -> set[str]:
 
 
 def test_all_that_ships_is_valid() -> None:
-    shipped = load_scenarios([SCENARIOS])
+    shipped = everything()
     assert {scenario.name for scenario in shipped if scenario.labels["suite"] != "conformance"} == {
         "backend-egress",
         "dns",
@@ -225,9 +232,7 @@ def test_what_policies_do_on_the_hosts_network_is_recorded_and_not_judged() -> N
 
 
 def test_only_the_host_network_scenario_needs_more_than_a_default_run_allows() -> None:
-    needing = [
-        scenario.name for scenario in load_scenarios([SCENARIOS]) if ways_needed(make_plan(scenario)).host_network
-    ]
+    needing = [scenario.name for scenario in everything() if ways_needed(make_plan(scenario)).host_network]
     assert needing == ["host-network"]
 
 
@@ -240,7 +245,7 @@ def test_the_smoke_test_is_small_and_needs_nothing_outside_the_cluster() -> None
 
 @pytest.mark.parametrize("family", Family)
 def test_every_step_tries_something_whatever_the_clusters_family(family: Family) -> None:
-    for scenario in load_scenarios([SCENARIOS]):
+    for scenario in everything():
         assert all(step.cells for step in make_plan(scenario, [family]).steps)
 
 

@@ -109,6 +109,7 @@ class PodSpec:
     labels: Mapping[str, str]
     ports: tuple[PortSpec, ...]
     node: int
+    host_network: bool = False
 
     @property
     def id(self) -> str:
@@ -138,6 +139,7 @@ class World:
                     tuple(Port(number, Protocol(protocol), name) for number, protocol, name in pod.ports),
                     tuple(addresses[pod.id]),
                     nodes[pod.node].name,
+                    pod.host_network,
                 )
                 for pod in self.pods
             ),
@@ -153,11 +155,19 @@ class World:
         }
 
 
-def make_world(pick: Pick, most_pods: int = 5) -> World:
-    """Two or three namespaces, of which two have pods, and two to ``most_pods`` pods on two nodes."""
+def make_world(pick: Pick, most_pods: int = 5, *, host_network: bool = False) -> World:
+    """Two or three namespaces, of which two have pods, and two to ``most_pods`` pods on two nodes, some of which are on
+    their node's network if ``host_network`` says so."""
     names = NAMESPACES[: pick.one((2, 3))]
     pods = [
-        PodSpec(names[number % 2], f"pod-{number}", pick.labels(LABELS), _ports(pick), pick.below(2))
+        PodSpec(
+            names[number % 2],
+            f"pod-{number}",
+            pick.labels(LABELS),
+            _ports(pick),
+            pick.below(2),
+            host_network and pick.yes(8),
+        )
         for number in range(pick.one(range(2, most_pods + 1)))
     ]
     return World({name: pick.labels(NAMESPACE_LABELS) for name in names}, tuple(pods))
@@ -179,7 +189,7 @@ def _ports(pick: Pick) -> tuple[PortSpec, ...]:
 def selector(pick: Pick, vocabulary: Mapping[str, Sequence[str]]) -> Object:
     """A label selector: empty, by labels, by expressions, or both."""
     made: Object = {}
-    shape = pick.one(("empty", "empty", "labels", "labels", "expressions", "both"))
+    shape = pick.one(("empty", "empty", "labels", "expressions", "expressions", "both"))
     if shape in ("labels", "both"):
         made["matchLabels"] = dict([*pick.labels(vocabulary).items()][: pick.one((1, 1, 2))])
     if shape in ("expressions", "both"):
@@ -189,7 +199,7 @@ def selector(pick: Pick, vocabulary: Mapping[str, Sequence[str]]) -> Object:
 
 def _expression(pick: Pick, vocabulary: Mapping[str, Sequence[str]]) -> Object:
     key, values = pick.one([*vocabulary.items(), ("absent", ("x",))])
-    operator = pick.one(("In", "NotIn", "Exists", "DoesNotExist"))
+    operator = pick.one(("In", "NotIn", "NotIn", "Exists", "DoesNotExist"))
     listed = {"values": pick.distinct(values, 2)} if operator in ("In", "NotIn") else {}
     return {"key": key, "operator": operator, **listed}
 
@@ -249,14 +259,14 @@ def _network_rule(pick: Pick, world: World, targets: Sequence[str], field: str) 
         ("ports", lambda: _network_port(pick)),
     )
     for key, make in makers:
-        size = pick.one((None, 0, 1, 1, 2))
+        size = pick.one((None, 0, 1, 1, 2, 2))
         if size is not None:
             rule[key] = [make() for _ in range(size)]
     return rule
 
 
 def _network_peer(pick: Pick, world: World, targets: Sequence[str]) -> Object:
-    shape = pick.one(("pods", "namespaces", "both", "block"))
+    shape = pick.one(("pods", "namespaces", "both", "block", "block"))
     if shape == "block":
         return {"ipBlock": ip_block(pick, targets)}
     peer: Object = {}
@@ -270,7 +280,7 @@ def _network_peer(pick: Pick, world: World, targets: Sequence[str]) -> Object:
 def _network_port(pick: Pick) -> Object:
     protocol = pick.one((None, *PROTOCOLS))
     port: Object = {} if protocol is None else {"protocol": protocol}
-    match pick.one(("number", "number", "name", "range", "any")):
+    match pick.one(("number", "name", "name", "range", "range", "any")):
         case "number":
             port["port"] = pick.one(NUMBERS)
         case "name":

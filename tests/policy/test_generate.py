@@ -29,7 +29,7 @@ FIELDS = {
 
 def sets(kinds: Kinds) -> list[tuple[World, list[dict[str, Any]]]]:
     made = []
-    for seed in range(200):
+    for seed in range(400):
         pick = Pick(random.Random(seed).randrange)
         world = make_world(pick)
         made.append((world, make_policies(pick, world, world.made_up_addresses(), kinds=kinds, equal_priorities=True)))

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import pytest_asyncio
 
-from probe.sandbox import linux
 from probe.sandbox.enforce.compile import Options
-from tests.sandbox.enforce.world import World, new_world
+from tests.sandbox.enforce.world import World, may_make_namespaces, new_world
 
 
 def _ports(http: int) -> list[dict[str, object]]:
@@ -21,15 +19,10 @@ def _ports(http: int) -> list[dict[str, object]]:
     ]
 
 
-def _may_make_namespaces() -> bool:
-    with ThreadPoolExecutor(1) as thread:  # which ends in its namespace, and takes it along
-        return thread.submit(linux.unshare, linux.CLONE_NEWNET).exception() is None
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Tests with packets make their namespaces in this very process: as root, or inside a user namespace."""
-    if item.get_closest_marker("sandbox") and not _may_make_namespaces():
+    if item.get_closest_marker("sandbox") and not may_make_namespaces():
         pytest.skip("needs root; without: unshare -Urn .venv/bin/python -m pytest tests/sandbox/enforce")
 
 

@@ -14,14 +14,15 @@ import itertools
 import os
 import socket
 from collections.abc import AsyncIterator, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from probe.model.cell import Family
 from probe.sandbox import linux
-from probe.sandbox.enforce.compile import Options, compile_node
-from probe.sandbox.enforce.controller import NodeRules
+from probe.sandbox.enforce.compile import Options
+from probe.sandbox.enforce.controller import NodeRules, Stages
 from probe.sandbox.enforce.nft import NftLibrary
 from probe.sandbox.enforce.read import read_node, read_pod, read_policy, read_services
 from probe.sandbox.enforce.readcluster import read_cluster_policy
@@ -79,7 +80,7 @@ class Host:
 class World:
     """Two nodes, whatever pods a test asks for, and enforcement applied by hand."""
 
-    def __init__(self, network: SandboxNetwork) -> None:
+    def __init__(self, network: SandboxNetwork, *, serving: bool = True) -> None:
         self.network = network
         self.hosts: dict[str, Host] = {}
         self.namespaces: dict[str, dict[str, str]] = {}
@@ -89,8 +90,9 @@ class World:
         self.services: list[dict[str, Any]] = []
         self.slices: list[dict[str, Any]] = []
         self.options = Options()
-        self.tcp_ports: tuple[int, ...] = TCP_PORTS
-        self.udp_ports: tuple[int, ...] = UDP_PORTS
+        self.tcp_ports: tuple[int, ...] = TCP_PORTS if serving else ()
+        self.udp_ports: tuple[int, ...] = UDP_PORTS if serving else ()
+        self.stages = Stages()
         self.seen: set[str] = set()
         self._nonces = itertools.count(1)
         self._library = NftLibrary()
@@ -170,8 +172,10 @@ class World:
     async def enforce(self, *policies: dict[str, Any]) -> None:
         """Make these the only policies, of whatever kinds, in every kernel."""
         self.policies = list(policies)
+        view = self.view
         for name, rules in self._rules.items():
-            await rules.install(compile_node(self.view, name, self.options))
+            ruleset = self.stages.compile(name, self.stages.see(name, view), self.options)
+            await self.stages.install(name, rules, ruleset)
 
     # servers: they answer "name source" to whatever arrives, and remember it
 
@@ -327,19 +331,27 @@ class Flow:
         self.socket.close()
 
 
+def may_make_namespaces() -> bool:
+    """Whether this process may do what a world takes: as root, or inside a user namespace."""
+    with ThreadPoolExecutor(1) as thread:  # which ends in its namespace, and takes it along
+        return thread.submit(linux.unshare, linux.CLONE_NEWNET).exception() is None
+
+
 def _family(address: str) -> Family:
     return Family.IPV6 if ":" in address else Family.IPV4
 
 
 @asynccontextmanager
-async def new_world(families: tuple[Family, ...] = (Family.IPV4, Family.IPV6), nodes: int = 2) -> AsyncIterator[World]:
-    """Two nodes in namespaces of their own; nothing of it is left afterwards."""
+async def new_world(
+    families: tuple[Family, ...] = (Family.IPV4, Family.IPV6), nodes: int = 2, *, serving: bool = True
+) -> AsyncIterator[World]:
+    """Two nodes in namespaces of their own; nothing of it is left afterwards. ``serving``: with servers."""
     underlay = linux.new_netns()
     try:
         with linux.inside_netns(underlay):
             network = SandboxNetwork(AddressPlan(families, nodes))
         async with network:
-            world = World(network)
+            world = World(network, serving=serving)
             await world.open()
             try:
                 yield world

@@ -11,7 +11,7 @@ IMAGE  ?= cni-probe-agent:$(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' probe/
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check schema docs faults bench image clean e2e e2e-sandbox kind-up kind-load kind-external kind-e2e kind-down
+.PHONY: help demo test check schema docs faults differential bench image clean e2e e2e-sandbox kind-up kind-load kind-external kind-e2e kind-down
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -55,6 +55,10 @@ docs: $(STAMP) ## write the pages that are made from something again
 
 faults: $(STAMP) ## inject faults into real runs, and print what came of each
 	$(BIN)/python -m tests.sandbox.faults
+
+differential: $(STAMP) ## compare oracle and packets on N=5000 random policy sets; also SEED=1 KINDS=mixed FAULT=except-ignored
+	@$(BIN)/python -m tests.sandbox.differential $(if $(N),--sets $(N)) $(if $(SEED),--seed $(SEED)) \
+	    $(if $(KINDS),--kinds $(KINDS)) $(if $(FAULT),--fault $(FAULT))
 
 bench: $(STAMP) ## print measurements (no test: machines are noisy)
 	for bench in tests/bench/bench_*.py; do \

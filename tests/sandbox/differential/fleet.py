@@ -236,7 +236,7 @@ def _service(pod: PodSpec, node: int, asked: Sequence[PortQuestion]) -> Object:
         for number, protocol in asked
     ]
     addresses = [*service_addresses(slot_name(node, 0)).values()]
-    return service(pod.name, addresses, ports, pod.namespace)
+    return service(pod.name, addresses, ports, pod.namespace, ipFamilyPolicy="RequireDualStack")
 
 
 def _slices(pod: PodSpec, addresses: Sequence[str], asked: Sequence[PortQuestion]) -> list[Object]:

@@ -7,6 +7,9 @@ CNI    ?= kindnet
 FAMILY ?= ipv4
 IMAGE  ?= cni-probe-agent:$(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' probe/__init__.py)
 
+# Tests mostly wait for packets that must not come: more workers than cores keep the cores busy. 0: none but pytest itself.
+WORKERS ?= 3
+
 # Hundreds of processes would each compile the package again.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -23,8 +26,8 @@ $(STAMP): pyproject.toml scripts/setup
 demo: $(STAMP) ## run the main job on the embedded cluster: the seed scenarios, on real packets
 	$(BIN)/cni-probe run --sandbox scenarios/seeds
 
-test: $(STAMP) ## run all tests
-	$(BIN)/pytest
+test: $(STAMP) ## run all tests; WORKERS=3 at a time
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: $(STAMP) ## lint, types, layers, and that generated files are current
 	$(BIN)/ruff check .
@@ -71,7 +74,7 @@ e2e: $(STAMP) ## run the end-to-end tests on the cluster that KUBECONFIG names; 
 	CNI_PROBE_E2E=1 IMAGE="$(IMAGE)" $(BIN)/pytest tests/e2e -p no:cacheprovider $(if $(REPORTS),--junitxml=$(REPORTS)/e2e.xml)
 
 e2e-sandbox: $(STAMP) ## the same on an embedded cluster of their own
-	FAMILY=ipv4 scripts/e2e-sandbox
+	+FAMILY=ipv4 scripts/e2e-sandbox
 
 kind-up: ## make a kind cluster; CNI=kindnet|calico|cilium|none, FAMILY=ipv4|dual
 	scripts/kind/up $(CNI) $(FAMILY)

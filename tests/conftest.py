@@ -41,6 +41,13 @@ def pytest_runtest_makereport(
     return report
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with real packets come first: they take long and mostly wait, and with several workers the many short ones
+    fill what time they leave."""
+    waiting = {item.path for item in items if any(item.get_closest_marker(name) for name in _MUST_RUN)}
+    items.sort(key=lambda item: item.path not in waiting)
+
+
 @pytest.fixture(scope="session")
 def kubectl_binary() -> str:
     """A kubectl that is new enough; without one the test is skipped."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from probe.policy.matrix import Truth
 from probe.policy.rules import Direction
-from probe.report.text import safe
+from probe.report.markup import escaped, row, table_head
 from probe.report.truth_picture import SELF_NOTE, Part, outside_words, parts_of
 
 _OUTSIDE = {Direction.INGRESS: "ingress from outside", Direction.EGRESS: "egress to outside"}
@@ -39,15 +38,5 @@ def _matrix(part: Part) -> Iterator[str]:
 
 
 def _table(head: Sequence[str], rows: Iterator[list[str]] | list[list[str]]) -> Iterator[str]:
-    yield _row(head)
-    yield _row(["---"] * len(head), escaped=True)
-    yield from map(_row, rows)
-
-
-def _row(cells: Sequence[str], *, escaped: bool = False) -> str:
-    return f"| {' | '.join(cells if escaped else map(_escape, cells))} |"
-
-
-def _escape(text: str) -> str:
-    """Text that Markdown shows as it is: neither a column's end nor emphasis."""
-    return re.sub(r"([\\|*_`<>~\[\]])", r"\\\1", safe(text))
+    yield from table_head([*map(escaped, head)])
+    yield from (row([*map(escaped, cells)]) for cells in rows)

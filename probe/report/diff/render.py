@@ -13,6 +13,7 @@ from probe.model.record import RunRecord
 from probe.report.diff import words
 from probe.report.diff.compare import CellChange, Change, Comparison, FactChange
 from probe.report.diff.match import Seen
+from probe.report.markup import escaped
 from probe.report.run_record import record_to_json
 from probe.report.suites import Case, Suite, write_suites
 from probe.report.summary import meaning
@@ -65,13 +66,13 @@ def markdown(found: Comparison, width: int) -> Iterator[str]:
 
 def _markdown(found: Comparison) -> Iterator[str]:
     mark = ":x:" if found.regressed else ":warning:" if found.doubts else ":white_check_mark:"
-    yield from (f"### {mark} {_escaped(words.answer(found))}", "")
-    yield f"- before: {_escaped(words.run_line(found.before))}"
-    yield f"- after: {_escaped(words.run_line(found.after))}"
-    yield from (f"- {_escaped(words.counts(found))}", "", "| the cluster | before | after |", "|---|---|---|")
+    yield from (f"### {mark} {escaped(words.answer(found))}", "")
+    yield f"- before: {escaped(words.run_line(found.before))}"
+    yield f"- after: {escaped(words.run_line(found.after))}"
+    yield from (f"- {escaped(words.counts(found))}", "", "| the cluster | before | after |", "|---|---|---|")
     for fact in found.facts:
         strong = "**" if fact.before != fact.after else ""
-        yield f"| {_escaped(fact.name)} | {_escaped(fact.before)} | {strong}{_escaped(fact.after)}{strong} |"
+        yield f"| {escaped(fact.name)} | {escaped(fact.before)} | {strong}{escaped(fact.after)}{strong} |"
     for change in Change:
         cells = [each for each in found.changes if each.change is change]
         if not cells:
@@ -79,22 +80,16 @@ def _markdown(found: Comparison) -> Iterator[str]:
         unfolded = " open" if change in (Change.REGRESSED, Change.UNPROVEN) else ""
         yield from ("", f"<details{unfolded}><summary>{len(cells)} {change}</summary>", "")
         for place, group in words.grouped(cells):
-            yield from (f"**{_escaped(place)}**", "")
-            yield from (f"- {_escaped(words.cell_line(each))}" for each in group[:_SHOWN])
+            yield from (f"**{escaped(place)}**", "")
+            yield from (f"- {escaped(words.cell_line(each))}" for each in group[:_SHOWN])
             if len(group) > _SHOWN:
                 yield f"- and {len(group) - _SHOWN} more"
             yield ""
         yield "</details>"
     if found.slowdowns:
         yield from ("", "Time until the last cell of a change was as expected:", "")
-        yield from (f"- {_escaped(words.latency_line(each, found.bound))}" for each in found.slowdowns)
-        yield f"- {_escaped(words.bound_line(found.bound))}"
-
-
-def _escaped(text: str) -> str:
-    """Text that means nothing to Markdown or HTML."""
-    plain = safe(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return "".join(f"\\{char}" if char in "\\`*_{}[]|~#" else char for char in plain)
+        yield from (f"- {escaped(words.latency_line(each, found.bound))}" for each in found.slowdowns)
+        yield f"- {escaped(words.bound_line(found.bound))}"
 
 
 def as_json(found: Comparison, width: int) -> Iterator[str]:

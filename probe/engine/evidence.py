@@ -123,6 +123,7 @@ class Scribe:
             history=track.history,
             repeat="" if passed else self._repeat(cell, route),
             decision=self._decision(cell, judgement.verdict),
+            line=track.planned.line,
         )
 
     def _decision(self, cell: Cell, verdict: Verdict) -> DecisionRecord | None:

@@ -48,7 +48,7 @@ from probe.model.events import (
     StepStarted,
 )
 from probe.model.packed import PackedCells
-from probe.model.plan import Plan, PlannedStep
+from probe.model.plan import Plan, PlannedStep, line_of
 from probe.model.record import PodRecord, StepRecord
 from probe.model.scenario import (
     Action,
@@ -139,6 +139,7 @@ class ScenarioRun:
             cells=PackedCells(untried(planned, reason)),
             problems=[],
             completed=True,
+            line=line_of(planned.step.location),
         )
 
     async def _measure(self) -> None:
@@ -287,6 +288,7 @@ class ScenarioRun:
                 if planned.cells
                 else ["nothing was tried: no pods have an address of the families asked for"],
                 completed=measurement.findings is not None,
+                line=line_of(step.location),
             )
             self.emit(StepDone(record))
         return JudgedStep(record, measurement.confirmed_at, denials)

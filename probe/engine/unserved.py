@@ -66,4 +66,5 @@ def untried(planned: PlannedStep, reason: str) -> Iterator[CellRecord]:
             verdict=Verdict.UNSUPPORTED,
             reason=reason,
             via=cell.via,
+            line=item.line,
         )

@@ -25,6 +25,16 @@ class PlannedCell:
     decided_by: Location | None = None
     computed: bool = False
 
+    @property
+    def line(self) -> int | None:
+        """The rule's line in the scenario's file; None for the step's default."""
+        return line_of(self.decided_by)
+
+
+def line_of(location: Location | None) -> int | None:
+    """The line of a place, as records have it."""
+    return (location.line or None) if location else None
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:

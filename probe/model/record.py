@@ -74,6 +74,7 @@ class CellRecord:
     connected earlier in the run. ``repeat`` is a copy-paste command that tries the cell again; ``reason`` one
     readable sentence, always set when the verdict is not ``pass``. ``dialled`` is the ``address:port`` that the prober
     was told to dial, which behind a service is not the destination's own. ``decision`` comes with every mismatch.
+    ``line`` is that of the rule which states the expectation, in the scenario's file (None: the step's default does).
     """
 
     source: str
@@ -105,6 +106,7 @@ class CellRecord:
     topology: Topology = Topology.UNKNOWN
     dialled: str | None = None
     decision: DecisionRecord | None = None
+    line: int | None = None
 
 
 @dataclass(slots=True)
@@ -113,6 +115,7 @@ class StepRecord:
 
     ``acknowledged`` is when the API server acknowledged the last change. ``converge_seconds`` runs from there to
     the first instant at which every cell matched (None: never), ``confirm_seconds`` is the confirmation's length.
+    ``line``: where the step begins in the scenario's file.
     """
 
     name: str
@@ -126,6 +129,7 @@ class StepRecord:
     cells: Sequence[CellRecord]
     problems: list[str] = field(default_factory=list)
     completed: bool = True
+    line: int | None = None
 
 
 @dataclass(slots=True)

@@ -1,7 +1,8 @@
 """What all tests share.
 
-With ``CNI_PROBE_NO_SKIP`` set (as CI does), a test of the sandbox, of kubectl, of the agent's image or of a browser
-that is skipped has failed: a green run in which the real packets were left out would be a false pass of our own.
+With ``CNI_PROBE_NO_SKIP`` set (as CI does), a test of the sandbox, of kubectl, of the agent's image, of a browser or
+with packages of npm that is skipped has failed: a green run in which the real packets were left out would be a false
+pass of our own.
 
 In CI hypothesis's examples are the same each time, so that a red run is red again elsewhere; on a developer's machine
 they are other ones each time, and those that failed are kept in ``.hypothesis``. No example has a deadline: machines
@@ -26,7 +27,7 @@ settings.load_profile("ci" if os.environ.get("CNI_PROBE_NO_SKIP") else "develope
 
 _OLDEST_KUBECTL = (1, 30)
 """The first whose ``exec`` speaks WebSocket, which is all that the sandbox does."""
-_MUST_RUN = ("sandbox", "kubectl", "image", "browser")
+_MUST_RUN = ("sandbox", "kubectl", "image", "browser", "npm")
 
 
 @pytest.hookimpl(wrapper=True)

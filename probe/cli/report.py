@@ -6,16 +6,14 @@ import argparse
 from pathlib import Path
 
 from probe.cli.reading import read_run
+from probe.cli.report_arguments import add_report_arguments, report_outputs
 from probe.model.cell import ExitCode
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("file", metavar="FILE", type=Path, help="a journal (run --journal) or a record (run -o json)")
-    parser.add_argument(
-        "-o", "--output", action="append", default=[], metavar="FORMAT[=FILE]",
-        help="table (default), wide, json, junit or html; may be repeated",
-    )  # fmt: skip
+    add_report_arguments(parser)
     parser.add_argument("--run", metavar="ID", help="which run of the journal (default: its last)")
     parser.add_argument("--exit-code", action="store_true", help="exit as the run did, instead of with 0")
 
@@ -23,12 +21,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the reports. Raises UsageError for a file that is neither a journal nor a record."""
     from probe.cli.writing import write_reports
-    from probe.report.outputs import Outputs
 
-    outputs = Outputs.parse(args.output)
-    outputs.check()
+    outputs, github = report_outputs(args)
     record = read_run(args.file, args.run)
-    written = write_reports(outputs, record)
+    written = write_reports(outputs, record, github)
     if args.exit_code:
         return written.exit_code
     return int(ExitCode.PASSED if written is record else ExitCode.HARNESS)

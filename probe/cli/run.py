@@ -26,6 +26,7 @@ from probe.cli.expectations import add_trust_argument, plans
 from probe.cli.fleet_arguments import add_fleet_arguments, check_externals, sample_seed
 from probe.cli.pod_arguments import add_pod_arguments, run_config
 from probe.cli.reading import read_run
+from probe.cli.report_arguments import add_report_arguments, report_outputs
 from probe.cli.results import Delivery, add_result_arguments, delivery
 from probe.cli.sandbox import add_cluster_arguments, cluster_options
 from probe.cli.signals import unbroken, until_interrupted
@@ -48,10 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where.add_argument("--sandbox", action="store_true", help="bring up the embedded cluster for this run alone")
     add_connection_arguments(where)
     out = parser.add_argument_group("what comes out")
-    out.add_argument(
-        "-o", "--output", action="append", default=[], metavar="FORMAT[=FILE]",
-        help="table (default), wide, json, junit or html; may be repeated",
-    )  # fmt: skip
+    add_report_arguments(out)
     out.add_argument(
         "--journal", type=Path, metavar="FILE", help="append every event as it happens; `report FILE` reads it"
     )
@@ -108,7 +106,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _run_and_report(args: argparse.Namespace, results: Delivery) -> int:
     from probe.cli.writing import write_reports
-    from probe.report.outputs import Outputs
     from probe.scenario.load import load_scenarios
 
     _check(args)
@@ -117,13 +114,12 @@ def _run_and_report(args: argparse.Namespace, results: Delivery) -> int:
     check_externals(args, scenarios)
     if not args.trust_scenario:  # then the run itself says where they differ
         plans(scenarios, [Family.IPV4], trust=False)
-    outputs = Outputs.parse(args.output)
-    outputs.check()
+    outputs, github = report_outputs(args)
     before = read_run(args.baseline) if args.baseline else None
     results.announce()
     record = asyncio.run(_run(args, config, scenarios))
     with unbroken():
-        record = write_reports(outputs, record)
+        record = write_reports(outputs, record, github)
         code = results.deliver(record)
         return code if before is None or record.interrupted else _compare(before, record, outputs)
 
@@ -134,9 +130,9 @@ def _compare(before: RunRecord, after: RunRecord, outputs: Outputs) -> int:
     from probe.report.diff.compare import compare
 
     found = compare(before, after)
-    readable = any(output.path is None and output.format in ("table", "wide") for output in outputs.outputs)
-    print(file=sys.stdout if readable else sys.stderr)
-    show(found, sys.stdout if readable else sys.stderr)
+    stream = sys.stdout if outputs.stdout_is_for_people else sys.stderr
+    print(file=stream)
+    show(found, stream)
     return int(found.exit_code)
 
 

@@ -33,10 +33,11 @@ def render(record: RunRecord, options: RenderOptions) -> str:
 
 def pieces(record: RunRecord, options: RenderOptions) -> Iterator[str]:
     """The XML document, indented, with its declaration."""
-    yield from write_suites(_suites(record), _RUN, record.seconds, record.started)
+    yield from write_suites(suites_of(record), _RUN, record.seconds, record.started)
 
 
-def _suites(record: RunRecord) -> list[Suite]:
+def suites_of(record: RunRecord) -> list[Suite]:
+    """A suite for each scenario, and one for the run where there is more to say; cases are made as they are read."""
     names = names_by_uid(record)
     unique = Unique()
     suites = [_scenario_suite(record, scenario, unique(safe(scenario.name)), names) for scenario in record.scenarios]
@@ -84,16 +85,16 @@ def _cell_cases(scenario: ScenarioRecord, names: Mapping[str, str]) -> Iterator[
     for step in scenario.steps:
         heading, unique = steps(safe(step.name)), Unique()
         for cell in step.cells:
-            yield _cell_case(unique(f"{heading}: {label(cell)}"), cell, names)
+            yield _cell_case(unique(f"{heading}: {label(cell)}"), cell, cell.line or step.line, names)
 
 
-def _cell_case(name: str, cell: CellRecord, names: Mapping[str, str]) -> Case:
+def _cell_case(name: str, cell: CellRecord, line: int | None, names: Mapping[str, str]) -> Case:
     seconds = cell.latency or 0.0
     if cell.verdict is Verdict.PASS:
-        return Case(name, seconds)
+        return Case(name, seconds, cell=cell)
     sentences = explain(cell, names)
     details = "\n".join([*sentences, *([f"repeat: {safe(cell.repeat)}"] if cell.repeat else [])])
-    return Case(name, seconds, _result(cell.verdict), cell.verdict.value, sentences[0], details)
+    return Case(name, seconds, _result(cell.verdict), cell.verdict.value, sentences[0], details, cell, line)
 
 
 def _result(verdict: Verdict) -> str:

@@ -15,7 +15,7 @@ from typing import TextIO
 
 from probe.model.exit_code import exit_code
 from probe.model.record import RunRecord
-from probe.report import html, junit, run_record, table, wide
+from probe.report import csv_table, html, junit, markdown, prometheus, run_record, table, tap, wide
 from probe.report.render import Renderer, RenderOptions
 from probe.report.sinks import Output, check_file, distinct, parse_output, print_pieces, write_file
 
@@ -25,8 +25,13 @@ FORMATS: dict[str, Renderer] = {
     "json": run_record.pieces,
     "junit": junit.pieces,
     "html": html.pieces,
+    "markdown": markdown.pieces,
+    "tap": tap.pieces,
+    "prometheus": prometheus.pieces,
+    "csv": csv_table.pieces,
 }
 DEFAULT_FORMAT = "table"
+_FOR_PEOPLE = ("table", "wide")
 _FILE_WIDTH = 100
 """Columns of a table that goes to a file or a pipe, where nobody says how wide it is ($COLUMNS may)."""
 
@@ -43,6 +48,11 @@ class Outputs:
         outputs = [parse_output(value, FORMATS) for value in values]
         on_stdout = distinct(outputs)
         return cls(tuple(outputs) if on_stdout else (*outputs, Output(DEFAULT_FORMAT)))
+
+    @property
+    def stdout_is_for_people(self) -> bool:
+        """Whether more may be said on stdout, which no program reads."""
+        return any(output.path is None and output.format in _FOR_PEOPLE for output in self.outputs)
 
     def check(self) -> None:
         """Try that every file can be written, without changing one; raises UsageError."""

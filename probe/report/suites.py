@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
+from probe.model.record import CellRecord
 from probe.report.text import one_line, safe
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
     """A test case. No other of its suite has its ``name``; ``result`` is ``failure``, ``error``, ``skipped``, or empty
-    for a pass.
+    for a pass. ``cell`` is what it is about, where it is about one, and
+    ``line`` where the suite's file states what is expected.
     """
 
     name: str
@@ -27,6 +29,8 @@ class Case:
     kind: str = ""
     message: str = ""
     details: str = ""
+    cell: CellRecord | None = None
+    line: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from probe.cli import main
-from probe.model.cell import ExitCode
+from probe.model.cell import ExitCode, Expectation, Family, Outcome, Protocol, Verdict
+from probe.model.cell import Path as Path_
 from probe.model.events import Event, RunDone, RunStarted
-from probe.model.record import ClusterRecord, RunRecord
+from probe.model.record import CellRecord, ClusterRecord, RunRecord, ScenarioRecord, StepRecord
 from probe.report.journal import Journal
 from probe.report.render import RenderOptions
 from probe.report.run_record import render
@@ -88,3 +89,47 @@ def test_a_run_that_is_not_in_the_journal_is_refused(tmp_path: Path, capsys: pyt
     journal(tmp_path / "j", "aaaaaa")
     assert main(["report", str(tmp_path / "j"), "--run", "cccccc"]) == ExitCode.USAGE
     assert "has no run cccccc; it has: aaaaaa" in capsys.readouterr().err
+
+
+def leaking() -> RunRecord:
+    cell = CellRecord(
+        "shop/api", "shop/web", 80, Protocol.TCP, Family.IPV4, Path_.POD_IP, None, Expectation.DENY, Outcome.CONNECTED,
+        Verdict.LEAK, "expected deny, but it connected", line=12,
+    )  # fmt: skip
+    step = StepRecord("contained", "", [], None, 0.0, None, 0.0, 0.0, [cell], line=7)
+    scenario = ScenarioRecord("shop", "shop.yaml", "", {}, {}, [], 0.0, None, [step])
+    return RunRecord(
+        "aaaaaa", "cni-probe 0.1.0", "2026-11-20T10:00:00Z", "2026-11-20T10:00:12Z", 12.0, CLUSTER, [scenario],
+        {Verdict.LEAK: 1}, 1,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("output", "stream"), [("table", "out"), ("json", "err")])
+def test_github_is_told_where_no_program_reads(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, output: str, stream: str
+) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
+    monkeypatch.delenv("GITHUB_WORKSPACE", raising=False)
+    (tmp_path / "run.json").write_text(render(leaking(), RenderOptions()))
+    words = ["report", str(tmp_path / "run.json"), "--github", "-o", output, "-o", f"markdown={tmp_path / 'run.md'}"]
+    assert main(words) == ExitCode.PASSED
+    said = capsys.readouterr()
+    commands = [line for line in getattr(said, stream).splitlines() if line.startswith("::")]
+    assert commands == [
+        "::error file=shop.yaml,line=12,title=shop%3A contained::"
+        "leak: shop/api -> shop/web 80/TCP: expected deny, but it connected"
+    ]
+    assert (tmp_path / "summary").read_text() == (tmp_path / "run.md").read_text() + "\n"
+    if output == "json":
+        json.loads(said.out)
+
+
+def test_github_elsewhere_is_refused_before_anything_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    (tmp_path / "run.json").write_text(render(leaking(), RenderOptions()))
+    words = ["report", str(tmp_path / "run.json"), "--github", "-o", f"csv={tmp_path / 'run.csv'}"]
+    assert main(words) == ExitCode.USAGE
+    assert "--github needs $GITHUB_STEP_SUMMARY" in capsys.readouterr().err
+    assert not (tmp_path / "run.csv").exists()

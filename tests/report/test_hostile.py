@@ -38,11 +38,13 @@ def text_of(name: str, record: RunRecord) -> str:
 @pytest.mark.parametrize("name", FORMATS)
 def test_no_format_lets_control_characters_through(hostile: RunRecord, name: str) -> None:
     text = text_of(name, hostile)
+    if name == "csv":
+        text = text.replace("\r\n", "\n")  # RFC 4180 ends lines so
     assert [char for char in text if char != "\n" and not char.isprintable()] == []
     text.encode("utf-8")
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", sorted({*FORMATS} - {"prometheus"}))  # which counts cells
 def test_every_cell_that_did_not_pass_is_in_every_format(build: Any, red: RunRecord, name: str) -> None:
     text = text_of(name, red)
     for cell in red.scenarios[0].steps[0].cells:

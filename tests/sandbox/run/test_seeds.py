@@ -46,15 +46,20 @@ def test_a_cluster_that_enforces_nothing_leaks_every_denied_cell_and_nothing_els
         unenforced_sandbox.kubeconfig, str(SCENARIOS / "seeds"), "--converge=1", "-o", f"json={record_file}"
     )
     assert done.returncode == ExitCode.MISMATCH, done.stdout + done.stderr
-    denied = 0
+    denied = ruled = 0
     for scenario in json.loads(record_file.read_text())["scenarios"]:
+        lines = Path(scenario["file"]).read_text().splitlines()
         for step in scenario["steps"]:
+            assert f"- name: {step['name']}" in lines[step["line"] - 1]
             for cell in step["cells"]:
+                assert cell["line"] is None or cell["line"] > step["line"]
                 expected_denial = cell["expected"] in ("deny", "drop", "reject")
                 denied += expected_denial
+                ruled += cell["line"] is not None
                 wanted = "leak" if expected_denial else ("undefined" if cell["expected"] == "either" else "pass")
                 assert cell["verdict"] == wanted, cell
     assert denied > 20
+    assert ruled > 20
 
 
 def test_the_smoke_scenario_passes(sandbox: Any) -> None:

@@ -42,13 +42,13 @@ class Progress:
             self._shown = now
             print(f"\r{tally.sets} of {self._sets} sets, {tally.compared:,} cells", end="", file=sys.stderr, flush=True)
 
-    def summary(self, tally: Tally, disagreements: int) -> str:
+    def summary(self, tally: Tally, disagreements: int, late: int) -> str:
         """All figures."""
         seconds = time.monotonic() - self.began
         return (
             f"{tally.sets} sets, {tally.compared:,} cells compared, {tally.allowed:,} of them allowed, "
             f"{tally.undefined:,} undefined skipped, {disagreements} disagreements, "
-            f"{tally.second_looks} cells agreed at second sight only, {tally.late} packets were late, "
+            f"{tally.second_looks} cells agreed at second sight only, {late} packets were late, "
             f"{tally.sets / seconds * 60:.0f} sets a minute"
         )
 
@@ -68,7 +68,7 @@ async def main(options: argparse.Namespace) -> int:
             print(f"set {number}: {disagreement}\nshrinking ...", file=sys.stderr)
             print(dump(await settle(fleet, disagreement)))
         await fleet.control()
-        print(progress.summary(fleet.tally, int(found is not None)))
+        print(progress.summary(fleet.tally, int(found is not None), fleet.mesh.late))
     return 1 if found else 0
 
 

@@ -32,7 +32,7 @@ async def silent_while_converging(stage: Stage) -> Seen:
     def unswallow() -> None:
         stage.wire.swallow = lambda request: False
 
-    return await stage.run(at(RoundDone, swallow, step="closed"), manners=Manners(request_timeout=3.0))
+    return await stage.run(at(RoundDone, swallow, step="closed"), manners=Manners(request_timeout=5.0))
 
 
 async def restarted_at_a_change(stage: Stage) -> Seen:
@@ -94,12 +94,12 @@ async def slow(stage: Stage) -> Seen:
 
 
 async def idle_proxy(stage: Stage) -> Seen:
-    """A proxy drops what is quiet for two seconds; pings keep the streams while nothing is said for longer."""
-    stage.wire.idle = 2.0
+    """A proxy drops what is quiet for three seconds; pings keep the streams while nothing is said for longer."""
+    stage.wire.idle = 3.0
 
     def wait(event: object) -> None:
         if isinstance(event, (FleetReady, BaselineDone)):
-            stage.wire.delay = 3.0  # of the next calls, the policy's among them
+            stage.wire.delay = 4.0  # of the next calls, the policy's among them
         execs = sum(request.is_exec for request in stage.wire.seen)
         assert execs == 3 or isinstance(event, StepStarted) is False, f"{execs} exec streams for 3 agents"
 

@@ -7,17 +7,20 @@ what depends on them has no answer yet; a run asks again once they are.
 from __future__ import annotations
 
 import ipaddress
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from probe.model.cell import Cell, Expectation, Path
 from probe.model.errors import Location, Problem
 from probe.model.plan import Plan, PlannedCell, PlannedStep
-from probe.model.record import DecisionRecord
-from probe.model.scenario import CLUSTER_DNS, Scenario
+from probe.model.record import DecisionRecord, PolicyRecord
+from probe.model.scenario import CLUSTER_DNS, Apply, Manifest, Scenario
 from probe.model.snapshot import PodState, Snapshot
+from probe.policy.deciders import Deciders
 from probe.policy.decision import Answer, Decision
 from probe.policy.oracle import Oracle, Question, Table
+from probe.policy.rules import PolicyRef
 from probe.policy.sentence import reason, sentence
 from probe.policy.universe import AddressRange, Stranger
 from probe.scenario.snapshots import snapshots
@@ -45,6 +48,10 @@ class StepOracle:
 
     oracle: Oracle
     _tables: dict[Question, Table] = field(default_factory=dict)
+    _deciders: Deciders = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._deciders = Deciders(self.oracle)
 
     def answer(self, cell: Cell) -> Answer:
         """What should become of a cell, by whatever its way lets a policy see."""
@@ -71,6 +78,13 @@ class StepOracle:
         rules = [str(rule) for side in sides for rule in side.deciders]
         misses = [str(side.near_miss.rule) for side in sides if side.near_miss is not None]
         return DecisionRecord(str(answer), text, rules, misses)
+
+    def deciders(self, cell: Cell) -> list[str]:
+        """The rules, or isolating policies, that the answer comes from; none where a way of its own leaves it open."""
+        left_open = cell.path is Path.NODE_PORT and self.answer(cell) is Answer.UNDEFINED
+        if _is_hairpin(cell) or left_open:
+            return []
+        return [str(each) for each in self._deciders.of(*_ends(cell), _question(cell))]
 
     def reason(self, cell: Cell) -> str:
         """Why the answer is what it is."""
@@ -119,15 +133,27 @@ class Consultant:
         externals = (address for external in scenario.fleet.externals for address in external.addresses)
         addresses = map(AddressRange.of, dict.fromkeys(map(_canonical, externals)))
         self._others: tuple[AddressRange | Stranger, ...] = (_REWRITTEN, _DNS, *addresses)
+        self._steps = scenario.steps
         self._snapshots = tuple(snapshots(scenario))
 
     def at(self, step: int, where: Mapping[str, Whereabouts]) -> StepOracle:
         """The oracle of a step, by its number. ``where``: by pod id, of those that run already."""
         return StepOracle(Oracle(_placed(self._snapshots[step], where), self._others))
 
+    def policies(self, step: int) -> list[PolicyRecord]:
+        """The policies that are in force after a step's changes, those that it applied marked."""
+        applied = [action.manifest for action in self._steps[step].actions if isinstance(action, Apply)]
+        return [_policy_record(each, each in applied) for each in self._snapshots[step].policies]
+
     def all(self, where: Mapping[str, Whereabouts] | None = None) -> list[StepOracle]:
         """The oracles of all steps."""
         return [self.at(step, where or {}) for step in range(len(self._snapshots))]
+
+
+def _policy_record(manifest: Manifest, changed: bool) -> PolicyRecord:
+    kind, meta = manifest["kind"], manifest["metadata"]
+    name = PolicyRef(kind, meta.get("namespace") or "", meta["name"])
+    return PolicyRecord(str(name), str(kind), json.loads(json.dumps(manifest)), changed)
 
 
 def _canonical(address: str) -> str:

@@ -124,6 +124,7 @@ class Scribe:
             repeat="" if passed else self._repeat(cell, route),
             decision=self._decision(cell, judgement.verdict),
             line=track.planned.line,
+            decided_by=self.oracle.deciders(cell) if self.oracle is not None else [],
         )
 
     def _decision(self, cell: Cell, verdict: Verdict) -> DecisionRecord | None:

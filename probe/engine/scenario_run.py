@@ -289,6 +289,7 @@ class ScenarioRun:
                 else ["nothing was tried: no pods have an address of the families asked for"],
                 completed=measurement.findings is not None,
                 line=line_of(step.location),
+                policies=consultant.policies(index),
             )
             self.emit(StepDone(record))
         return JudgedStep(record, measurement.confirmed_at, denials)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from probe.model.cell import Expectation, Family, Outcome, Path, Protocol, Verdict, Via
 
@@ -75,6 +76,8 @@ class CellRecord:
     readable sentence, always set when the verdict is not ``pass``. ``dialled`` is the ``address:port`` that the prober
     was told to dial, which behind a service is not the destination's own. ``decision`` comes with every mismatch.
     ``line`` is that of the rule which states the expectation, in the scenario's file (None: the step's default does).
+    ``decided_by`` says which rules of the step's policies allow or deny it (``production/frontend-policy ingress[0]``),
+    or, where no rule does, which policies isolate an end of it (``production/frontend-policy``).
     """
 
     source: str
@@ -107,6 +110,21 @@ class CellRecord:
     dialled: str | None = None
     decision: DecisionRecord | None = None
     line: int | None = None
+    decided_by: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRecord:
+    """A policy that was in force in a step. ``name`` is what ``CellRecord.decided_by`` calls it.
+
+    ``manifest`` is the object as the scenario has it, in logical namespaces; in the cluster it was in the actual ones
+    (``ScenarioRecord.namespaces``). ``changed``: this step applied it.
+    """
+
+    name: str
+    kind: str
+    manifest: dict[str, Any]
+    changed: bool = False
 
 
 @dataclass(slots=True)
@@ -116,6 +134,7 @@ class StepRecord:
     ``acknowledged`` is when the API server acknowledged the last change. ``converge_seconds`` runs from there to
     the first instant at which every cell matched (None: never), ``confirm_seconds`` is the confirmation's length.
     ``line``: where the step begins in the scenario's file.
+    ``policies`` are all those in force after the changes.
     """
 
     name: str
@@ -130,6 +149,7 @@ class StepRecord:
     problems: list[str] = field(default_factory=list)
     completed: bool = True
     line: int | None = None
+    policies: list[PolicyRecord] = field(default_factory=list)
 
 
 @dataclass(slots=True)

@@ -76,6 +76,10 @@ class Oracle:
                     found[number].append(policy)
         return [tuple(policies) for policies in found]
 
+    def selecting(self, direction: Direction, number: int) -> tuple[Policy, ...]:
+        """The policies that select an endpoint for a direction, in the order in which they are asked."""
+        return self._selecting[direction][number]
+
     # --- one flow -----------------------------------------------------------------------------------------------------
 
     def decide(self, source: str, destination: str, asked: Question) -> Decision:
@@ -127,7 +131,7 @@ class Oracle:
         told: list[Told] = []
         evaluation = Evaluation(
             direction,
-            lambda rule: self._read(rule, endpoint, asked),
+            lambda rule: self.read(rule, endpoint, asked),
             lambda tier, rule, found: told.append(Told(tier, rule, bool(found.sure))),
         )
         home = self.universe.home(endpoint)
@@ -178,14 +182,14 @@ class Oracle:
             home = self.universe.home(endpoint)
             key = tuple(id(policy) for policy in policies), endpoint.host_network, home, names
             if key not in known:
-                evaluation = Evaluation(direction, lambda rule, subject=endpoint: self._read(rule, subject, asked))  # type: ignore[misc]
+                evaluation = Evaluation(direction, lambda rule, subject=endpoint: self.read(rule, subject, asked))  # type: ignore[misc]
                 known[key] = evaluation.judge(policies, everybody, home, certain=not endpoint.host_network)
             sides.append(known[key])
         return sides
 
     # --- rules --------------------------------------------------------------------------------------------------------
 
-    def _read(self, rule: Rule, subject: PodState, asked: Question) -> Match:
+    def read(self, rule: Rule, subject: PodState, asked: Question) -> Match:
         """Whom a rule of the subject's matches on a port: its peers, as far as its ports mean that port there."""
         ports = self._ports(rule, subject, asked)
         if not ports.maybe:

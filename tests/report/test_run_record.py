@@ -81,6 +81,15 @@ def test_what_is_not_a_record_is_refused_with_the_place(green: RunRecord, change
         check(record_to_json(green) | change)
 
 
+def test_a_record_from_before_a_field_was_added_is_still_read(green: RunRecord) -> None:
+    data = record_to_json(green)
+    for step in data["scenarios"][0]["steps"]:
+        del step["policies"]
+        for cell in step["cells"]:
+            del cell["decidedBy"]
+    assert record_from_json(data) == green
+
+
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
 def test_a_number_that_json_has_not_is_refused(green: RunRecord, number: float) -> None:
     with pytest.raises(UsageError, match="seconds: Input should be a finite number"):

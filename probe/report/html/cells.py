@@ -19,7 +19,7 @@ FIELDS = (
     "source", "column", "destination", "port", "family", "way", "wanted", "seen", "verdict", "topology", "expected",
     "outcome", "address", "reason", "latency", "attempts", "matchedAfter", "flaps", "control", "sourceNode",
     "destinationNode", "sourceAddress", "destinationAddress", "dialled", "observedSource", "responder", "receipt",
-    "history", "repeat", "decision",
+    "history", "repeat", "decision", "decidedBy",
 )  # fmt: skip
 """``column`` is the destination, with its address where it has several; ``wanted`` and ``seen`` are a matrix's symbols;
 ``port`` is ``80/TCP``. ``receipt`` is null or [arrived, from], ``history`` a flat list of phase, at, outcome, seconds,
@@ -83,6 +83,7 @@ def _row(cell: CellRecord, column: str, texts: Texts, names: Mapping[str, str]) 
         [value for attempt in cell.history for value in _attempt(attempt, texts)],
         number(cell.repeat),
         _decision(cell.decision, texts),
+        [number(decider) for decider in cell.decided_by],
     ]
 
 

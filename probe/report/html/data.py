@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
+
+import yaml
 
 from probe.model.record import RunRecord, ScenarioRecord, StepRecord
 from probe.model.scenario import EXTERNAL
@@ -24,6 +26,7 @@ from probe.report.words import fleet_words, scenario_name, step_word
 
 def data_pieces(record: RunRecord, texts: Texts) -> Iterator[str]:
     """Everything but the texts, which are complete when the last piece has been taken."""
+    manifests: dict[tuple[str, ...], int] = {}
     outline = {
         "fields": FIELDS,
         "symbols": {
@@ -33,7 +36,8 @@ def data_pieces(record: RunRecord, texts: Texts) -> Iterator[str]:
             "absent": ABSENT,
             "worst": WORST_FIRST,
         },
-        "scenarios": [_scenario(each) for each in record.scenarios],
+        "scenarios": [_scenario(each, manifests) for each in record.scenarios],
+        "manifests": list(manifests),
     }
     names = names_by_uid(record)
     steps = (step for scenario in record.scenarios for step in scenario.steps)
@@ -41,7 +45,7 @@ def data_pieces(record: RunRecord, texts: Texts) -> Iterator[str]:
     yield from filled(embedded(outline, spaced=True), "cells", cells)
 
 
-def _scenario(scenario: ScenarioRecord) -> dict[str, Any]:
+def _scenario(scenario: ScenarioRecord, manifests: dict[tuple[str, ...], int]) -> dict[str, Any]:
     ids = _endpoints(scenario)
     marks, pods = marks_of(scenario), {pod.id: pod for pod in scenario.pods}
     placed = layout(ids)
@@ -66,7 +70,7 @@ def _scenario(scenario: ScenarioRecord) -> dict[str, Any]:
             "nodes": [asdict(node) | {"id": safe(node.id), "label": safe(node.label)} for node in placed.nodes],
             "groups": [asdict(group) | {"name": safe(group.name)} for group in placed.groups],
         },
-        "steps": [_step(step) for step in scenario.steps],
+        "steps": [_step(step, manifests) for step in scenario.steps],
     }
 
 
@@ -84,7 +88,7 @@ def _endpoints(scenario: ScenarioRecord) -> list[str]:
     return sorted(found, key=lambda id_: order[namespace_of(id_)])
 
 
-def _step(step: StepRecord) -> dict[str, Any]:
+def _step(step: StepRecord, manifests: dict[tuple[str, ...], int]) -> dict[str, Any]:
     counts = count_cells(step.cells)
     word, _ = step_word(step, counts)
     return {
@@ -94,5 +98,20 @@ def _step(step: StepRecord) -> dict[str, Any]:
         "word": word,
         "problems": [one_line(problem) for problem in step.problems],
         "counts": [[verdict.value, number, tone_of(verdict)] for verdict, number in counts.items()],
+        "policies": [
+            {
+                "name": safe(policy.name),
+                "kind": safe(policy.kind),
+                "changed": policy.changed,
+                "manifest": manifests.setdefault(manifest_lines(policy.manifest), len(manifests)),
+            }
+            for policy in step.policies
+        ],
         "cells": [],
     }
+
+
+def manifest_lines(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    """A manifest as lines of YAML."""
+    text = yaml.safe_dump(dict(manifest), sort_keys=False, allow_unicode=True, width=100)
+    return tuple(map(safe, text.splitlines()))

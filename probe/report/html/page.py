@@ -18,7 +18,7 @@ from probe.report.html.latency import latencies
 from probe.report.html.spread import spread
 from probe.report.render import RenderOptions
 
-SCRIPTS = ("dom", "cells", "filters", "matrix", "evidence", "flows", "graph", "blast", "print", "main")
+SCRIPTS = ("dom", "cells", "filters", "matrix", "evidence", "policies", "flows", "graph", "blast", "print", "main")
 """In the order in which they are put together: each uses what those before it define."""
 
 

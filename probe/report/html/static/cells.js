@@ -7,6 +7,10 @@ const text = (cell, field) => texts[cell[at[field]]];
 const value = (cell, field) => cell[at[field]];
 const namespaceOf = (id) => id.split("/", 1)[0];
 
+const deciders = (cell) => value(cell, "decidedBy").map((number) => texts[number]);
+const policyOf = (decider) => decider.split(" ", 1)[0]; // of "namespace/policy ingress[0]"
+const policiesOf = (cell) => [...new Set(deciders(cell).map(policyOf))];
+
 const BAD = { leak: "leak", blocked: "blocked", misrouted: "other", "wrong-denial": "other" };
 const GLYPHS = { ".": "→", X: "×", R: "⊗", D: "×" };
 const glyph = (symbols) => [...symbols].map((symbol) => GLYPHS[symbol] || symbol).join("");

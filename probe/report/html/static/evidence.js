@@ -36,7 +36,7 @@ function facts(cell) {
     ["observed", (text(cell, "outcome") || "nothing") + (value(cell, "latency") === null ? "" : ` in ${seconds(value(cell, "latency"))}`)],
     ["reason", text(cell, "reason")],
     ["policies say", decision && texts[decision[1]]],
-    ["decided by", decision && decision[2].map((rule) => texts[rule]).join(", ")],
+    ["decided by", deciders(cell).join(", ")],
     ["nearest misses", decision && decision[3].map((rule) => texts[rule]).join(", ")],
     ["from", end("sourceAddress", "sourceNode").join("")],
     ["to", end("destinationAddress", "destinationNode").join("")],

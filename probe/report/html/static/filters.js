@@ -1,4 +1,5 @@
-// Which cells are shown. A filter has a name, a question to a cell, and the answers that occur.
+// Which cells are shown. A filter has a name, a question to a cell (one answer, or a list of them), and the answers that
+// occur.
 
 const ANY = "", ODD = "not as expected";
 const FILTERS = [
@@ -8,6 +9,7 @@ const FILTERS = [
   { id: "port", label: "port", of: (cell) => text(cell, "port") },
   { id: "way", label: "path", of: (cell) => text(cell, "way") },
   { id: "family", label: "family", of: (cell) => text(cell, "family") },
+  { id: "policy", label: "decided by", of: policiesOf },
   { id: "topology", label: "nodes", of: (cell) => text(cell, "topology") || "unknown" },
 ];
 
@@ -16,7 +18,7 @@ const chosen = () => Object.fromEntries(FILTERS.map(({ id }) => [id, byId(`filte
 function drawFilters(cells, changed) {
   const before = byId("filter-verdict") ? chosen() : {};
   const fields = FILTERS.map(({ id, label, of }) => {
-    const answers = [...new Set(cells.map(of))];
+    const answers = [...new Set(cells.flatMap(of))];
     const entries = [[ANY, "any"], ...answers.map((answer) => [answer, answer])];
     if (id === "verdict") entries.splice(1, 0, [ODD, ODD]);
     const select = el("select", { id: `filter-${id}`, change: changed });
@@ -39,6 +41,6 @@ function setFilters(wanted) {
 function filtered(cells) {
   const wanted = chosen();
   const asked = FILTERS.filter(({ id }) => wanted[id] !== ANY);
-  const fits = ({ id, of }, cell) => (id === "verdict" && wanted[id] === ODD ? isOdd(cell) : of(cell) === wanted[id]);
+  const fits = ({ id, of }, cell) => (id === "verdict" && wanted[id] === ODD ? isOdd(cell) : [of(cell)].flat().includes(wanted[id]));
   return cells.filter((cell) => asked.every((filter) => fits(filter, cell)));
 }

@@ -24,6 +24,12 @@ function draw(anew) {
   byId("expected").checked = step().cells.some(isOdd);
   drawTables();
   drawGraphs();
+  byId("applied").replaceChildren(...drawPolicies(step(), (policy) => {
+    setFilters({ policy });
+    drawTables();
+    byId("matrix").scrollIntoView();
+    byId("filter-policy").focus();
+  }));
 }
 
 function drawAbout() {

@@ -14,7 +14,7 @@ WORKERS ?= 3
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check schema docs faults differential bench image clean e2e e2e-sandbox kind-up kind-load kind-external kind-e2e kind-down
+.PHONY: help demo test check schema docs faults differential bench screenshots image clean e2e e2e-sandbox kind-up kind-load kind-external kind-e2e kind-down
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -66,6 +66,10 @@ differential: $(STAMP) ## compare oracle and packets on N=5000 random policy set
 bench: $(STAMP) ## print measurements (no test: machines are noisy)
 	for bench in tests/bench/bench_*.py; do \
 	    echo "== $$bench"; $(BIN)/python -m tests.bench.$$(basename $$bench .py) || exit 1; done
+
+screenshots: $(STAMP) ## draw the pictures of the HTML report in docs/report again, from real runs
+	scripts/setup-browser $(VENV)
+	CNI_PROBE_SCREENSHOTS=docs/report $(BIN)/pytest tests/report/html/browser/test_pictures.py
 
 image: ## build the agent's image with docker, podman or buildah; PLATFORM=linux/arm64 for another platform
 	scripts/image $(IMAGE) $(PLATFORM)

@@ -84,7 +84,7 @@ class StepOracle:
         left_open = cell.path is Path.NODE_PORT and self.answer(cell) is Answer.UNDEFINED
         if _is_hairpin(cell) or left_open:
             return []
-        return [str(each) for each in self._deciders.of(*_ends(cell), _question(cell))]
+        return list(self._deciders.of(*_ends(cell), _question(cell)))
 
     def reason(self, cell: Cell) -> str:
         """Why the answer is what it is."""

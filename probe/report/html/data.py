@@ -16,7 +16,7 @@ from probe.report.fold import count_cells
 from probe.report.html.answer import tone_of
 from probe.report.html.cells import FIELDS, Texts, rows
 from probe.report.html.embed import embedded
-from probe.report.html.layout import layout
+from probe.report.html.layout import WIDTH, layout
 from probe.report.matrix import namespace_of
 from probe.report.symbols import ABSENT, EXPECTED_MEANINGS, MIXED, OBSERVED_MEANINGS, WORST_FIRST
 from probe.report.text import one_line, safe
@@ -67,6 +67,8 @@ def _scenario(scenario: ScenarioRecord, manifests: dict[tuple[str, ...], int]) -
         ],
         "layout": {
             "byNamespace": placed.by_namespace,
+            "width": WIDTH,
+            "height": placed.height,
             "nodes": [asdict(node) | {"id": safe(node.id), "label": safe(node.label)} for node in placed.nodes],
             "groups": [asdict(group) | {"name": safe(group.name)} for group in placed.groups],
         },

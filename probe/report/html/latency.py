@@ -54,8 +54,9 @@ def latencies(record: RunRecord) -> list[Latency]:
     for scenario in record.scenarios:
         before: dict[object, Expectation] = {}
         for step in scenario.steps:
+            what = _what(step)
             for cell, change in _changed(step, before):
-                kind = f"{_what(step)}: {change}"
+                kind = f"{what}: {change}"
                 series = found.setdefault(kind, Latency(kind))
                 if cell.matched_after is None:
                     series.never += 1

@@ -7,7 +7,7 @@ from itertools import combinations
 
 import pytest
 
-from probe.report.html.layout import HEIGHT, MAX_PODS, WIDTH, layout
+from probe.report.html.layout import MAX_PODS, WIDTH, layout
 
 
 def fleet(namespaces: int, pods: int) -> list[str]:
@@ -20,7 +20,7 @@ def test_no_two_nodes_touch_and_all_are_in_the_picture(namespaces: int, pods: in
     assert len(placed.nodes) == namespaces * pods
     for node in placed.nodes:
         assert 0 < node.x < WIDTH
-        assert 0 < node.y < HEIGHT
+        assert 0 < node.y < placed.height
     for one, other in combinations(placed.nodes, 2):
         assert math.dist((one.x, one.y), (other.x, other.y)) > 20
 

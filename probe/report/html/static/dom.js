@@ -18,6 +18,13 @@ const byId = (id) => document.getElementById(id);
 const name = (text, tag = "span") => el(tag, { class: "name" }, text);
 const plural = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
 
+// Names differ at their ends, so the middle goes.
+function shortened(label, most) {
+  if (label.length <= most) return label;
+  const head = Math.floor((most - 1) / 2);
+  return `${label.slice(0, head)}…${label.slice(label.length - (most - 1 - head))}`;
+}
+
 function seconds(value) {
   if (value === null) return "–";
   if (value < 0.00995) return `${(value * 1000).toFixed(1)} ms`;

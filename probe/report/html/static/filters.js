@@ -24,7 +24,8 @@ function drawFilters(cells, changed) {
     const select = el("select", { id: `filter-${id}`, change: changed });
     const keep = entries.some(([answer]) => answer === before[id]) ? before[id] : ANY;
     options(select, entries, keep);
-    return el("label", { class: answers.length > 1 || id === "verdict" ? null : "single" }, `${label} `, select);
+    const divides = answers.length > 1 || (answers.length && cells.some((cell) => ![of(cell)].flat().length));
+    return el("label", { class: divides || id === "verdict" ? null : "single" }, `${label} `, select);
   });
   const clear = el("button", { type: "button", id: "clear", click: () => { setFilters({}); changed(); } }, "Show all");
   const extras = [

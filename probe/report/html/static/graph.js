@@ -1,17 +1,18 @@
 // The flow graph of one step as SVG. Where the nodes are was decided when the page was made.
 
-const WIDTH = 760, HEIGHT = 560;
+const DENSE = 150; // flows above which lines are thin
 
 // `hops`: by end, when a blast radius is shown. `back`: the radius is that of those who reach it.
 function drawGraph(scenario, step, title, { hops, back, pick }) {
-  const { byNamespace, nodes, groups } = scenario.layout;
+  const { byNamespace, width, height, nodes, groups } = scenario.layout;
   const end = byNamespace ? namespaceOf : (id) => id;
   const places = new Map(nodes.map((node) => [node.id, node]));
   const flows = flowsOf(step.cells, end).filter(({ from, to, state }) => from !== to && state !== "denied");
   const near = hops && new Map();
   if (hops) for (const [id, hop] of hops) near.set(end(id), Math.min(hop, near.get(end(id)) ?? hop));
   const prefix = `g${drawGraph.count = (drawGraph.count || 0) + 1}`;
-  const picture = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "group", "aria-label": `flow graph: ${title}` },
+  const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": `flow graph: ${title}`,
+    class: flows.length > DENSE ? "dense" : null },
     svg("defs", {}, STATES.map((state) => arrow(prefix, state)), groups.map((group, index) =>
       svg("path", { id: `${prefix}-name-${index}`, d: group.text }))),
     groups.map((group, index) => drawGroup(group, `${prefix}-name-${index}`)));
@@ -21,7 +22,7 @@ function drawGraph(scenario, step, title, { hops, back, pick }) {
     for (const flow of flows.filter((each) => each.state === state)) {
       const mutual = known.has(JSON.stringify([flow.to, flow.from, state]));
       if (mutual && flow.to < flow.from) continue;
-      lines.append(drawFlow(flow, places, prefix, mutual, near, back));
+      lines.append(drawFlow(flow, { places, prefix, near, back, middle: { x: width / 2, y: height / 2 } }, mutual));
     }
   }
   picture.append(lines);
@@ -33,32 +34,30 @@ function drawGraph(scenario, step, title, { hops, back, pick }) {
 }
 
 const arrow = (prefix, state) => svg("marker", {
-  id: `${prefix}-${state}`, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7,
+  id: `${prefix}-${state}`, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 9, markerHeight: 9,
   orient: "auto-start-reverse", markerUnits: "userSpaceOnUse", class: `head ${state}`,
 }, svg("path", { d: "M0 0.5L8 4L0 7.5z" }));
 
 function drawGroup(group, id) {
-  const most = Math.max(3, Math.floor(group.room / 7));
+  const most = Math.max(3, Math.floor(group.room / 8));
   return svg("g", { class: "group" },
     svg("path", { class: "band", d: group.band }),
     svg("text", {}, svg("title", {}, group.name),
       svg("textPath", { href: `#${id}`, startOffset: "50%" }, shortened(group.name, most))));
 }
 
-const shortened = (label, most) => (label.length <= most ? label : `${label.slice(0, most - 1)}…`);
-
-function drawFlow(flow, places, prefix, mutual, near, back) {
+function drawFlow(flow, { places, prefix, near, back, middle }, mutual) {
   const a = places.get(flow.from), b = places.get(flow.to);
   const bend = mutual ? 0 : 12; // so that opposite flows that differ do not cover each other
   const length = Math.hypot(b.x - a.x, b.y - a.y) || 1;
   const pull = 0.35;
   const c = {
-    x: WIDTH / 2 + ((a.x + b.x) / 2 - WIDTH / 2) * pull - (b.y - a.y) / length * bend,
-    y: HEIGHT / 2 + ((a.y + b.y) / 2 - HEIGHT / 2) * pull + (b.x - a.x) / length * bend,
+    x: middle.x + ((a.x + b.x) / 2 - middle.x) * pull - (b.y - a.y) / length * bend,
+    y: middle.y + ((a.y + b.y) / 2 - middle.y) * pull + (b.x - a.x) / length * bend,
   };
   const from = towards(a, c, 12), to = towards(b, c, 13);
   const head = `url(#${prefix}-${flow.state})`;
-  const middle = { x: (from.x + 2 * c.x + to.x) / 4, y: (from.y + 2 * c.y + to.y) / 4 };
+  const top = { x: (from.x + 2 * c.x + to.x) / 4, y: (from.y + 2 * c.y + to.y) / 4 };
   const [start, end] = back ? [flow.to, flow.from] : [flow.from, flow.to];
   const onward = (one, other) => near.has(one) && near.get(one) < 3 && near.has(other) && near.get(other) === near.get(one) + 1;
   const inside = !near || (flow.reached && (onward(start, end) || (mutual && onward(end, start))));
@@ -66,8 +65,8 @@ function drawFlow(flow, places, prefix, mutual, near, back) {
     svg("title", {}, flowWords(flow)),
     svg("path", { d: `M${from.x} ${from.y}Q${c.x} ${c.y} ${to.x} ${to.y}`, "marker-end": head, "marker-start": mutual ? head : null }),
     LETTERS[flow.state] ? [
-      svg("circle", { cx: middle.x, cy: middle.y, r: 8 }),
-      svg("text", { x: middle.x, y: middle.y + 4 }, LETTERS[flow.state])] : null);
+      svg("circle", { cx: top.x, cy: top.y, r: 8 }),
+      svg("text", { x: top.x, y: top.y + 4 }, LETTERS[flow.state])] : null);
 }
 
 function towards(from, to, distance) {
@@ -86,15 +85,15 @@ function drawNode(node, scenario, near, pick) {
   const turn = node.angle ? `rotate(${node.angle} ${node.label_x} ${node.label_y})` : null;
   return svg("g", {
     class: `node ${kind} ${reach}`, role: "button", "aria-pressed": hop === 0 ? "true" : "false",
-    "aria-label": words.filter(Boolean).join(", "), "data-id": node.id, click: choose,
+    "data-id": node.id, click: choose,
     keydown: (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); choose(); } },
   },
     svg("title", {}, words.filter(Boolean).join(", ")),
     kind === "pod" ? svg("circle", { cx: node.x, cy: node.y, r: 9 })
       : svg("rect", { x: node.x - 9, y: node.y - 9, width: 18, height: 18, rx: kind === "namespace" ? 5 : 0 }),
-    svg("text", { class: "hops", x: node.x, y: node.y + 4 }, hop > 0 ? String(hop) : hop === 0 ? "●" : ""),
-    svg("text", { x: node.label_x, y: node.label_y + 4, "text-anchor": node.anchor, transform: turn },
-      shortened(node.label, 24) + (endpoint && endpoint.mark ? ` ${endpoint.mark}` : "")));
+    svg("text", { class: "hops", "aria-hidden": "true", x: node.x, y: node.y + 4 }, hop > 0 ? String(hop) : hop === 0 ? "●" : ""),
+    svg("text", { "aria-hidden": "true", x: node.label_x, y: node.label_y + 4, "text-anchor": node.anchor, class: node.angle ? "turned" : null, transform: turn },
+      shortened(node.label, 13) + (endpoint && endpoint.mark ? ` ${endpoint.mark}` : "")));
 }
 
 function graphLegend(cells) {

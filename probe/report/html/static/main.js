@@ -21,7 +21,7 @@ function draw(anew) {
   drawFilters(step().cells, drawTables);
   if (anew) byId("folded").checked = scenario().endpoints.length > MANY;
   else byId("folded").checked = draw.folded;
-  byId("expected").checked = step().cells.some(isOdd);
+  byId("expected").checked = scenario().endpoints.length <= 12 && step().cells.some(isOdd);
   drawTables();
   drawGraphs();
   byId("applied").replaceChildren(...drawPolicies(step(), (policy) => {

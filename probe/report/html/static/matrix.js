@@ -3,6 +3,8 @@
 const PAGE = 40; // rows and columns that are drawn at a time
 const MANY = 30; // names on an axis above which namespaces are shown first
 
+const NAME = 24; // characters of a name; the whole of it is in the tooltip
+
 const position = { row: 0, column: 0 };
 
 function drawMatrix(scenario, cells, { folded, expected, open, narrow, turn }) {
@@ -39,7 +41,10 @@ function drawTable(table, opened) {
   const head = (id, scope) => {
     const [space, ...rest] = id.split("/");
     const mark = marks.get(id);
-    const said = table.folded ? [name(id)] : [name(space, "small"), name(rest.join("/")), mark ? el("i", {}, mark) : null];
+    const short = (label) => shortened(label, NAME);
+    const said = table.folded
+      ? [name(short(id))]
+      : [name(short(space), "small"), el("span", {}, name(short(rest.join("/"))), mark ? el("i", {}, ` ${mark}`) : null)];
     return el("th", { scope, title: id }, el("span", { class: "end" }, said), scope === "col" ? portNames(table, id) : null);
   };
   const grid = [];
@@ -85,15 +90,18 @@ function place(table, cells, row, column, opened) {
   const topology = new Set(cells.map((cell) => text(cell, "topology")));
   const where = topology.size === 1 ? [...topology][0] : "";
   const words = [...symbols].map((symbol) => data.symbols[table.field][symbol]).join(", ");
-  const said = `${row} to ${column}: ${words}; ${plural(cells.length, "cell")}${odd ? `, ${odd} not as expected` : ""}`;
+  const said = `${row} to ${column}: ${words}; ${plural(cells.length, "cell")}${odd ? `, ${odd} not as expected` : ""}${where && `; ${where}`}`;
   return el("button", {
     type: "button",
     class: `place ${where}`,
     "data-symbol": worstOf(symbols),
-    "aria-label": said + (where ? `; ${where}` : ""),
-    title: said + (where ? `; ${where}` : ""),
+    "data-ends": `${row} → ${column}`,
+    title: said,
     click: () => opened(cells, row, column),
-  }, el("span", {}, glyph(symbols)), table.folded ? el("small", {}, odd ? `${odd} of ${cells.length}` : cells.length) : null);
+  },
+  el("span", { class: "unseen" }, said),
+  el("span", { "aria-hidden": "true" }, glyph(symbols),
+    table.folded ? el("small", {}, odd ? `${odd} of ${cells.length}` : cells.length) : null));
 }
 
 const worstOf = (symbols) => [...data.symbols.worst, "~", "_"].find((symbol) => symbols.includes(symbol)) || (new Set(symbols).size > 1 ? "~" : symbols[0]);

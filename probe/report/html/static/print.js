@@ -10,7 +10,7 @@ function printable() {
       const folded = scenario.endpoints.length > MANY;
       const nothing = () => {};
       position.row = position.column = 0;
-      const made = drawMatrix(scenario, step.cells, { folded, expected: step.cells.some(isOdd), open: nothing, narrow: nothing, turn: nothing });
+      const made = drawMatrix(scenario, step.cells, { folded, expected: !folded && step.cells.some(isOdd), open: nothing, narrow: nothing, turn: nothing });
       sheets.push(el("section", { class: "sheet" },
         el("h3", {}, name(`${scenario.name}, step ${index + 1}: ${step.name}`), ` – ${step.word}`),
         el("ul", {}, step.changes.map((change) => name(change, "li"))), made));

@@ -52,6 +52,14 @@ async def test_what_policies_say_by_address_is_computed_once_pods_have_theirs(
     assert expected[f"shop/{inside} -> shop/server 80/TCP"] is Expectation.ALLOW
     assert expected[f"shop/{inside} -> shop/server 81/TCP"] is Expectation.DENY
     assert {cell.verdict for cell in found.values()} == {Verdict.PASS}
+    # ... and the record says who decided, of what passed as well, and which policies were in force.
+    assert found[f"shop/{inside} -> shop/server 80/TCP"].decided_by == ["shop/by-address ingress[0]"]
+    assert found[f"shop/{inside} -> shop/server 81/TCP"].decided_by == ["shop/by-address"]
+    assert found["shop/server -> shop/server 80/TCP"].decided_by == []
+    opened, closed = (step.policies for step in record.scenarios[0].steps)
+    assert opened == []
+    assert [(policy.name, policy.changed) for policy in closed] == [("shop/by-address", True)]
+    assert closed[0].manifest["spec"]["podSelector"] == {"matchLabels": {"app": "server"}}
 
 
 async def test_a_mismatch_carries_what_the_policies_say(run_it: Any, cells: Any, two_pods: Path) -> None:
@@ -62,7 +70,7 @@ async def test_a_mismatch_carries_what_the_policies_say(run_it: Any, cells: Any,
     blocked = cells(record, "closed")["shop/client -> shop/server 80/TCP"]
     assert blocked.verdict is Verdict.BLOCKED
     assert blocked.decision.answer == "deny"
-    assert "ingress of shop/server is isolated by shop/closed" in blocked.decision.sentence
+    assert "shop/closed isolates shop/server for ingress" in blocked.decision.sentence
     (note,) = (each for each in record.notes if "what is stated counts" in each)
     assert "expects allow of shop/client -> shop/server 80/TCP" in note
 

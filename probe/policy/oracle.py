@@ -198,12 +198,14 @@ class Oracle:
         return Match(peers.sure & ports.sure, peers.maybe & ports.maybe)
 
     def _ports(self, rule: Rule, subject: PodState, asked: Question) -> Match:
-        """For which peers the rule's ports mean the one in question: names are the destination's to resolve."""
+        """For which peers the rule's ports mean the one in question: names are the destination's to resolve.
+
+        Whether a pod on its node's network is a destination of its own, with names, or a node, is left open.
+        """
         everybody = self.universe.everybody
         if rule.ports is None:
             return Match(everybody, everybody)
-        found = 0
-        unknown = 0
+        found = Match()
         for port in rule.ports:
             match port:
                 case PortRange():
@@ -214,9 +216,9 @@ class Oracle:
                         if port.covers(asked.port, asked.protocol, subject.ports):
                             return Match(everybody, everybody)
                     elif protocol in (None, asked.protocol):
-                        found |= self.universe.serving(name, asked.port, asked.protocol)
-                        unknown = self.universe.strangers
-        return Match(found, found | unknown)
+                        serving = self.universe.serving(name, asked.port, asked.protocol)
+                        found |= Match(serving & ~self.universe.host, serving | self.universe.strangers)
+        return found
 
     def _whom(self, rule: Rule, family: Family) -> Match:
         key = rule.ref, family

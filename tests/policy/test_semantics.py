@@ -440,6 +440,14 @@ def test_peers_mean_pods_on_the_hosts_network_or_they_do_not() -> None:
     assert answer(cluster(*elsewhere, ingress({"podSelector": {}})), "b/host", POD) is DENY
 
 
+def test_names_of_ports_hold_on_the_hosts_network_or_they_do_not() -> None:
+    """Where such a pod is taken for its node, nobody there calls a port anything."""
+    pods = pod(POD, node="one"), pod("b/host", "80/TCP=http", host=True, node="two")
+    assert answer(cluster(*pods, egress(ports=[{"port": "http"}])), POD, "b/host") is UNDEFINED
+    assert answer(cluster(*pods, egress(ports=[{"port": 80}])), POD, "b/host") is ALLOW
+    assert answer(cluster(*pods, egress(ports=[{"port": "dns"}])), POD, "b/host") is DENY
+
+
 def test_a_pod_on_the_network_of_the_pods_own_node_may_be_taken_for_the_node() -> None:
     pods = pod(POD, node="one"), pod("b/host", host=True, node="one"), pod("b/away", host=True, node="two")
     snapshot = cluster(*pods, network_policy())

@@ -24,7 +24,7 @@ COMMANDS = {
     "explain": "say what should happen to one flow, and which rules decide it",
     "matrix": "say what should happen between all pods of manifests, or of a cluster",
     "schema": "print the JSON Schema of scenario files, of run records or of matrices",
-    "sandbox": "the embedded cluster: up, down, status",
+    "sandbox": "the embedded cluster: up, down, status, faults",
     "clean": "remove what any run left in a cluster",
     "doctor": "look whether a run can work on a cluster, before anything is created",
     "job": "print manifests that run scenarios inside the cluster",

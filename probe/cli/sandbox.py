@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from probe.model.cell import ExitCode, Family
+from probe.model.errors import UsageError
 from probe.sandbox.options import DEFAULT_NAME, SandboxOptions
 
 if TYPE_CHECKING:
@@ -102,10 +103,11 @@ async def _up(args: argparse.Namespace) -> int:
     directory = StateDirectory(args.name)
     running = directory.read() if directory.is_running() else None
     if running is not None:
-        # Not an error: whoever says "up" wants one to be there, and the one that is there can be seen here.
-        already = (
-            f"sandbox {running.name} is running already ({_describe(running)}); the options above were not applied"
-        )
+        # Whoever says "up" wants one to be there; but one that enforces otherwise than asked for would tell lies.
+        already = f"sandbox {running.name} is running already ({_describe(running)})"
+        if other := _differing(args, options, running):
+            hint = f"end it with `cni-probe sandbox down --name {running.name}`, or choose another --name"
+            raise UsageError(f"{already}, without {', '.join(other)}: {hint}")
         print(already, file=sys.stderr)
         print(f"export KUBECONFIG={running.kubeconfig}")
         return int(ExitCode.PASSED)
@@ -123,6 +125,18 @@ async def _up(args: argparse.Namespace) -> int:
         for wait in waits:
             wait.cancel()
     return int(ExitCode.PASSED)
+
+
+def _differing(args: argparse.Namespace, options: SandboxOptions, running: SandboxState) -> list[str]:
+    """The options given that a running sandbox was not started with, as far as its state tells."""
+    asked = {
+        f"--nodes {options.nodes}": args.nodes is not None and options.nodes != running.nodes,
+        "--ipv6" if args.ipv6 else "--dual-stack": (args.ipv6 or args.dual_stack)
+        and list(map(str, options.families)) != running.families,
+        "--no-enforcement": args.no_enforcement and running.enforcement,
+        f"--fault {options.fault}": options.fault is not None and options.fault != running.fault,
+    }
+    return [option for option, differs in asked.items() if differs]
 
 
 def _greet(sandbox: Sandbox) -> None:

@@ -93,10 +93,21 @@ async def test_up_status_down(runtime: Path) -> None:
 @pytest.mark.sandbox
 def test_up_again_says_that_it_is_running() -> None:
     first = up()
-    again = cli("up", "--nodes", "5")
+    again = cli("up", "--nodes", "2")
     assert again.returncode == 0
     assert "running already (2 nodes" in again.stderr
     assert again.stdout == f"export KUBECONFIG={first['kubeconfig']}\n"
+    assert status() == [first]
+
+
+@pytest.mark.sandbox
+def test_up_with_options_that_the_running_one_has_not_is_refused() -> None:
+    """A negative control that enforces after all would be a false pass."""
+    first = up()
+    for option in ("--nodes 5", "--dual-stack", "--no-enforcement", "--fault except-ignored"):
+        again = cli("up", *option.split())
+        assert (again.returncode, again.stdout) == (2, "")
+        assert f"without {option}: end it with `cni-probe sandbox down --name default`" in again.stderr
     assert status() == [first]
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from probe.model.clusterpolicy import API_VERSIONS
+from probe.model.networkpolicy import KIND
 from probe.model.scenario import (
     Action,
     Apply,
@@ -24,7 +26,7 @@ from probe.model.scenario import (
 from probe.model.snapshot import NAME_LABEL, PodState, Snapshot
 from probe.scenario.plan import advance
 
-POLICY_KINDS = ("NetworkPolicy", "ClusterNetworkPolicy", "AdminNetworkPolicy", "BaselineAdminNetworkPolicy")
+POLICY_KINDS = (KIND, *API_VERSIONS)
 
 
 def snapshots(scenario: Scenario) -> Iterator[Snapshot]:

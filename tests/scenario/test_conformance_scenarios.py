@@ -12,7 +12,7 @@ from probe.engine.computed import computed_plan
 from probe.model.cell import Family
 from probe.model.scenario import Scenario
 from probe.scenario import load_scenarios, make_plan
-from tests.scenario.conformance import DIRECTORY, PAGE, page
+from tests.scenario.conformance import DIRECTORY, FEATURES, PAGE, page
 
 FILES = sorted(DIRECTORY.iterdir())
 SCENARIOS = load_scenarios([DIRECTORY])
@@ -88,6 +88,7 @@ def test_a_file_is_one_small_scenario_that_gives_its_reasons(path: Path) -> None
     assert len("".join(head[1:])) > 80, "the policies' reasoning, in a comment"
     assert document["metadata"]["name"] == path.stem
     assert document["metadata"]["labels"]["suite"] == "conformance"
+    assert document["metadata"]["labels"]["feature"] in FEATURES
     assert document["spec"]["description"].endswith(".")
     assert set(document["metadata"]["labels"]) & {"upstream", "docs", "api"}
 

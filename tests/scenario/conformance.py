@@ -1,7 +1,8 @@
 """The table of the conformance scenarios, from their labels: ``python -m tests.scenario.conformance`` prints it.
 
-Labels: ``feature`` is what a summary counts it under, ``upstream`` the case of Kubernetes' own NetworkPolicy tests that a scenario stands for, ``docs`` a statement
-of the documentation (section.statement), ``api`` a field of the API reference.
+Labels: ``feature`` is what a summary counts it under, ``upstream`` the case of Kubernetes' own NetworkPolicy tests that
+a scenario stands for, ``docs`` a statement of the documentation (section.statement), ``api`` a field of the API
+reference.
 """
 
 from __future__ import annotations

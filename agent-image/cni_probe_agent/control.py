@@ -10,19 +10,20 @@ import os
 import socket
 import time
 from collections.abc import Callable
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from . import __version__, dns, wire
 from .batch import MAX_TARGETS, Batch
-from .dialer import Dialer, Target
+from .dialer import Dialer
+from .fields import number_of, targets_of, text_of
 from .listeners import Listeners, features
 from .reactor import Reactor, readable
 from .receipts import Receipts
+from .series_desk import SeriesDesk
 from .session import BadFrame, Session
 from .stream import Stream
 
 VERSION: Final = 1
-MAX_TARGETS_PER_FRAME: Final = 4096  # a whole line of them would take 10 MB to read
 MAX_NONCES: Final = 8192  # their receipts fit a line
 MAX_STREAMS: Final = 64
 MAX_SESSIONS: Final = 32
@@ -40,6 +41,7 @@ class Control:
         self._instance = os.urandom(8).hex()
         self._sessions: dict[str, Session] = {}
         self._streams: set[Stream] = set()
+        self._desk = SeriesDesk(reactor, receipts)
 
     async def serve(self, listener: socket.socket) -> None:
         """Accept forever."""
@@ -65,7 +67,7 @@ class Control:
         """The session that a ``hello`` asks for, new or known. An empty id asks for one that ends with its stream."""
         if frame.get("v") != VERSION:
             raise BadFrame(f"protocol version {frame.get('v')!r}: this agent speaks {VERSION}")
-        id = _text(frame, "session", "")
+        id = text_of(frame, "session", "")
         session = self._sessions.get(id) if id else None
         resumed = session is not None
         if session is None:
@@ -73,7 +75,7 @@ class Control:
             if id:
                 self._make_room()
                 self._sessions[id] = session
-        session.acknowledge(int(_number(frame, "ack", 0)))
+        session.acknowledge(int(number_of(frame, "ack", 0)))
         session.emit(
             {
                 "v": VERSION,
@@ -106,25 +108,28 @@ class Control:
             "receipts": self._find,
             "check": self._check,
             "ping": self._ping,
-            "ack": lambda session, frame: session.acknowledge(int(_number(frame, "seq", 0))),
+            "series": self._desk.start,
+            "read": self._desk.read,
+            "stop": self._desk.stop,
+            "ack": lambda session, frame: session.acknowledge(int(number_of(frame, "seq", 0))),
         }
-        handler = handlers.get(_text(frame, "op"))
+        handler = handlers.get(text_of(frame, "op"))
         if handler is None:
             raise BadFrame(f"unknown op {frame['op']}")
         handler(session, frame)
 
     def _dial(self, session: Session, frame: dict[str, Any]) -> None:
-        targets = _targets(frame)
-        id = _text(frame, "id")
+        targets = targets_of(frame)
+        id = text_of(frame, "id")
         batch = session.batches.get(id)
         if batch is None:
-            nonce = _text(frame, "nonce")
+            nonce = text_of(frame, "nonce")
             if not wire.valid_nonce(f"{nonce}.{MAX_TARGETS}"):
                 raise BadFrame("nonce: 1 to 100 of letters, digits and ._:-")
-            total = _number(frame, "total", len(targets))
+            total = number_of(frame, "total", len(targets))
             if total > MAX_TARGETS:
                 raise BadFrame(f"total: at most {MAX_TARGETS}")
-            timeout = _number(frame, "timeout")
+            timeout = number_of(frame, "timeout")
             if not 0 < timeout <= 3600:
                 raise BadFrame("timeout: more than 0 and at most 3600 seconds")
             batch = session.batches[id] = Batch(
@@ -134,12 +139,12 @@ class Control:
                 id=id,
                 nonce=nonce,
                 timeout=timeout,
-                in_flight=int(_number(frame, "in_flight", 256)),
-                rate=_number(frame, "rate", 0),
+                in_flight=int(number_of(frame, "in_flight", 256)),
+                rate=number_of(frame, "rate", 0),
                 total=int(total),
             )
         try:
-            batch.add(int(_number(frame, "first", 0)), targets)
+            batch.add(int(number_of(frame, "first", 0)), targets)
         except ValueError as error:
             raise BadFrame(str(error)) from None
 
@@ -151,11 +156,11 @@ class Control:
             raise BadFrame(f"nonces: at most {MAX_NONCES}")
         receipts = self._receipts
         counts = {"overwritten": receipts.overwritten, "total": receipts.total}
-        session.emit({"op": "receipts", "id": _text(frame, "id"), "found": receipts.find(nonces), **counts})
+        session.emit({"op": "receipts", "id": text_of(frame, "id"), "found": receipts.find(nonces), **counts})
 
     def _check(self, session: Session, frame: dict[str, Any]) -> None:
         session.checks += 1
-        self._reactor.spawn(self._answer_check(session, _text(frame, "id")))
+        self._reactor.spawn(self._answer_check(session, text_of(frame, "id")))
 
     async def _answer_check(self, session: Session, id: str) -> None:
         states = await self._listeners.check(self._dialer)
@@ -163,43 +168,4 @@ class Control:
         session.emit({"op": "check", "id": id, "listeners": [state.as_json() for state in states]})
 
     def _ping(self, session: Session, frame: dict[str, Any]) -> None:
-        session.emit({"op": "pong", "id": _text(frame, "id"), "time": time.time()})
-
-
-def _text(frame: dict[str, Any], key: str, default: str | None = None) -> str:
-    value = frame.get(key, default)
-    if not isinstance(value, str) or len(value) > 200:
-        _refuse(key, "a string of at most 200 characters")
-    return value
-
-
-def _number(frame: dict[str, Any], key: str, default: float | None = None) -> float:
-    value = frame.get(key, default)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1 << 53:
-        _refuse(key, "a number, not negative")
-    return value
-
-
-def _targets(frame: dict[str, Any]) -> list[Target]:
-    rows = frame.get("targets")
-    if not isinstance(rows, list):
-        _refuse("targets", "a list")
-    if len(rows) > MAX_TARGETS_PER_FRAME:
-        raise BadFrame(f"targets: at most {MAX_TARGETS_PER_FRAME} a frame: send them in parts, with first and total")
-    return [_target(row) for row in rows]
-
-
-def _target(row: Any) -> Target:
-    match row:
-        case [str(address), int(port), "TCP" | "UDP" | "SCTP" as protocol] if 1 <= port <= 65535 and port is not True:
-            return Target(address, port, protocol)
-        case [str(address), int(port), "TCP" | "UDP" as protocol, str(query)] if (
-            1 <= port <= 65535 and port is not True and dns.valid_name(query)
-        ):
-            return Target(address, port, protocol, query)
-        case _:
-            raise BadFrame("targets: must be rows of address, port (1 to 65535), TCP, UDP or SCTP, and for DNS a name")
-
-
-def _refuse(key: str, wanted: str) -> NoReturn:
-    raise BadFrame(f"{key}: must be {wanted}")
+        session.emit({"op": "pong", "id": text_of(frame, "id"), "time": time.time()})

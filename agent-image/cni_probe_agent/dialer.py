@@ -129,6 +129,11 @@ class _WithNameserver:
         return _Ended(kind, trouble or None, self._responder)
 
 
+def exchange(target: Target, nonce: str) -> Exchange:
+    """What is asked of a target."""
+    return _WithNameserver(target) if target.query else _WithAgent(nonce)
+
+
 class Dialer:
     """Dials one target at a time, any number of times at once, from source ports that are not soon reused."""
 
@@ -139,8 +144,7 @@ class Dialer:
         """Dial with ``timeout`` seconds, counted from now. Never raises for what the network or the kernel does."""
         started = time.time()
         begin = now()
-        exchange = _WithNameserver(target) if target.query else _WithAgent(nonce)
-        attempt = _Attempt(exchange, begin, timeout)
+        attempt = _Attempt(exchange(target, nonce), begin, timeout)
         sock: socket.socket | None = None
         try:
             sock = self._socket(target)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Final, TypeAlias
 
 from . import wire
@@ -13,6 +13,9 @@ CAPACITY: Final = 16_384
 
 Found: TypeAlias = tuple[str, str, float, int, str]
 """nonce, source ``ip:port``, unix time in seconds, port, protocol."""
+
+Tap: TypeAlias = Callable[[str, str], None]
+"""Takes the nonce and the source ``ip:port`` of a request that has just arrived."""
 
 
 class Receipts:
@@ -25,6 +28,7 @@ class Receipts:
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._lines: deque[str] = deque(maxlen=capacity)
         self._total = 0
+        self._taps: dict[str, Tap] = {}
 
     @property
     def total(self) -> int:
@@ -40,6 +44,17 @@ class Receipts:
         """Note that a request arrived just now."""
         self._total += 1
         self._lines.append(f"{nonce} {ip} {source_port} {time.time():.6f} {port} {protocol}")
+        for mark, tap in self._taps.items():
+            if nonce.startswith(mark):
+                tap(nonce, wire.endpoint(ip, source_port))
+
+    def tap(self, mark: str, tap: Tap) -> None:
+        """Tell ``tap`` of every request whose nonce begins with ``mark``, from now on."""
+        self._taps[mark] = tap
+
+    def untap(self, mark: str) -> None:
+        """No more."""
+        self._taps.pop(mark, None)
 
     def find(self, nonces: Collection[str]) -> list[Found]:
         """The first receipt of each nonce that has one (a UDP request may be sent, and arrive, several times)."""

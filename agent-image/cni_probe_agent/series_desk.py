@@ -1,0 +1,99 @@
+"""Where orchestrators start, read and stop series. Series outlive the sessions that talk of them."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from .fields import list_of, number_of, refuse, targets_of, text_of
+from .flight import Aim
+from .reactor import Reactor
+from .receipts import Receipts
+from .series import MAX_CELLS, Plan, Series, valid_nonce
+from .session import BadFrame, Session
+from .sockets import SourcePorts
+
+MAX_SERIES: Final = 8
+SHORTEST_INTERVAL: Final = 0.01
+_LONGEST: Final = 86_400.0
+
+
+class SeriesDesk:
+    """All series of the agent, by their names."""
+
+    def __init__(self, reactor: Reactor, receipts: Receipts) -> None:
+        self._reactor = reactor
+        self._receipts = receipts
+        self._ports = SourcePorts()
+        self._series: dict[str, Series] = {}
+
+    def start(self, session: Session, frame: dict[str, Any]) -> None:
+        """Begin a series. One that is known by that name already goes on: the frame is a repeated one."""
+        id, name = text_of(frame, "id"), text_of(frame, "series")
+        series = self._series.get(name)
+        if series is None:
+            plan = _plan(frame)
+            self._make_room()
+            series = self._series[name] = Series(self._reactor, self._ports, self._receipts, plan)
+        session.emit({"op": "series", "id": id, "series": name, "time": series.time})
+
+    def read(self, session: Session, frame: dict[str, Any]) -> None:
+        """What is new since an entry."""
+        id, name = text_of(frame, "id"), text_of(frame, "series")
+        news = self._find(name).read(int(number_of(frame, "since", 0)))
+        session.emit({"op": "read", "id": id, "series": name, **news})
+
+    def stop(self, session: Session, frame: dict[str, Any]) -> None:
+        """Have a series end. It can still be read."""
+        id, name = text_of(frame, "id"), text_of(frame, "series")
+        series = self._find(name)
+        series.stop()
+        session.emit({"op": "stop", "id": id, "series": name, "time": series.time})
+
+    def _find(self, name: str) -> Series:
+        series = self._series.get(name)
+        if series is None:
+            raise BadFrame(f"no series {name}")
+        return series
+
+    def _make_room(self) -> None:
+        """Forget the series that have ended, when there are too many."""
+        if len(self._series) >= MAX_SERIES:
+            self._series = {name: series for name, series in self._series.items() if not series.ended}
+        if len(self._series) >= MAX_SERIES:
+            raise BadFrame(f"{MAX_SERIES} series are under way already")
+
+
+def _plan(frame: dict[str, Any]) -> Plan:
+    targets = targets_of(frame)
+    if len(targets) > MAX_CELLS:
+        raise BadFrame(f"targets: at most {MAX_CELLS} in a series")
+    responders = list_of(frame, "responders", len(targets))
+    if not all(each is None or isinstance(each, str) for each in responders):
+        refuse("responders", "a list of identities, or null for any")
+    interval = _seconds(frame, "interval", SHORTEST_INTERVAL)
+    phases = list_of(frame, "phases", len(targets))
+    if not all(isinstance(each, int | float) and 0 <= each < interval for each in phases):
+        refuse("phases", "a list of numbers below the interval, not negative")
+    denied = list_of(frame, "denied")
+    if not all(isinstance(each, int) and 0 <= each < len(targets) for each in denied):
+        refuse("denied", "a list of places in targets")
+    nonce = text_of(frame, "nonce")
+    if not valid_nonce(nonce):
+        refuse("nonce", "1 to 80 of letters, digits and ._:-")
+    return Plan(
+        nonce=nonce,
+        agent=int(number_of(frame, "agent")),
+        interval=interval,
+        timeout=_seconds(frame, "timeout", 0.001),
+        lease=_seconds(frame, "lease", 1.0),
+        aims=[Aim(target, responder) for target, responder in zip(targets, responders, strict=True)],
+        phases=[float(each) for each in phases],
+        denied=frozenset(denied),
+    )
+
+
+def _seconds(frame: dict[str, Any], key: str, least: float) -> float:
+    value = number_of(frame, key)
+    if not least <= value <= _LONGEST:
+        refuse(key, f"at least {least:g} and at most {_LONGEST:g} seconds")
+    return float(value)

@@ -57,9 +57,9 @@ def decode_yaml(data: bytes, name: str, *, tolerant: bool = False) -> Reading:
 
 def parse_yaml(text: str, name: str, *, tolerant: bool = False) -> Reading:
     """Parse YAML text into documents. After a syntax error, the documents before it are still returned."""
-    if tolerant and _FastLoader is not None:  # such files may be whole clusters
+    if _FastLoader is not None and (tolerant or "\t" not in text):  # libyaml lets tabs pass that others do not
         reading = _parse(text, name, tolerant, _FastLoader)
-        if reading.complete:
+        if reading.complete and not reading.problems:
             return reading
     return _parse(text, name, tolerant, _Loader)  # which says best what is wrong
 

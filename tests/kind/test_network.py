@@ -60,6 +60,7 @@ def test_what_leaves_the_cluster_has_the_nodes_address(lab: Lab, pods: dict[str,
     lab.machines.dial("c", "10.0.12.34", "81/TCP", code=1)
 
 
+@pytest.mark.parametrize("lab", ["dual"], indirect=True)  # nothing of it depends on the families
 def test_all_of_it_can_be_done_again(lab: Lab, pods: dict[str, list[str]]) -> None:
     rules = lab.machines.run("node-1", "iptables-save", "-t", "nat")
     assert rules.count("-j MASQUERADE") == 1
@@ -83,6 +84,7 @@ def test_an_endpoint_may_have_an_ipv6_address_where_the_network_has_them(
         assert "kind's network has no address of the family of 2001:db8::7" in done.stderr
 
 
+@pytest.mark.parametrize("lab", ["dual"], indirect=True)  # nothing of it depends on the families
 def test_failures_on_the_way_end_the_script(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> None:
     home = tmp_path_factory.mktemp("scenarios")
     assert "there is no cluster lab" in lab.script("external", "image", code=1, TEST_NODES="").stderr

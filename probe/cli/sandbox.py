@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from probe.cli.sandbox_orders import ORDERS, add_orders, loadable, order
 from probe.model.cell import ExitCode, Family
 from probe.model.errors import UsageError
 from probe.sandbox.options import DEFAULT_NAME, SandboxOptions
@@ -57,18 +58,9 @@ def cluster_options(args: argparse.Namespace, **more: Any) -> SandboxOptions:
         enforce=not args.no_enforcement,
         deny_with=args.deny_with,
         cluster_policies=not args.no_cluster_policies,
-        fault=None if args.fault is None else _fault(args.fault),
+        fault=None if args.fault is None else loadable(args.fault),
         **more,
     )
-
-
-def _fault(text: str) -> str:
-    """A fault that can be loaded, its file by an absolute path. Raises UsageError."""
-    from probe.sandbox.faults.registry import load_fault
-
-    load_fault(text)
-    path, colon, name = text.rpartition(":")
-    return f"{Path(path).absolute()}{colon}{name}" if colon else text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -87,10 +79,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     status.add_argument("--name", help="of this one alone; default: all of yours")
     status.add_argument("-o", "--output", choices=("text", "json"), default="text")
     actions.add_parser("faults", help="list the ways to break enforcement that --fault knows")
+    add_orders(actions)
 
 
 def run(args: argparse.Namespace) -> int:
     """Do it. Exit codes: 0, or 3 when a sandbox cannot be started or ended; ``status`` without any: 0."""
+    if args.action in ORDERS:
+        return asyncio.run(order(args))
     return asyncio.run({"up": _up, "down": _down, "status": _status, "faults": _faults}[args.action](args))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from probe.sandbox.enforce.compile import Deny, Options
 from probe.sandbox.enforce.controller import Enforcement, Stages
@@ -23,13 +24,22 @@ from probe.sandbox.store import Obj, Store
 from probe.sandbox.zygote.client import ZygoteClient, zygote
 
 
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """The parts of a running one that others have to do with."""
+
+    network: SandboxNetwork
+    enforcement: Enforcement
+    kubelets: Kubelets
+
+
 @asynccontextmanager
 async def machine(
     store: Store,
     options: SandboxOptions,
     kubernetes_version: str,
     cluster: ClusterFacts,
-) -> AsyncIterator[Kubelets]:
+) -> AsyncIterator[Machine]:
     """Build it, and run it for the length of the block. A part that fails ends the block with its error."""
     plan = AddressPlan(options.families, options.nodes)
     async with SandboxNetwork(plan) as network, zygote() as forks:
@@ -43,7 +53,7 @@ async def machine(
         async with asyncio.TaskGroup() as group:
             parts = (forks.run(), enforcement.run(), kubelets.run(), OutsideHosts(store, network, forks).run())
             tasks = [group.create_task(part) for part in parts]
-            yield kubelets
+            yield Machine(network, enforcement, kubelets)
             for task in tasks:
                 task.cancel()
 

@@ -23,8 +23,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from aiohttp import web
-
 from probe.model.cell import Family
 from probe.model.errors import CniProbeError, MissingRequirement
 from probe.sandbox import linux
@@ -41,6 +39,8 @@ from probe.sandbox.kubelet.cluster import ClusterFacts
 from probe.sandbox.machine import machine
 from probe.sandbox.net.plan import UNDERLAY
 from probe.sandbox.options import DEFAULT_NAME, SandboxOptions
+from probe.sandbox.orders.disturb import Disturbances
+from probe.sandbox.orders.server import order_socket, take_orders
 from probe.sandbox.requirements import check_kernel
 from probe.sandbox.state import remove_in
 from probe.sandbox.store import Store
@@ -52,14 +52,14 @@ DESCRIPTORS = 65536
 """Three or four per pod and exec, and as many as an agent may want for its sockets."""
 
 
-async def _run(control: socket.socket, listener: socket.socket) -> None:
+async def _run(control: socket.socket, listener: socket.socket, orders: socket.socket) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     order = json.loads(await loop.sock_recv(control, 64 * 1024))
     options = SandboxOptions.from_json(order["options"])
-    async with _cluster(options, listener) as ready:
+    async with _cluster(options, listener, orders) as ready:
         await loop.sock_sendall(control, json.dumps(ready).encode())
         if not order["detached"]:
             # The other end is in the process that wants this sandbox: when it is gone, however it went, so are we.
@@ -69,7 +69,9 @@ async def _run(control: socket.socket, listener: socket.socket) -> None:
 
 
 @asynccontextmanager
-async def _cluster(options: SandboxOptions, listener: socket.socket) -> AsyncIterator[dict[str, Any]]:
+async def _cluster(
+    options: SandboxOptions, listener: socket.socket, orders: socket.socket
+) -> AsyncIterator[dict[str, Any]]:
     store = Store()
     credentials = Credentials.make()
     tokens = Tokens(store, credentials.token)
@@ -77,29 +79,29 @@ async def _cluster(options: SandboxOptions, listener: socket.socket) -> AsyncIte
     families = options.families
     facts = ClusterFacts(api_address(families), nameservers(families), DOMAIN, tokens.issue)
     async with (
-        machine(store, options, f"v{KUBERNETES_VERSION}.0", facts) as kubelets,
+        machine(store, options, f"v{KUBERNETES_VERSION}.0", facts) as made,
         asyncio.TaskGroup() as group,
     ):
         create_first_namespaces(store)
         dns = ClusterDns(store, families)
         tasks = [group.create_task(run) for run in (run_controllers(store, ca=credentials.ca.decode()), dns.run())]
-        runner = await serve(
+        inside = _inner_listener(families[0])
+        api = await serve(
             store,
-            kubelets,
-            sock=listener,
+            made.kubelets,
+            listeners=(listener, inside),
             ssl_context=credentials.server_context(),
             tokens=tokens,
             families=families,
             served=SERVED if options.cluster_policies else WITHOUT_CLUSTER_POLICIES,
         )
-        inside = _inner_listener(families[0])
-        await web.SockSite(runner, inside, ssl_context=credentials.server_context()).start()
         create_api_service(store, families, *inside.getsockname()[:2])
         try:
             await dns.ready()
+            tasks.append(group.create_task(take_orders(orders, Disturbances(made, api).do)))
             yield {"server": server, "kubeconfig": _kubeconfig(options, credentials, server)}
         finally:
-            await runner.cleanup()
+            await api.close()
             for task in tasks:
                 task.cancel()
 
@@ -158,7 +160,8 @@ def main() -> int:
         try:
             _prepare()
             check_kernel()
-            asyncio.run(_run(control, listener))
+            with order_socket(state) as orders:
+                asyncio.run(_run(control, listener, orders))
         except BaseException as error:  # noqa: BLE001 - reported, and the end of everything
             _report(control, error)
             return 1

@@ -18,7 +18,7 @@ from typing import Self
 
 from probe.model.errors import SandboxError
 
-_FILES = ("kubeconfig", "state.json.new", "state.json", "log", "lock")
+_FILES = ("kubeconfig", "state.json.new", "state.json", "log", "orders", "lock")
 """All that a state directory ever holds, the lock last."""
 
 KUBECONFIG_MARK = "# written by cni-probe sandbox"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import ssl
+from collections.abc import Sequence
 from typing import Final
 
 from aiohttp import web
@@ -18,6 +19,7 @@ from probe.sandbox.api.discovery import serve_group, serve_resources, serve_root
 from probe.sandbox.api.errors import ApiError, from_store, method_not_allowed, no_such_path
 from probe.sandbox.api.handlers import answer, serve_resource
 from probe.sandbox.api.openapi import serve_openapi_index, serve_openapi_v2, serve_openapi_v3
+from probe.sandbox.api.outage import ApiServer
 from probe.sandbox.api.request import MAX_BODY
 from probe.sandbox.api.resources import SERVED, Served
 from probe.sandbox.api.rules.classes import create_first_classes
@@ -32,22 +34,23 @@ async def serve(
     store: Store,
     runtime: Runtime,
     *,
-    sock: socket.socket,
+    listeners: Sequence[socket.socket],
     ssl_context: ssl.SSLContext,
     tokens: Tokens,
     families: tuple[Family, ...] = (Family.IPV4,),
     bookmark_seconds: float = 30.0,
     served: Served = SERVED,
-) -> web.AppRunner:
-    """Serve the API on a bound socket. ``await runner.cleanup()`` ends it, with the watches and execs under way."""
+) -> ApiServer:
+    """Serve the API on listening sockets."""
     create_first_roles(store)
     create_first_classes(store)
     app = make_app(Context(store, runtime, tokens, Rbac(store), families, bookmark_seconds, served))
     # A vanished client cancels its handler: that is how its watches and its exec'd processes end.
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.2)
     await runner.setup()
-    await web.SockSite(runner, sock, ssl_context=ssl_context).start()
-    return runner
+    server = ApiServer(runner, listeners, ssl_context)
+    await server.start()
+    return server
 
 
 def make_app(ctx: Context) -> web.Application:

@@ -3,7 +3,8 @@
 Changes are taken together by what is queued at the moment, never by waiting. Each node works for itself and always
 towards the latest ruleset, so that a slow node holds up no other. A node's update is one nftables transaction.
 
-An error ends enforcement loudly (``run`` raises): a sandbox that half enforces would tell lies.
+An error ends enforcement loudly (``run`` raises): a sandbox that half enforces would tell lies. A node's enforcer can
+be sent away for a time, as in a restart or an upgrade (``away``): what is then enforced is known, and for how long.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
+from probe.sandbox.enforce.away import Absence, Away, left_behind
 from probe.sandbox.enforce.compile import Options, compile_node
 from probe.sandbox.enforce.nft import Nft, NftLibrary
 from probe.sandbox.enforce.observed import RESOURCES, Observed
+from probe.sandbox.enforce.options import DEFAULTS
 from probe.sandbox.enforce.ruleset import Ruleset
 from probe.sandbox.enforce.table import RESET, Table
 from probe.sandbox.enforce.view import ClusterView
@@ -48,6 +51,9 @@ class Stages:
         """When, and whether, it takes effect."""
         await kernel.install(ruleset)
 
+    def leave(self, node: str) -> None:
+        """The node's enforcer goes away: whatever it has begun, and not brought to an end, ends now."""
+
 
 @dataclass(frozen=True, slots=True)
 class Applied:
@@ -60,6 +66,14 @@ class Applied:
     at: float = 0.0
     seconds: float = 0.0
     changes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Enforcer:
+    """What enforces on a node: a program in one version of it, so to speak."""
+
+    options: Options = DEFAULTS
+    stages: Stages = field(default_factory=Stages)
 
 
 class NodeRules:
@@ -102,10 +116,8 @@ class Enforcement:
         """Raises MissingRequirement without libnftables."""
         self._store = store
         library = NftLibrary()
-        self._workers = {
-            name: _Worker(name, NodeRules(node, library), options or Options(), stages or Stages())
-            for name, node in nodes.items()
-        }
+        enforcer = Enforcer(options or Options(), stages or Stages())
+        self._workers = {name: _Worker(name, NodeRules(node, library), enforcer) for name, node in nodes.items()}
 
     async def run(self) -> None:
         """Enforce until cancelled. Raises SandboxError (NftError) at the first change that cannot be enforced."""
@@ -127,6 +139,18 @@ class Enforcement:
         workers = self._workers.values() if node is None else (self._workers[node],)
         for worker in workers:
             await worker.reached(int(revision))
+
+    def enforcer(self, node: str) -> Enforcer:
+        """What enforces on the node now."""
+        return self._workers[node].enforcer
+
+    async def away(self, node: str, mode: Away, seconds: float, after: Enforcer | None = None) -> Absence:
+        """Send the node's enforcer away for a time, and come back when it is back and enforces what holds by then.
+        ``after``: what enforces from then on, if not the same as before.
+
+        Raises SandboxError (NftError), after which nobody knows what the node enforces.
+        """
+        return await self._workers[node].away(mode, seconds, after)
 
     @property
     def applied(self) -> Mapping[str, Applied]:
@@ -155,15 +179,16 @@ class Enforcement:
 class _Worker:
     """One node's way to the latest ruleset."""
 
-    def __init__(self, name: str, rules: NodeRules, options: Options, stages: Stages) -> None:
+    def __init__(self, name: str, rules: NodeRules, enforcer: Enforcer) -> None:
         self.name = name
+        self.enforcer = enforcer
         self.applied = Applied()
         self._rules = rules
-        self._options = options
-        self._stages = stages
         self._demand: tuple[int, ClusterView] = (0, ClusterView())
         self._demanded = asyncio.Event()
+        self._enforced: ClusterView | None = None
         self._progress = asyncio.Condition()
+        self._turn = asyncio.Lock()
 
     def demand(self, revision: int, view: ClusterView) -> None:
         """This is what the node should enforce; earlier demands are void."""
@@ -177,27 +202,46 @@ class _Worker:
 
     async def run(self) -> None:
         """Enforce what is demanded, until cancelled."""
-        enforced: ClusterView | None = None
         try:
             while True:
                 await self._demanded.wait()
-                self._demanded.clear()
-                revision, view = self._demand
-                # Most events change nothing that matters here: a pod's conditions, a policy's annotations.
-                if view == enforced:
-                    applied = replace(self.applied, revision=revision, at=time.time())
-                else:
-                    applied = await self._enforce(revision, view)
-                    enforced = view
-                async with self._progress:
-                    self.applied = applied
-                    self._progress.notify_all()
+                async with self._turn:
+                    self._demanded.clear()
+                    await self._follow()
         finally:
             await self._rules.close()
 
+    async def away(self, mode: Away, seconds: float, after: Enforcer | None) -> Absence:
+        """Leave for a time, and come back; see `Enforcement.away`."""
+        async with self._turn:
+            leaving = time.monotonic()
+            self.enforcer.stages.leave(self.name)
+            ruleset = left_behind(self._enforced or ClusterView(), self.name, self.enforcer.options, mode)
+            if ruleset is not None:
+                await self._rules.install(ruleset)
+            began, left = time.time(), time.monotonic()
+            await asyncio.sleep(seconds)
+            self.enforcer, self._enforced = after or self.enforcer, None
+            returning = time.monotonic()
+            await self._follow()
+            ended, back = time.time(), time.monotonic()
+        return Absence(self.name, mode, began, ended, max(left - leaving, back - returning))
+
+    async def _follow(self) -> None:
+        revision, view = self._demand
+        # Most events change nothing that matters here: a pod's conditions, a policy's annotations.
+        if view == self._enforced:
+            applied = replace(self.applied, revision=revision, at=time.time())
+        else:
+            applied = await self._enforce(revision, view)
+            self._enforced = view
+        async with self._progress:
+            self.applied = applied
+            self._progress.notify_all()
+
     async def _enforce(self, revision: int, view: ClusterView) -> Applied:
         began = time.monotonic()
-        seen = self._stages.see(self.name, view)
-        ruleset = self._stages.compile(self.name, seen, self._options)
-        await self._stages.install(self.name, self._rules, ruleset)
+        stages = self.enforcer.stages
+        ruleset = stages.compile(self.name, stages.see(self.name, view), self.enforcer.options)
+        await stages.install(self.name, self._rules, ruleset)
         return Applied(revision, time.time(), time.monotonic() - began, self.applied.changes + 1)

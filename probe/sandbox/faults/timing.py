@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+from probe.sandbox.enforce.away import allowing_nothing
 from probe.sandbox.enforce.compile import Options, compile_node
 from probe.sandbox.enforce.controller import NodeRules
 from probe.sandbox.enforce.ruleset import Ruleset
@@ -59,10 +60,7 @@ class ClosedWhileUpdating(Fault):
         self._closed: dict[str, Ruleset] = {}
 
     def compile(self, node: str, view: ClusterView, options: Options) -> Ruleset:
-        empty = tuple(
-            replace(policy, ingress=policy.ingress and (), egress=policy.egress and ()) for policy in view.policies
-        )
-        self._closed[node] = compile_node(replace(view, policies=empty), node, options)
+        self._closed[node] = compile_node(allowing_nothing(view), node, options)
         return compile_node(view, node, options)
 
     async def install(self, node: str, kernel: NodeRules, ruleset: Ruleset) -> None:
@@ -90,15 +88,18 @@ class NewPodsOpen(Fault):
         return compile_node(view, node, options)
 
     async def install(self, node: str, kernel: NodeRules, ruleset: Ruleset) -> None:
-        running = self._updates.pop(node, None)
-        if running is not None:
-            running.cancel()
+        self.leave(node)
         first = self._without[node]
         if first is None:
             await kernel.install(ruleset)
             return
         await kernel.install(first)
         self._updates[node] = asyncio.create_task(self._later(kernel, ruleset))
+
+    def leave(self, node: str) -> None:
+        running = self._updates.pop(node, None)
+        if running is not None:
+            running.cancel()
 
     async def _later(self, kernel: NodeRules, ruleset: Ruleset) -> None:
         await asyncio.sleep(self.seconds)

@@ -59,32 +59,47 @@ class Container:
         self._host = host
         self._process: Process | None = None
         self._command: ContainerProcess | None = None
-        self._ending = asyncio.Event()
+        self._ending = False
+        self._stopping = asyncio.Event()
         self._back_off = FIRST_BACK_OFF
         self._pull_back_off = FIRST_PULL_BACK_OFF
 
     async def run(self) -> None:
-        """Start it, and start it again as often as the restart policy says, until it is asked to end."""
-        while not self._ending.is_set():
+        """Start it, and start it again as often as the restart policy says, until it is asked to end or is halted."""
+        while not self._stopping.is_set():
             self._take_new_image()
             if not is_runnable(self.spec["image"]):
                 await self._pull_in_vain()
             elif not await self._attempt():
                 return
-            elif not self._ending.is_set():
+            elif not self._stopping.is_set():
                 await self._wait_for_next()
 
     def terminate(self) -> None:
         """SIGTERM, and no restart."""
-        self._ending.set()
-        if self._process is not None:
-            self._process.signal(signal.SIGTERM)
+        self._ending = True
+        self._stop(signal.SIGTERM)
 
     def kill(self) -> None:
         """SIGKILL, and no restart."""
-        self._ending.set()
+        self._ending = True
+        self._stop(signal.SIGKILL)
+
+    def halt(self) -> None:
+        """End at once, as with the machine's power; ``run`` returns, and can be called again after `revive`."""
+        self._stop(signal.SIGKILL)
+
+    def revive(self) -> None:
+        """Undo `halt`, unless it has ended for good."""
+        if not self._ending and not self.state.finished:
+            self._stopping.clear()
+            if self._remember_last():
+                self.state.state = {"waiting": {"reason": "ContainerCreating"}}
+
+    def _stop(self, number: signal.Signals) -> None:
+        self._stopping.set()
         if self._process is not None:
-            self._process.signal(signal.SIGKILL)
+            self._process.signal(number)
 
     async def exec(self, argv: Sequence[str], *, stdin: bool, tty: bool) -> Session:
         """A further process in the container. Raises ContainerNotRunning."""
@@ -162,8 +177,8 @@ class Container:
         probe = self.spec.get("readinessProbe")
         self.state.ready = probe is None
         self._event("Started", f"Started container {self.name}")
-        if self._ending.is_set():  # asked to end while it was being started
-            process.signal(signal.SIGTERM)
+        if self._stopping.is_set():  # while it was being started
+            process.signal(signal.SIGTERM if self._ending else signal.SIGKILL)
         self._host.publish()
         async with asyncio.TaskGroup() as group:
             prober = group.create_task(watch_readiness(probe, self._probe, self._set_ready)) if probe else None
@@ -196,7 +211,7 @@ class Container:
         again = self._restart_policy == "Always" or (self._restart_policy == "OnFailure" and code != 0)
         self.state.ready = False
         self.state.state = {"terminated": terminated}
-        self.state.finished = not again or self._ending.is_set()
+        self.state.finished = not again or self._ending
         self._host.publish()
         return again
 
@@ -204,13 +219,19 @@ class Container:
         pod = self._host.pod()["metadata"]
         delay, self._back_off = self._back_off, min(self._back_off * 2, LONGEST_BACK_OFF)
         where = f"container={self.name} pod={pod['name']}_{pod['namespace']}({pod['uid']})"
-        if "terminated" in self.state.state:
-            self.state.last_state = self.state.state
+        if self._remember_last():
             self._wait("CrashLoopBackOff", f"back-off {delay:g}s restarting failed {where}")
             self._event(
                 "BackOff", f"Back-off restarting failed container {self.name} in pod {pod['name']}", warning=True
             )
         await self._pause(delay)
+
+    def _remember_last(self) -> bool:
+        """Whether there is something to remember: how it ended becomes how it ended the last time."""
+        if "terminated" not in self.state.state:
+            return False
+        self.state.last_state = self.state.state
+        return True
 
     async def _pull_in_vain(self) -> None:
         """One attempt at an image that there is not, and the time until the next."""
@@ -244,7 +265,7 @@ class Container:
     async def _pause(self, seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):
-                await self._ending.wait()
+                await self._stopping.wait()
         except TimeoutError:
             return
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
+from probe.sandbox.controllers.conditions import set_condition
 from probe.sandbox.controllers.nodes import is_ready
 from probe.sandbox.kubelet.container import Container
+from probe.sandbox.kubelet.nodes import READY_MESSAGE
 from probe.sandbox.kubelet.pod import Node, PodWorker
 from probe.sandbox.kubelet.session import Session
 from probe.sandbox.runtime import ContainerNotRunning, LogStream
@@ -45,6 +47,23 @@ class Kubelets:
             worker = self._workers[uid] = PodWorker(node, pod)
             worker.update(pod)
             group.create_task(self._work(worker), name=f"pod {pod['metadata']['namespace']}/{pod['metadata']['name']}")
+
+    def cut_power(self, node: str) -> list[str]:
+        """Everything on the node ends at once; returns the pods' namespaces and names."""
+        self._nodes[node].power.switch(False)
+        self._set_ready(node, "False", "KubeletNotReady", "the node was switched off")
+        halted = [it for it in self._workers.values() if it.pod["spec"].get("nodeName") == node]
+        for worker in halted:
+            worker.halt()
+        return sorted(f"{it.pod['metadata']['namespace']}/{it.pod['metadata']['name']}" for it in halted)
+
+    def restore_power(self, node: str) -> None:
+        """The node's pods are started again."""
+        self._nodes[node].power.switch(True)
+        self._set_ready(node, "True", "KubeletReady", READY_MESSAGE)
+
+    def _set_ready(self, node: str, status: str, reason: str, message: str) -> None:
+        self._store.modify("nodes", None, node, lambda obj: set_condition(obj, "Ready", status, reason, message))
 
     def _post_again(self, node: str) -> None:
         """The node is back: its kubelet says again how its pods are, which others have doubted meanwhile."""

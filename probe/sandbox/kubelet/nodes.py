@@ -12,6 +12,8 @@ from probe.sandbox.store import Obj, timestamp
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
 
+READY_MESSAGE = "the sandbox's kubelet is posting ready status"
+
 
 def node_object(plan: NodePlan, kubernetes_version: str) -> Obj:
     """A Ready core/v1 Node."""
@@ -37,9 +39,7 @@ def node_object(plan: NodePlan, kubernetes_version: str) -> Obj:
             ],
             "capacity": resources,
             "allocatable": resources,
-            "conditions": [
-                _condition("Ready", "True", "KubeletReady", "the sandbox's kubelet is posting ready status")
-            ],
+            "conditions": [_condition("Ready", "True", "KubeletReady", READY_MESSAGE)],
             "images": [{"names": [f"docker.io/library/cni-probe-agent:{__version__}"], "sizeBytes": 0}],
             "daemonEndpoints": {"kubeletEndpoint": {"Port": 10250}},
             "nodeInfo": {

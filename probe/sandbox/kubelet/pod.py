@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
@@ -32,6 +32,27 @@ VOLUME_RETRY, LONGEST_VOLUME_RETRY = 0.1, 2.0
 """Seconds between attempts, doubling; a kubelet's 0.5 s to 2 min would only make a test wait."""
 
 
+class Power:
+    """Whether a node is on; nothing runs on one that is off."""
+
+    def __init__(self) -> None:
+        self._on = asyncio.Event()
+        self._on.set()
+
+    @property
+    def is_on(self) -> bool:
+        """Whether something can run there."""
+        return self._on.is_set()
+
+    def switch(self, on: bool) -> None:
+        """Pull the plug, or put it back."""
+        (self._on.set if on else self._on.clear)()
+
+    async def back(self) -> None:
+        """Wait until it is on."""
+        await self._on.wait()
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """What a node's pods share."""
@@ -42,6 +63,7 @@ class Node:
     events: EventRecorder
     cluster: ClusterFacts
     gate: Gate | None = None
+    power: Power = field(default_factory=Power)
 
 
 class PodWorker:
@@ -127,14 +149,32 @@ class PodWorker:
         meta = self.pod["metadata"]
         self._node.store.finalize("pods", meta["namespace"], meta["name"], self.uid)
 
+    def halt(self) -> None:
+        """The node's power is gone, and what ran there with it. ``run`` goes on when there is power again."""
+        for container in self.containers:
+            container.halt()
+
     async def _live(self) -> None:
-        if not await self._set_up():
-            return
-        async with asyncio.TaskGroup() as group:
-            for container in self.containers:
-                group.create_task(container.run())
-        if not self._ending.is_set():  # completed: its address is free, its logs stay
-            await self._tear_down()
+        while await self._set_up():
+            async with asyncio.TaskGroup() as group:
+                for container in self.containers if self._node.power.is_on else ():
+                    group.create_task(container.run())
+            if self._ending.is_set():
+                return
+            if self._node.power.is_on:  # completed: its address is free, its logs stay
+                await self._tear_down()
+                return
+            await self._sleep_through_power_cut()
+
+    async def _sleep_through_power_cut(self) -> None:
+        """As with a real node: containers and network are gone, emptyDirs are not; what comes after has another
+        address and is the same pod."""
+        await self._detach()
+        self._pod_addresses = ()
+        self.publish()
+        await self._unless_ending(self._node.power.back())
+        for container in self.containers:
+            container.revive()
 
     async def _set_up(self) -> bool:
         if forbidden := forbidden_sysctl(self.pod):
@@ -201,10 +241,13 @@ class PodWorker:
             container.kill()
         await asyncio.wait({life})
 
-    async def _tear_down(self) -> None:
+    async def _detach(self) -> None:
         network, self._network = self._network, None
         if network is not None:
             await self._node.network.detach(network)
+
+    async def _tear_down(self) -> None:
+        await self._detach()
         shutil.rmtree(self._volumes, ignore_errors=True)
 
     def publish(self) -> None:

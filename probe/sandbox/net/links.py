@@ -34,9 +34,13 @@ def add_veth(ipr: IPRoute, near: VethEnd, far: VethEnd) -> int:
 
 def up(ipr: IPRoute, name: str) -> int:
     """Set a link up; returns its index."""
-    index = socket.if_nametoindex(name)
-    ipr.link("set", index=index, state="up")
-    return index
+    switch(ipr, name, True)
+    return socket.if_nametoindex(name)
+
+
+def switch(ipr: IPRoute, name: str, on: bool) -> None:
+    """Set a link up or down."""
+    ipr.link("set", index=socket.if_nametoindex(name), state="up" if on else "down")
 
 
 def add_address(ipr: IPRoute, index: int, address: Address, prefix: int | None = None) -> None:

@@ -88,6 +88,10 @@ class SandboxNetwork:
         index = links.add_veth(ipr, near, links.VethEnd("eth0", mac, netns))
         ipr.link("set", index=index, master=links.up(ipr, BRIDGE))
 
+    async def plug(self, node: str, connected: bool) -> None:
+        """Pull a node's cable, or put it back: what is sent to it meanwhile is lost without an answer."""
+        await self._thread.netlink(lambda ipr: links.switch(ipr, node, connected))
+
     async def add_outside_host(self, addresses: tuple[Address, ...]) -> OutsideHost:
         """A host outside the cluster that has these addresses and is routed from every node.
 

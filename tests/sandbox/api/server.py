@@ -111,10 +111,10 @@ async def api_server(
     tokens = Tokens(store, credentials.token)
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"https://127.0.0.1:{listener.getsockname()[1]}"
-    runner = await serve(
+    api = await serve(
         store,
         runtime,
-        sock=listener,
+        listeners=[listener],
         ssl_context=credentials.server_context(),
         tokens=tokens,
         families=families,
@@ -129,7 +129,7 @@ async def api_server(
             await until(store, "serviceaccounts", lambda: store.find("serviceaccounts", "default", "default"))
             yield Server(store, runtime, credentials, tokens, url, Client(http))
     finally:
-        await runner.cleanup()
+        await api.close()
         controllers.cancel()
         with suppress(asyncio.CancelledError):
             await controllers

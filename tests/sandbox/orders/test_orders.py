@@ -1,0 +1,232 @@
+"""Disturbances on order: what is said to have happened, and when, is what packets meet."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from aiohttp import ClientError, StreamReader, WSMsgType
+
+from probe.cli import main
+from probe.model.errors import UsageError
+from probe.sandbox.launch import Sandbox
+from probe.sandbox.orders.client import by_kubeconfig, give
+from probe.sandbox.state import StateDirectory
+from tests.sandbox.kube import Json, Kube, ip, is_ready, pod_path
+from tests.sandbox.orders import ticker
+from tests.sandbox.processes import process_of_agent
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
+
+DOWN = 0.4
+SLACK = 0.05
+"""Seconds that a busy machine may need between sending and noting the time."""
+
+
+@dataclass
+class Stage:
+    """A server that only a friend may reach, on node-2, and who tries it from node-1."""
+
+    sandbox: Sandbox
+    kube: Kube
+    namespace: str
+    pods: dict[str, Json]
+
+    @property
+    def directory(self) -> StateDirectory:
+        return StateDirectory(self.sandbox.name)
+
+    async def order(self, name: str, **arguments: Any) -> Any:
+        return await give(self.directory, name, **arguments)
+
+    async def restart(self, mode: str, **arguments: Any) -> list[Json]:
+        wanted: Json = {"nodes": [], "mode": mode, "down": DOWN, "rolling": False, **arguments}
+        done: list[Json] = await self.order("restart-enforcer", **wanted)
+        return done
+
+    async def reach(self, name: str, seconds: float) -> asyncio.Task[list[tuple[float, bool]]]:
+        """Begin to ask the server from a pod, again and again; the times, and whether it answered."""
+        pid = process_of_agent(self.sandbox.pid, self.pods[name]["metadata"]["uid"])
+        enter = ["nsenter", "--target", str(pid), "--net"]
+        if os.geteuid() != 0:
+            enter += ["--user", "--preserve-credentials"]
+        words = [sys.executable, str(Path(ticker.__file__)), ip(self.pods["server"]), "53", str(seconds)]
+        process = await asyncio.create_subprocess_exec(*enter, *words, stdout=PIPE, stderr=PIPE)
+        assert process.stderr is not None
+        assert await process.stderr.readline() == b"ready\n"
+
+        async def result() -> list[tuple[float, bool]]:
+            return [(at, answered) for at, answered in json.loads((await process.communicate())[0])]
+
+        return asyncio.create_task(result())
+
+    async def tries(self, name: str) -> bool:
+        """One attempt."""
+        said = await self.kube.exec(
+            self.namespace, name, "python3", "-m", "cni_probe_agent", "dial", ip(self.pods["server"]), "53/UDP",
+            "--timeout", "0.3",
+        )  # fmt: skip
+        return said.stdout.startswith("connected")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stage(sandbox: Sandbox) -> AsyncIterator[Stage]:
+    async with Kube.connect(sandbox.kubeconfig) as kube:
+        name = "test-orders"
+        await kube.ok("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
+        rule = {"from": [{"podSelector": {"matchLabels": {"friend": "yes"}}}]}
+        spec = {"podSelector": {"matchLabels": {"app": "server"}}, "policyTypes": ["Ingress"], "ingress": [rule]}
+        policies = f"/apis/networking.k8s.io/v1/namespaces/{name}/networkpolicies"
+        await kube.ok("POST", policies, {"metadata": {"name": "friends-only"}, "spec": spec})
+        labels = {"server": {"app": "server"}, "friend": {"friend": "yes"}, "stranger": {}}
+        for pod, its in labels.items():
+            await kube.pod(name, pod, "53/UDP", wait=False, nodeName="node-2" if pod == "server" else "node-1")
+            change = {"metadata": {"labels": its}}
+            await patch(kube, pod_path(name, pod), change)
+        pods = {pod: await kube.ready(name, pod) for pod in labels}
+        yield Stage(sandbox, kube, name, pods)
+        await kube.ok("DELETE", f"/api/v1/namespaces/{name}")
+
+
+async def patch(kube: Kube, path: str, change: Json) -> None:
+    headers = {"Content-Type": "application/merge-patch+json"}
+    async with kube.http.patch(kube.server + path, data=json.dumps(change), headers=headers) as response:
+        assert response.status == 200, await response.text()
+
+
+def span(ticks: list[tuple[float, bool]], answered: bool) -> tuple[float, float] | None:
+    """From the first to the last request that was (not) answered."""
+    times = [at for at, it in ticks if it is answered]
+    return (times[0], times[-1]) if times else None
+
+
+def assert_within(found: tuple[float, float] | None, gap: Json) -> None:
+    """All of it inside the injected gap, and most of the gap inside of it."""
+    assert found is not None
+    assert gap["began"] - gap["within"] - SLACK <= found[0]
+    assert found[1] <= gap["ended"] + SLACK
+    assert found[1] - found[0] >= DOWN / 2
+
+
+@pytest.mark.parametrize("mode", ["keep", "fail-open", "fail-closed"])
+async def test_a_gap_is_where_and_what_it_is_said_to_be(stage: Stage, mode: str) -> None:
+    friend, stranger = await stage.reach("friend", 1.2), await stage.reach("stranger", 1.2)
+    await asyncio.sleep(0.2)
+    (gap,) = await stage.restart(mode, nodes=["node-2"])
+    allowed, denied = await friend, await stranger
+    assert len(allowed) > 50
+    assert (gap["node"], gap["mode"]) == ("node-2", mode)
+    assert DOWN <= gap["seconds"] < DOWN + 1
+    if mode == "fail-open":
+        assert_within(span(denied, True), gap)
+    else:
+        assert span(denied, True) is None
+    if mode == "fail-closed":
+        assert_within(span(allowed, False), gap)
+    else:
+        assert span(allowed, False) is None
+
+
+async def test_changes_are_not_followed_until_the_enforcer_is_back(stage: Stage) -> None:
+    path = f"/apis/networking.k8s.io/v1/namespaces/{stage.namespace}/networkpolicies/friends-only"
+    nobody = {"spec": {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": []}}
+    before = await stage.kube.ok("GET", path)
+    restart = asyncio.create_task(stage.restart("keep", down=1.5))
+    await asyncio.sleep(0.1)
+    await patch(stage.kube, path, nobody)
+    during = await stage.tries("friend")
+    assert during, "the rules are as they were"
+    assert not restart.done()
+    await restart
+    assert not await stage.tries("friend")
+    await patch(stage.kube, path, {"spec": before["spec"]})
+    await stage.restart("keep", down=0.01)  # which comes back to the latest
+    assert await stage.tries("friend")
+
+
+async def test_a_rolling_restart_goes_from_node_to_node(stage: Stage) -> None:
+    one, two = await stage.restart("keep", rolling=True, down=0.05)
+    assert (one["node"], two["node"]) == ("node-1", "node-2")
+    assert one["ended"] <= two["began"]
+    one, two = await stage.restart("keep", down=0.3)
+    assert two["began"] < one["ended"], "all together"
+
+
+async def test_an_upgrade_changes_enforcement(stage: Stage) -> None:
+    try:
+        await stage.restart("keep", down=0.01, upgrade={"fault": "ingress-ignored"})
+        assert await stage.tries("stranger")
+    finally:
+        await stage.restart("keep", down=0.01, upgrade={"fault": "none"})
+    assert not await stage.tries("stranger")
+
+
+async def test_a_node_that_restarts_takes_its_pods_along_and_puts_rules_in_first(stage: Stage) -> None:
+    path = pod_path(stage.namespace, "server")
+    before = stage.pods["server"]
+    (gap,) = await stage.order("restart-node", nodes=["node-2"], down=0.3, rolling=False)
+    assert f"{stage.namespace}/server" in gap["pods"]
+    after = await stage.kube.wait(
+        path, lambda pod: is_ready(pod) and pod["status"]["containerStatuses"][0]["restartCount"]
+    )
+    assert after["metadata"]["uid"] == before["metadata"]["uid"]
+    assert ip(after) != ip(before), "the network is made anew, as by most plugins"
+    stage.pods["server"] = after
+    assert await stage.tries("friend")
+    assert not await stage.tries("stranger")
+    node = await stage.kube.wait("/api/v1/nodes/node-2", is_ready)
+    assert not node["spec"].get("taints")
+
+
+async def test_the_api_server_is_away_and_back_on_its_port(stage: Stage) -> None:
+    async with stage.kube.http.get(f"{stage.kube.server}/api/v1/nodes?watch=true") as watch:
+        assert await watch.content.readline()
+        path = f"{stage.kube.server}{pod_path(stage.namespace, 'friend')}/exec"
+        query = [("container", "agent"), ("stdout", "true"), ("stdin", "true"), ("command", "cat")]
+        async with stage.kube.http.ws_connect(path, params=query, protocols=["v5.channel.k8s.io"]) as stream:
+            await stream.send_bytes(b"\x00hello")
+            while (await stream.receive(timeout=10)).data != b"\x01hello":
+                pass
+            pause = asyncio.create_task(stage.order("pause-api", down=0.5))
+            assert (await stream.receive(timeout=10)).type in (WSMsgType.CLOSED, WSMsgType.ERROR)
+        assert not pause.done()
+        await _to_the_end(watch.content)
+    with pytest.raises(OSError, match="reset by peer"):
+        await stage.kube.call("GET", "/api/v1/nodes")
+    gap = await pause
+    assert 0.5 <= gap["seconds"] < 1.5
+    assert await stage.kube.ok("GET", "/api/v1/nodes")
+
+
+async def _to_the_end(content: StreamReader) -> None:
+    with suppress(ClientError):
+        while await content.readline():
+            pass
+
+
+async def test_orders_that_make_no_sense_are_refused(stage: Stage) -> None:
+    with pytest.raises(UsageError, match=r"there is no node node-9 \(node-1, node-2\)"):
+        await stage.restart("keep", nodes=["node-9"])
+    with pytest.raises(UsageError, match="--down is more than 0"):
+        await stage.restart("keep", down=0)
+
+
+async def test_on_the_command_line(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    found = by_kubeconfig(str(stage.sandbox.kubeconfig))
+    assert found is not None
+    assert found.name == stage.sandbox.name
+    words = ["sandbox", "restart-enforcer", "--name", stage.sandbox.name, "--down", "10ms", "-o", "json"]
+    assert await asyncio.to_thread(main, words) == 0
+    assert [it["node"] for it in json.loads(capsys.readouterr().out)] == ["node-1", "node-2"]
+    assert await asyncio.to_thread(main, ["sandbox", "pause-api", "--name", stage.sandbox.name, "--down", "10ms"]) == 0
+    assert "the API server was away from 20" in capsys.readouterr().out

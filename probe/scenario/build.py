@@ -20,7 +20,7 @@ from probe.model.scenario import (
     Timeouts,
 )
 from probe.model.syntax import dns_label_error, label_key_error, label_value_error
-from probe.scenario.document import Document, Place
+from probe.scenario.document import Place
 from probe.scenario.expect import Scene, build_expectation
 from probe.scenario.fleet import build_externals, build_namespaces, build_placement
 from probe.scenario.format import UNCHANGED, Metadata, ProbeSpec, ScenarioSpec, Spec, StepSpec, TimeoutsSpec, kept
@@ -28,6 +28,7 @@ from probe.scenario.formats import SCENARIO
 from probe.scenario.hostports import host_port_clashes
 from probe.scenario.manifests import ManifestReader
 from probe.scenario.matching import Directory
+from probe.scenario.matrix import Member
 from probe.scenario.plan import left_open, plan_cells, reachable_from
 from probe.scenario.references import check_names, check_paths, check_ports
 from probe.scenario.shared import FLEET, FleetReader, Shared, with_shared_fleet
@@ -46,17 +47,15 @@ class Built:
     problems: tuple[Problem, ...]
 
 
-def build(document: Document, fleets: FleetReader) -> Built:
-    """Build one Scenario document."""
-    shared = with_shared_fleet(document, fleets)
-    document = shared.document
-    place = document.root
-    name_place = place.child("metadata", "name")
-    parsed = parse(document, SCENARIO)
+def build(member: Member, fleets: FleetReader) -> Built:
+    """Build one Scenario document, of one combination of its matrix."""
+    shared = with_shared_fleet(member.document, fleets)
+    name_place = shared.document.root.child("metadata", "name")
+    parsed = parse(shared.document, SCENARIO, member.damage)
     document = parsed.document
     if parsed.spec is None:
         return Built(None, name_place, None, (*shared.problems, *parsed.problems))
-    builder = _Builder(parsed, shared)
+    builder = _Builder(parsed, shared, member.suffix)
     scenario = builder.scenario(parsed.spec)
     named = name_place.path in document.values and name_place.path not in parsed.damage
     problems = _distinct(builder.problems)
@@ -69,8 +68,9 @@ def _distinct(problems: list[Problem]) -> tuple[Problem, ...]:
 
 
 class _Builder:
-    def __init__(self, parsed: Parsed[ScenarioSpec], shared: Shared) -> None:
+    def __init__(self, parsed: Parsed[ScenarioSpec], shared: Shared, suffix: str) -> None:
         self.document = parsed.document
+        self.suffix = suffix
         self.fleet_file = shared.file
         self.damage = parsed.damage | ({FLEET} if shared.problems else set())
         self.world = World(doubts=doubts_from(self.damage))
@@ -96,7 +96,7 @@ class _Builder:
             self.problems.append(at.key_problem("the fleet has no pod"))
         steps = self._steps(spec.spec)
         return Scenario(
-            name=spec.metadata.name,
+            name=spec.metadata.name + self.suffix,
             fleet=fleet,
             steps=steps,
             file=self.document.file,

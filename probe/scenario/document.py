@@ -34,7 +34,8 @@ class Document:
     """One YAML document: its value (dict, list, str, int, float, bool, None) and where each part was written.
 
     A part may come from another file (see ``shared``), so every mark has its own. ``doubts`` are left to whoever reads
-    the fields; only tolerant reading has any.
+    the fields; only tolerant reading has any. ``written`` is for parts that were moved or copied (see ``matrix``): the
+    path in the file by the path here, for what is at it and below it.
     """
 
     file: str
@@ -44,6 +45,14 @@ class Document:
     literals: Mapping[FieldPath, Location] = field(default_factory=dict)  # where the text of ``|`` blocks begins
     start: Mark = (1, 1)
     doubts: tuple[Doubt, ...] = ()
+    written: Mapping[FieldPath, FieldPath] = field(default_factory=dict)
+
+    def written_at(self, path: FieldPath) -> FieldPath:
+        """The path that a part has in the file."""
+        for length in range(len(path), 0, -1):
+            if path[:length] in self.written:
+                return self.written[path[:length]] + path[length:]
+        return path
 
     @property
     def root(self) -> Place:
@@ -85,8 +94,15 @@ class Place:
 
     @property
     def field(self) -> str:
-        """The path for people: ``spec.steps[1].expect``."""
-        return format_path(self.path) or "document"
+        """The path in the file for people: ``spec.steps[1].expect``."""
+        return format_path(self.document.written_at(self.path)) or "document"
+
+    @property
+    def _key_field(self) -> str:
+        """As ``field``; but a key may stand elsewhere than its value."""
+        if self.path not in self.document.keys:
+            return self.field
+        return format_path(self.document.written_at(self.path[:-1]) + self.path[-1:])
 
     def problem(self, message: str, hint: str = "") -> Problem:
         """A mistake in the value."""
@@ -94,7 +110,7 @@ class Place:
 
     def key_problem(self, message: str, hint: str = "") -> Problem:
         """A mistake in the key, or in what the value lacks."""
-        return Problem(self.key_location, self.field, message, hint)
+        return Problem(self.key_location, self._key_field, message, hint)
 
     def text_location(self, line: int, column: int) -> Location:
         """A position inside a literal block's text (from 0), or of the text as a whole for other styles."""

@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WithJsonSchema,
+    WrapValidator,
+)
 from pydantic import model_validator as _model_validator
 
 from probe.model.cell import Computed, Expectation, Family, Protocol, Stated
@@ -269,6 +277,46 @@ def _expect_may_be_absent(schema: dict[str, Any]) -> None:
     schema["required"].remove("expect")
 
 
+_NAMED: Final = {
+    "type": "object",
+    "properties": {"name": {"type": ["string", "number"], "description": "What the value is called."}},
+    "required": ["name"],
+}
+_AXIS_VALUES: Final = {
+    "type": "array",
+    "minItems": 1,
+    "items": {"anyOf": [{"type": ["string", "number", "boolean"]}, _NAMED]},
+}
+Matrix: TypeAlias = Annotated[
+    dict[str, Any],
+    WithJsonSchema(
+        {
+            "type": "object",
+            "minProperties": 1,
+            "properties": {
+                "exclude": {
+                    "type": "array",
+                    "items": {"type": "object", "minProperties": 1},
+                    "description": "Combinations to leave out: names of values, or globs of them, by axis.",
+                }
+            },
+            "additionalProperties": {
+                "anyOf": [
+                    _AXIS_VALUES,
+                    {
+                        "type": "object",
+                        "properties": {"pairs": _AXIS_VALUES | {"description": "Every two of these values, once."}},
+                        "required": ["pairs"],
+                        "additionalProperties": False,
+                    },
+                ]
+            },
+        }
+    ),
+]
+"""As the schema knows it; ``matrix`` reads it, and is done with it before anything else is read."""
+
+
 class StepSpec(Strict):
     """Changes, made in the order of the keys below, and what is expected after them."""
 
@@ -276,6 +324,11 @@ class StepSpec(Strict):
 
     name: str = Field(min_length=1, description="Name of the step, unique in the scenario.")
     description: str = Field(default="", description="What the step shows.")
+    matrix: Matrix | None = Field(
+        default=None,
+        description="Lists of values by name: a step for each combination, with ${{ matrix.NAME }} standing for the "
+        "value; a value that is no word or number is a mapping with a name.",
+    )
     create: CreateSpec | None = Field(default=None, description="Pods and namespaces to create.")
     label: dict[str, dict[str, str | None]] = Field(
         default={}, description="Labels to set, by namespace or namespace/pod; null removes a label."
@@ -346,6 +399,9 @@ class Spec(Strict):
         return value | {"steps": steps}
 
     description: str = Field(default="", description="What the scenario shows, in a sentence.")
+    matrix: Matrix | None = Field(
+        default=None, description="As a step's, but for all of the file: a scenario for each combination."
+    )
     fleet: FleetSpec = Field(description="What is deployed before the first step.")
     probe: ProbeSpec | None = Field(default=None, description="Which cells are tried, for all steps (default: all).")
     expect: ExpectationWord | None = Field(

@@ -9,11 +9,15 @@ from probe.scenario.format import ScenarioSpec, SharedFleetSpec
 from probe.scenario.run_config_format import RunConfigSpec
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_REFERENCE = "matrixReference"
 
 
 def scenario_schema() -> dict[str, Any]:
     """The schema of one Scenario document. It knows the structure; ``validate`` also knows what it means."""
-    return {"$schema": DIALECT, **_without_titles(ScenarioSpec.model_json_schema()), "title": "cni-probe scenario"}
+    schema = _without_titles(ScenarioSpec.model_json_schema())
+    schema["$defs"] = {name: _with_references(each) for name, each in schema["$defs"].items()}
+    schema["$defs"][_REFERENCE] = {"type": "string", "pattern": r"\$\{\{ *matrix\."}
+    return {"$schema": DIALECT, **schema, "title": "cni-probe scenario"}
 
 
 def fleet_schema() -> dict[str, Any]:
@@ -30,6 +34,29 @@ def run_config_schema() -> dict[str, Any]:
 def schema_text(schema: dict[str, Any]) -> str:
     """A schema as it is printed and kept in the repository."""
     return json.dumps(schema, indent=2) + "\n"
+
+
+def _with_references(node: Any) -> Any:
+    """A schema in which ``${{ matrix.NAME }}`` may stand for each value below, but for those that any text can be."""
+    if not isinstance(node, dict):
+        return node
+    result = dict(node)
+    if "properties" in node:
+        result["properties"] = {key: _or_reference(each) for key, each in node["properties"].items()}
+    for key in ("items", "additionalProperties"):
+        if isinstance(node.get(key), dict):
+            result[key] = _or_reference(node[key])
+    if "anyOf" in node:
+        result["anyOf"] = [_with_references(branch) for branch in node["anyOf"]]
+    return result
+
+
+def _or_reference(node: dict[str, Any]) -> dict[str, Any]:
+    branches = node.get("anyOf", [{key: each for key, each in node.items() if key != "description"}])
+    if any(branch.get("type") == "string" and len(branch.keys() - {"description"}) == 1 for branch in branches):
+        return node
+    about = {key: each for key, each in node.items() if key not in branches[0] and key != "anyOf"}
+    return about | {"anyOf": [*map(_with_references, branches), {"$ref": f"#/$defs/{_REFERENCE}"}]}
 
 
 def _without_titles(value: Any) -> Any:

@@ -9,7 +9,7 @@ that is only misspelt is read as what it means, so that what stands below it is 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Generic, TypeVar
@@ -60,9 +60,9 @@ class Parsed(Generic[T]):
     document: Document
 
 
-def parse(document: Document, format: Format[T]) -> Parsed[T]:
-    """Validate a document's structure."""
-    parser = _Parser(format, document, copy.deepcopy(document.value))
+def parse(document: Document, format: Format[T], damage: Collection[FieldPath] = ()) -> Parsed[T]:
+    """Validate a document's structure. ``damage``: what was taken out of it before."""
+    parser = _Parser(format, document, copy.deepcopy(document.value), damage=set(damage))
     spec = parser.parse()
     return Parsed(spec, tuple(parser.problems), frozenset(parser.damage), parser.document)
 

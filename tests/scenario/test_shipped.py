@@ -100,9 +100,13 @@ def test_the_schema_refuses_what_has_the_wrong_structure(change: dict[str, objec
 def test_every_key_is_described_in_the_schema() -> None:
     def keys(node: object) -> list[str]:
         if isinstance(node, dict):
-            own = [key for key, value in node.get("properties", {}).items() if not {"description", "$ref"} & set(value)]
+            own = [key for key, value in node.get("properties", {}).items() if not described(value)]
             return own + [key for value in node.values() for key in keys(value)]
         return [key for item in node for key in keys(item)] if isinstance(node, list) else []
+
+    def described(value: dict[str, object]) -> bool:
+        first = next(iter(value.get("anyOf", [{}])))  # type: ignore[call-overload]
+        return bool({"description", "$ref"} & {*value, *first})
 
     assert keys(scenario_schema()) == []
 
@@ -251,7 +255,7 @@ def test_every_step_tries_something_whatever_the_clusters_family(family: Family)
 
 def test_the_examples_of_the_reference_are_valid(tmp_path: Path) -> None:
     blocks = re.findall(r"```yaml\n(.*?)```", (SCENARIOS / "README.md").read_text("utf-8"), re.DOTALL)
-    scenario, fleet, sharing, computed, table, paths = blocks
+    scenario, fleet, sharing, computed, table, paths, matrix = blocks
 
     def indented(text: str) -> str:
         return "".join(f"      {line}\n" for line in text.splitlines())
@@ -268,9 +272,16 @@ def test_the_examples_of_the_reference_are_valid(tmp_path: Path) -> None:
         policy.replace("name: api", "name: web").replace("app: api", "app: web"), "utf-8"
     )
     pods = "  fleet: {namespaces: {shop: {pods: {web: {labels: {app: web}, ports: 80}, stranger: }}}}\n"
+    pods_and_ports = pods.replace("stranger: ", "job: , api: [80, 81]")
     head = "apiVersion: cni-probe/v1\nkind: Scenario\nmetadata: {name: computed}\n"
     (tmp_path / "computed.yaml").write_text(head + computed.replace("spec:\n", f"spec:\n{pods}"), "utf-8")
     assert load_scenarios([tmp_path / "computed.yaml"])[0].steps[0].name == "open"
+    (tmp_path / "matrix.yaml").write_text(
+        head.replace("computed", "reached-by") + matrix.replace("spec:\n", f"spec:\n{pods_and_ports}", 1), "utf-8"
+    )
+    assert [(each.name, [step.name for step in each.steps]) for each in load_scenarios([tmp_path / "matrix.yaml"])] == [
+        (f"reached-by[{port}]", ["two peers [clients+jobs]", "two peers [clients+nobody]"]) for port in (80, 81)
+    ]
     (tmp_path / "example.yaml").write_text(scenario + step, "utf-8")
     assert len(load_scenarios([tmp_path / "example.yaml"])[0].steps) == 4
 

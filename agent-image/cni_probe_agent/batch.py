@@ -95,7 +95,7 @@ class Batch:
 
     def _flush(self) -> None:
         """Emit the results so far, and the completion marker when they are all."""
-        self._emit({"op": "results", "id": self.id, "results": self._results})
+        self._emit({"op": "results", "id": self.id, "results": self._results, "lag": round(self._lag, 6)})
         self._results = []
         if self._ended == self._total:
             self._done()
@@ -105,8 +105,13 @@ class Batch:
         self._emit({"op": "done", "id": self.id, "count": self._total, "lag": round(self._lag, 6)})
 
     async def _watch_lag(self) -> None:
-        """Measure how late this loop wakes: evidence whether a time-out may be our own slowness."""
+        """Measure how late this loop wakes: evidence whether a time-out may be our own slowness.
+
+        Results go out at each beat, too: who waits for an answer learns of it without waiting for others' silence.
+        """
         while not self.finished:
             due = now() + _HEARTBEAT
             await sleep_until(due)
             self._lag = max(self._lag, now() - due)
+            if self._results:
+                self._flush()

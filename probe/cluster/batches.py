@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from probe.cluster.frames import DialResult, Frame, Target, malformed, parse_result
 from probe.model.errors import AgentLost
@@ -15,6 +15,10 @@ AGENT_MAX_IN_FLIGHT = 1024
 _CHUNK = 2048  # targets a frame: under 150 kB even with IPv6 addresses
 _WINDOW = 3 * _CHUNK  # targets without a result that the agent has to hold
 _SLACK = 5.0
+
+
+Take: TypeAlias = Callable[[int, DialResult, float], None]
+"""Takes a result as it comes: the target's index, what came of it, and the agent's lag so far, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +33,22 @@ class Batch:
     """A batch under way. ``failure`` is set when it cannot end well; ``changed`` when there is news of any kind."""
 
     def __init__(
-        self, id: str, targets: Sequence[Target], *, nonce: str, timeout: float, in_flight: int, rate: float
+        self,
+        id: str,
+        targets: Sequence[Target],
+        *,
+        nonce: str,
+        timeout: float,
+        in_flight: int,
+        rate: float,
+        take: Take | None = None,
     ) -> None:
         self.id = id
         self.failure: AgentLost | None = None
         self.changed = asyncio.Event()
         self.changed.set()
         self._targets = targets
+        self._tell = take
         self._settings: Frame = {
             "op": "dial",
             "id": id,
@@ -89,16 +102,16 @@ class Batch:
     def take(self, frame: Frame) -> None:
         """Take a ``results`` or ``done`` frame. Raises AgentLost when it does not fit."""
         if frame["op"] == "results":
-            self._take_results(frame.get("results"))
+            self._take_results(frame.get("results"), _lag(frame, 0.0))
         elif frame["op"] == "done":
             if frame.get("count") != len(self._targets):
                 raise AgentLost(f"the agent counts {frame.get('count')} of {len(self._targets)} targets")
-            self._lag = _number(frame.get("lag"))
+            self._lag = _lag(frame)
         else:
             raise AgentLost(f"a {frame['op']} frame for a batch of dials")
         self.changed.set()
 
-    def _take_results(self, rows: Any) -> None:
+    def _take_results(self, rows: Any, lag: float) -> None:
         if not isinstance(rows, list):
             raise malformed("results", TypeError("results is not a list"))
         for row in rows:
@@ -107,6 +120,8 @@ class Batch:
                 raise AgentLost(f"a result for target {index}, which was not asked for or has one already")
             self._results[index] = result
             self._received += 1
+            if self._tell is not None:
+                self._tell(index, result, lag)
 
     def fail(self, failure: AgentLost) -> None:
         """There will be no report."""
@@ -114,7 +129,8 @@ class Batch:
         self.changed.set()
 
 
-def _number(value: Any) -> float:
+def _lag(frame: Frame, default: float | None = None) -> float:
+    value = frame.get("lag", default)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise malformed("done", TypeError("lag is not a number"))
+        raise malformed(frame["op"], TypeError("lag is not a number"))
     return float(value)

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from probe.cluster.batches import Batch, BatchReport
+from probe.cluster.batches import Batch, BatchReport, Take
 from probe.cluster.clock import now
 from probe.cluster.duplex import Duplex
 from probe.cluster.frames import (
@@ -109,17 +109,25 @@ class AgentChannel:
             await asyncio.wait((self._runner,))
 
     async def dial(
-        self, targets: Sequence[Target], *, nonce: str, timeout: float, in_flight: int = 256, rate: float = 0
+        self,
+        targets: Sequence[Target],
+        *,
+        nonce: str,
+        timeout: float,
+        in_flight: int = 256,
+        rate: float = 0,
+        take: Take | None = None,
     ) -> BatchReport:
         """Dial every target once, each for up to ``timeout`` seconds; target ``i`` gets the nonce ``<nonce>.<i>``.
 
-        ``in_flight`` bounds the sockets at work, ``rate`` the starts per second (0: unbounded). Raises AgentLost when
-        not every target has its result in the time that all of them may take.
+        ``in_flight`` bounds the sockets at work, ``rate`` the starts per second (0: unbounded). ``take`` gets each
+        result as it comes, also those of a batch that is lost later. Raises AgentLost when not every target has its
+        result in the time that all of them may take.
         """
         if not targets:
             return BatchReport((), 0.0)
         self._check_alive()
-        batch = Batch(self._new_id(), targets, nonce=nonce, timeout=timeout, in_flight=in_flight, rate=rate)
+        batch = Batch(self._new_id(), targets, nonce=nonce, timeout=timeout, in_flight=in_flight, rate=rate, take=take)
         self._batches[batch.id] = batch
         late = f"no complete answer to {len(targets)} dials in {batch.deadline:.1f} s"
         try:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from probe.cluster.channel import AgentChannel, ListenerState
+from probe.cluster.channel import AgentChannel, ClockOffset, ListenerState
 from probe.cluster.deployment import RunningPod
 from probe.cluster.frames import Resolver
 from probe.model.cell import Cell, Family, Outcome, Protocol
@@ -22,7 +22,8 @@ class Sample:
     ``dialled`` is the ``address:port`` that was tried, ``local`` the address that it was tried from. ``nonce`` is the
     request's, kept where no answer came. ``established`` says that packets went both ways, whatever the outcome: an
     answer came, or the handshake at least was completed. ``lag`` and ``responder_lag`` are how late the event loops of
-    the two ends were at worst in that round, in seconds (0 for one that did not probe in it).
+    the two ends were at worst in that round, in seconds (0 for one that did not probe in it). ``resent``: how many
+    seconds after ``at`` the request was sent for the last time (UDP repeats it).
     """
 
     outcome: Outcome
@@ -37,19 +38,20 @@ class Sample:
     responder_lag: float = 0.0
     established: bool = False
     dialled: str | None = None
+    resent: float = 0.0
 
 
 @dataclass(slots=True)
 class Agent:
     """A running pod with its control stream. ``lost`` says why there is none any more (empty: there is).
 
-    ``unbound`` are the listeners that it could not open, with the errno's name; ``resolver`` is where it looks up
-    names.
+    ``clock`` brings its times to ours. ``unbound`` are the listeners that it could not open, with the errno's name;
+    ``resolver`` is where it looks up names.
     """
 
     running: RunningPod
     channel: AgentChannel
-    clock_offset: float
+    clock: ClockOffset
     unbound: Mapping[ListenerKey, str] = field(default_factory=dict)
     resolver: Resolver = field(default_factory=Resolver)
     lost: str = ""
@@ -57,12 +59,12 @@ class Agent:
     forgot: bool = False
 
     @classmethod
-    def of(cls, running: RunningPod, channel: AgentChannel, clock_offset: float) -> Agent:
+    def of(cls, running: RunningPod, channel: AgentChannel, clock: ClockOffset) -> Agent:
         """An agent that has just said hello."""
         hello = channel.hello
         failed = (listener for listener in hello.listeners if listener.error)
         unbound = {(each.port, each.protocol, each.family): str(each.error) for each in failed}
-        return cls(running, channel, clock_offset, unbound, hello.resolver)
+        return cls(running, channel, clock, unbound, hello.resolver)
 
 
 @dataclass(frozen=True, slots=True)

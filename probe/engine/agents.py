@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from probe.cluster.channel import AgentChannel, DialResult, Target
@@ -36,6 +37,17 @@ class Pace:
     rate: float = 4000.0
     in_flight: int = 256
 
+    def seconds(self, cells: Iterable[Cell], held: float = 0.0) -> float:
+        """How long it takes at least to try the cells once. ``held``: seconds for which an attempt holds its socket."""
+        sources = Counter(cell.source for cell in cells)
+        most = max(sources.values(), default=0)
+        return max(most * len(sources) / self.rate, most * held / self.in_flight)
+
+
+def _resent(result: DialResult, timeout: float) -> float:
+    """When a request was repeated last, in seconds after its start: agents send over UDP every third of the timeout."""
+    return (result.sends - 1) * timeout / 3
+
 
 def _rotated(cells: list[Cell], start: int) -> list[Cell]:
     """The cells from ``start`` on, and then the others: were all sources to begin with the same responder, they would
@@ -49,6 +61,7 @@ class _Round:
 
     timeout: float
     rate: float
+    take: Callable[[Cell, Sample], None] | None = None
     samples: dict[Cell, Sample] = field(default_factory=dict)
     lags: dict[str, float] = field(default_factory=dict)
     routes: dict[Route, Route] = field(default_factory=dict)
@@ -60,9 +73,22 @@ class _Round:
             if sample.outcome is Outcome.TIMED_OUT and self.lags.get(cell.destination, 0.0) > _NOTICEABLE_LAG:
                 self.samples[cell] = replace(sample, responder_lag=self.lags[cell.destination])
 
+    def add(self, cell: Cell, sample: Sample) -> None:
+        """What came of a cell; of one that has been told already this is what its agent's loss makes of it."""
+        if self.take is not None and cell not in self.samples:
+            self.take(cell, sample)
+        self.samples[cell] = sample
+
+    def lag(self, source: str, cells: Iterable[Cell], lag: float) -> None:
+        """Once a source has tried all its cells: how late it was at worst."""
+        self.lags[source] = lag
+        if lag > _NOTICEABLE_LAG:
+            self.samples.update((cell, replace(self.samples[cell], lag=lag)) for cell in cells)
+
     def fail(self, cells: Iterable[Cell], error: str) -> None:
         """These cells could not be tried by their agent."""
-        self.samples.update((cell, Sample(Outcome.AGENT_ERROR, error)) for cell in cells)
+        for cell in cells:
+            self.add(cell, Sample(Outcome.AGENT_ERROR, error))
 
 
 @dataclass(slots=True)
@@ -96,7 +122,7 @@ class Agents:
         except BaseException:
             await channel.aclose()
             raise
-        self.by_pod[running.pod.id] = Agent.of(running, channel, clock.offset)
+        self.by_pod[running.pod.id] = Agent.of(running, channel, clock)
 
     async def refresh(self) -> None:
         """Find out who was lost unnoticed, and try once to get the lost back (a container that was restarted).
@@ -107,7 +133,7 @@ class Agents:
 
         async def ping(agent: Agent) -> None:
             try:
-                agent.clock_offset = (await agent.channel.clock()).offset
+                agent.clock = await agent.channel.clock()
             except AgentLost as error:
                 await self._lose(agent, error)
 
@@ -141,15 +167,18 @@ class Agents:
         """Close all streams."""
         await asyncio.gather(*(agent.channel.aclose() for agent in self.by_pod.values()), return_exceptions=True)
 
-    async def probe(self, cells: Sequence[Cell], timeout: float) -> dict[Cell, Sample]:
+    async def probe(
+        self, cells: Sequence[Cell], timeout: float, take: Callable[[Cell, Sample], None] | None = None
+    ) -> dict[Cell, Sample]:
         """Try every cell once, all sources in parallel. ``timeout``: seconds for each attempt.
 
-        The result has exactly the given cells; what could not be tried says so as its outcome.
+        The result has exactly the given cells; what could not be tried says so as its outcome. ``take`` gets each cell
+        as soon as its attempt is over, when it is not known yet how late the ends were at worst.
         """
         by_source: dict[str, list[Cell]] = {}
         for cell in cells:
             by_source.setdefault(cell.source, []).append(cell)
-        round = _Round(timeout, self.pace.rate / max(1, len(by_source)))
+        round = _Round(timeout, self.pace.rate / max(1, len(by_source)), take)
         starts = (len(batch) * place // len(by_source) for place, batch in enumerate(by_source.values()))
         await asyncio.gather(
             *(
@@ -171,7 +200,7 @@ class Agents:
         for cell in cells:
             route = self.route(cell)
             if isinstance(route, Sample):
-                round.samples[cell] = route
+                round.add(cell, route)
                 continue
             target = Target(route.address, route.port, cell.protocol, route.query)
             tried.append(cell)
@@ -180,16 +209,19 @@ class Agents:
         if not targets:
             return None
         nonce = secrets.token_hex(8)
+
+        def take(index: int, result: DialResult, lag: float) -> None:
+            cell = tried[index]
+            sample = self._sample(agent, cell, routes[index], result, f"{nonce}.{index}", lag)
+            round.add(cell, replace(sample, resent=_resent(result, round.timeout)) if result.sends > 1 else sample)
+
         try:
             report = await agent.channel.dial(
-                targets, nonce=nonce, timeout=round.timeout, in_flight=self.pace.in_flight, rate=round.rate
+                targets, nonce=nonce, timeout=round.timeout, in_flight=self.pace.in_flight, rate=round.rate, take=take
             )
         except AgentLost as error:
             return round.fail(tried, f"agent of {source} was lost: {await self._lose(agent, error)}")
-        round.lags[source] = report.lag
-        for index, (cell, route, result) in enumerate(zip(tried, routes, report.results, strict=True)):
-            round.samples[cell] = self._sample(agent, cell, route, result, f"{nonce}.{index}", report.lag)
-        return None
+        return round.lag(source, tried, report.lag)
 
     def route(self, cell: Cell) -> Route | Sample:
         """Where a cell of a source that has an agent is dialled now, or why it cannot be."""
@@ -205,7 +237,7 @@ class Agents:
         return Sample(
             outcome=outcome,
             error=error,
-            at=result.started + agent.clock_offset,
+            at=result.started + agent.clock.offset,
             seconds=result.seconds,
             local=sys.intern(result.local.rpartition(":")[0]) if result.local else None,
             observed=result.observed,
@@ -220,6 +252,11 @@ class Agents:
         """An identity, with the pod's name if it is one of the fleet's."""
         known = (pod_id for pod_id, agent in self.by_pod.items() if agent.running.uid == responder)
         return next((f"{pod_id} ({responder})" for pod_id in known), str(responder))
+
+    def clock_error(self, pod_ids: Iterable[str]) -> float:
+        """The bound on the error of times that these agents tell, in seconds, as of their last ``refresh``."""
+        agents = (self.by_pod.get(pod_id) for pod_id in set(pod_ids))
+        return max((agent.clock.error for agent in agents if agent is not None), default=0.0)
 
     def identities(self, cell: Cell) -> tuple[str | None, str | None]:
         """What the two ends of a cell call themselves: a pod by its UID, an endpoint outside by its agent's name."""

@@ -53,6 +53,10 @@ def _own_address(cell: Cell, destination: Agent | None, route: Route | None) -> 
     return cell.address or (route.address if route and cell.path is Path.DNS else None)
 
 
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 4)
+
+
 @dataclass(frozen=True, slots=True)
 class Scribe:
     """Writes the records of a step's cells. ``program`` is how the agent's is called in its container,
@@ -109,7 +113,9 @@ class Scribe:
             reason=judgement.reason,
             latency=round(last.seconds, 6) if last and connected else None,
             attempts=track.attempts,
-            matched_after=None if track.matched_after is None else round(track.matched_after, 4),
+            matched_after=_rounded(track.matched_after),
+            missed_at=_rounded(track.missed_at),
+            untimed=track.doubt,
             flaps=track.flaps,
             control=evidence.control,
             source_node=source.running.node if source else None,

@@ -21,10 +21,17 @@ def starved(sample: Sample, expectation: Expectation, timeout: float) -> str:
     """Who had too little CPU for what was seen to be believed; empty when it can be. ``timeout``: the attempt's."""
     if sample.outcome is Outcome.CONNECTED or (expectation.denies and sample.established):
         return ""
-    if sample.lag > timeout * _PROBER_SHARE:
-        return f"the prober was starved of CPU (its clock lagged {sample.lag:.2f} s)"
+    if slow := late(sample, timeout):
+        return slow
     missed = expectation is Expectation.ALLOW and sample.outcome is Outcome.TIMED_OUT
     if missed and sample.lag + sample.responder_lag > timeout * _EXCHANGE_SHARE:
         lags = f"their clocks lagged {sample.lag:.2f} s and {sample.responder_lag:.2f} s"
         return f"prober and responder were starved of CPU ({lags})"
+    return ""
+
+
+def late(sample: Sample, timeout: float) -> str:
+    """Why the time of an attempt says nothing, whatever came of it; empty when it does. ``timeout``: the attempt's."""
+    if sample.lag > timeout * _PROBER_SHARE:
+        return f"the prober was starved of CPU (its clock lagged {sample.lag:.2f} s)"
     return ""

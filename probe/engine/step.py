@@ -1,23 +1,24 @@
 """One step's measurement: converge, then hold, then ask the responders.
 
 Right after the change every cell is tried with a short timeout, and the ones that do not match yet again and again
-until they do; then all are confirmed with the full timeout. A cell that matched and then does not has flapped: it
-converges again, and everything is confirmed again. Time and flaps stay in the record: a retry never hides a gap.
+until they do, at an interval that is shorter than the timeout; then all are confirmed with the full timeout. A cell
+that matched and then does not has flapped: it converges again, and everything is confirmed again. Time and flaps stay
+in the record: a retry never hides a gap.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from probe.engine.agent import Sample
 from probe.engine.agents import Agents
-from probe.engine.controls import Controls, pauses
+from probe.engine.controls import Controls
 from probe.engine.evidence import Findings, Judged, Scribe
 from probe.engine.liveness import check_responders
 from probe.engine.routes import NOT_OURS
+from probe.engine.sampling import Sampling, Volleys, Waiting
 from probe.engine.starvation import starved
 from probe.engine.track import Track
 from probe.model.cell import Cell
@@ -31,7 +32,10 @@ _SLOW_RETRIES = 2
 
 @dataclass(slots=True)
 class StepMeasurement:
-    """Measures the cells of one step. ``origin``: unix time at which the change was acknowledged, in seconds."""
+    """Measures the cells of one step. ``origin``: unix time at which the change was acknowledged, in seconds.
+
+    ``lag``: how late the event loop of any prober was at worst while cells converged, in seconds.
+    """
 
     planned: PlannedStep
     origin: float
@@ -42,6 +46,7 @@ class StepMeasurement:
     tracks: list[Track] = field(init=False)
     confirm_seconds: float = 0.0
     confirmed_at: float = 0.0
+    lag: float = 0.0
     findings: Findings | None = None
 
     def __post_init__(self) -> None:
@@ -57,16 +62,17 @@ class StepMeasurement:
 
     async def run(self) -> None:
         """Converge, confirm, gather findings. Judge with ``records`` afterwards."""
-        deadline = await self._converge(self.tracks)
-        began = time.monotonic()  # a wall clock may be set while we wait
-        await self._confirm()
-        deadline += time.monotonic() - began
-        while (
-            lost := [track for track in self.tracks if track.pending and track.flaps]
-        ) and time.monotonic() < deadline:
-            await self._converge(lost, deadline)
+        async with Volleys() as volleys:
+            deadline = await self._converge(volleys, self.tracks)
+            began = time.monotonic()  # a wall clock may be set while we wait
             await self._confirm()
-        self.findings = await self._findings()
+            deadline += time.monotonic() - began
+            while (
+                lost := [track for track in self.tracks if track.pending and track.flaps]
+            ) and time.monotonic() < deadline:
+                await self._converge(volleys, lost, deadline)
+                await self._confirm()
+            self.findings = await self._findings()
 
     def records(self, scribe: Scribe) -> Iterator[Judged]:
         """Judge the cells, in plan order, before the next step; inconclusive if this one was cut short."""
@@ -74,41 +80,62 @@ class StepMeasurement:
             control = self.controls.vouched(self.controls.pair(track.planned.cell), self.confirmed_at)
             yield scribe.judge(track, control, self.findings)
 
-    async def _converge(self, tracks: Sequence[Track], deadline: float | None = None) -> float:
+    async def _converge(self, volleys: Volleys, tracks: Sequence[Track], deadline: float | None = None) -> float:
         """Try until all match or the deadline (monotonic) has passed, which is returned.
 
         Without one the time to settle begins when every cell has been tried once: how long that takes is our own pace
         in a large fleet, and none of the cluster's doing. The same goes for the first confirmation.
         """
-        pending: Sequence[Track] = tracks
-        for pause in pauses():
-            await self._round(pending, self.timeouts.attempt, "converge")
-            pending = [track for track in pending if track.pending]
-            deadline = deadline or time.monotonic() + self.timeouts.converge
-            if not pending or time.monotonic() > deadline:
+        sampling = Sampling(self.agents.pace, self.timeouts.attempt)
+        waiting = Waiting(tracks)
+        while waiting.tracks:
+            due = [] if volleys.overdue() else [track for track in waiting.tracks.values() if track.due]
+            pause = sampling.pause(due)
+            if due:
+                volleys.launch(self._attempt(due, waiting), sampling.home(due))
+            await waiting.change(pause)
+            if deadline is None and not waiting.untried:
+                deadline = time.monotonic() + self.timeouts.converge
+            if deadline is not None and time.monotonic() > deadline:
+                await volleys.home()
                 break
-            await asyncio.sleep(pause)
-        assert deadline is not None
-        return deadline
+        return time.monotonic() + self.timeouts.converge if deadline is None else deadline
+
+    async def _attempt(self, tracks: Sequence[Track], waiting: Waiting) -> None:
+        """Try cells once more, whatever else is under way, and take in what comes of each as soon as it is known."""
+        timeout, news = self.timeouts.attempt, list[SeenAttempt]()
+        by_cell = {track.planned.cell: track for track in tracks}
+        for track in tracks:
+            track.under_way += 1
+
+        def take(cell: Cell, sample: Sample) -> None:
+            track = by_cell[cell]
+            track.under_way -= 1
+            self._see(track, sample, "converge", timeout, news)
+            waiting.see(track)
+
+        samples = await self.agents.probe(list(by_cell), timeout, take)
+        self.controls.see(samples)
+        for cell, sample in samples.items():
+            by_cell[cell].learn(sample, timeout)
+            self.lag = max(self.lag, sample.lag)
+        self.emit(RoundDone(self.planned.step.name, "converge", len(tracks), len(waiting.tracks), tuple(news)))
 
     async def _confirm(self) -> None:
         started = time.monotonic()
         await self.agents.mark(track.planned.cell.destination for track in self.tracks)
-        await self._round(self.tracks, self.timeouts.confirm, "confirm")
+        await self._round(self.tracks)
         for retry in range(1, _SLOW_RETRIES + 1):
             doubtful = [track for track in self.tracks if self._is_starved(track)]
             if not doubtful:
                 break
-            await self._round(doubtful, self.timeouts.confirm, "confirm", slower=_SLOWER**retry)
+            await self._round(doubtful, slower=_SLOWER**retry)
         self.confirmed_at = time.monotonic()
         self.confirm_seconds = round(self.confirmed_at - started, 4)
 
-    def _is_starved(self, track: Track) -> bool:
-        timeout = self.timeouts.confirm
-        return track.last is not None and bool(starved(track.last, track.planned.expectation, timeout))
-
-    async def _round(self, tracks: Sequence[Track], timeout: float, phase: str, slower: int = 1) -> None:
-        agents = self.agents
+    async def _round(self, tracks: Sequence[Track], slower: int = 1) -> None:
+        """Confirm cells, and wait for them all."""
+        agents, timeout, news = self.agents, self.timeouts.confirm, list[SeenAttempt]()
         if slower > 1:
             pace = agents.pace
             agents = replace(
@@ -116,13 +143,19 @@ class StepMeasurement:
             )
         samples = await agents.probe([track.planned.cell for track in tracks], timeout)
         self.controls.see(samples)
-        seen = tuple(
-            SeenAttempt(track.planned.cell, track.planned.expectation, attempt)
-            for track in tracks
-            if (attempt := track.see(samples[track.planned.cell], phase)) is not None
-        )
-        waiting = sum(track.pending for track in self.tracks)
-        self.emit(RoundDone(self.planned.step.name, phase, len(tracks), waiting, seen))
+        for track in tracks:
+            self._see(track, samples[track.planned.cell], "confirm", timeout, news)
+        pending = sum(track.pending for track in self.tracks)
+        self.emit(RoundDone(self.planned.step.name, "confirm", len(tracks), pending, tuple(news)))
+
+    @staticmethod
+    def _see(track: Track, sample: Sample, phase: str, timeout: float, news: list[SeenAttempt]) -> None:
+        if (attempt := track.see(sample, phase, timeout)) is not None:
+            news.append(SeenAttempt(track.planned.cell, track.planned.expectation, attempt))
+
+    def _is_starved(self, track: Track) -> bool:
+        timeout = self.timeouts.confirm
+        return track.last is not None and bool(starved(track.last, track.planned.expectation, timeout))
 
     async def _findings(self) -> Findings:
         """Ask about every cell that saw no answer: was its responder alive, and did the request arrive?"""

@@ -70,8 +70,10 @@ class Topology(enum.StrEnum):
 class CellRecord:
     """A cell of a step with its verdict and the evidence for it.
 
-    ``matched_after`` is seconds from the acknowledged change to the first attempt that matched the expectation,
-    ``flaps`` how often a match was lost again before the final confirmation. ``control`` says that the same pair
+    ``matched_after`` is seconds from the acknowledged change until the first attempt that matched the expectation
+    showed it, ``missed_at`` the last moment before at which it was not so yet (None: no attempt came before), so that
+    the change took effect between the two. ``untimed`` says why they are no measure of the cluster (empty: they are).
+    ``flaps``: how often a match was lost again before the final confirmation. ``control`` says that the same pair
     connected earlier in the run. ``repeat`` is a copy-paste command that tries the cell again; ``reason`` one
     readable sentence, always set when the verdict is not ``pass``. ``dialled`` is the ``address:port`` that the prober
     was told to dial, which behind a service is not the destination's own. ``decision`` comes with every mismatch.
@@ -111,6 +113,8 @@ class CellRecord:
     decision: DecisionRecord | None = None
     line: int | None = None
     decided_by: list[str] = field(default_factory=list)
+    missed_at: float | None = None
+    untimed: str = ""
 
 
 @dataclass(frozen=True, slots=True)

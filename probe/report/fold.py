@@ -184,7 +184,10 @@ def _cut_short(started: StepStarted, rounds: Sequence[RoundDone]) -> StepRecord:
         converge_seconds=None,
         confirm_seconds=0.0,
         seconds=0.0,
-        cells=[_unjudged(cell, expected, history) for (cell, expected), history in histories.items()],
+        cells=[
+            _unjudged(cell, expected, sorted(history, key=lambda each: each.at))  # they came home in another order
+            for (cell, expected), history in histories.items()
+        ],
         problems=[f"stopped before its {started.cells} cells were judged"],
         completed=False,
     )

@@ -78,6 +78,19 @@ def test_results_wait_for_a_session_that_is_away(agent: RunningAgent, silent_udp
     assert [frame["op"] for frame in frames] == ["results", "done", "hello"]
 
 
+def test_answers_do_not_wait_for_the_silence_of_others(agent: RunningAgent, ports: Ports, silent_udp: int) -> None:
+    with agent.control() as control:
+        control.hello()
+        targets = [["127.0.0.1", silent_udp, "UDP"], ["127.0.0.1", ports.tcp, "TCP"]]
+        control.send(op="dial", id="b", nonce="n", timeout=5, targets=targets)
+        first = control.until("results")[-1]
+        control.send(op="ping", id="p")
+        frames = control.until("pong")
+    assert [row[:2] for row in first["results"]] == [[1, "connected"]]
+    assert first["lag"] >= 0
+    assert [frame["op"] for frame in frames] == ["pong"], "the batch goes on"
+
+
 def test_what_is_acknowledged_is_not_replayed(agent: RunningAgent) -> None:
     with agent.control() as control:
         control.hello()

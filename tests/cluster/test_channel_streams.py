@@ -303,6 +303,20 @@ async def test_a_stream_that_breaks_again_and_again_is_given_up(bench: Bench) ->
             await channel.dial([bench.open_target()] * 100, nonce="n", timeout=30.0)
 
 
+async def test_each_result_is_told_once_and_answers_before_the_silence_of_others_ends(bench: Bench) -> None:
+    told: asyncio.Queue[tuple[int, Outcome]] = asyncio.Queue()
+    targets = [bench.silent_target(), bench.open_target()]
+    async with opened(bench.connect) as channel:
+        take = lambda index, result, lag: told.put_nowait((index, result.outcome))  # noqa: E731
+        dialling = asyncio.create_task(channel.dial(targets, nonce="n", timeout=0.5, take=take))
+        assert await told.get() == (1, Outcome.CONNECTED)
+        await bench.cables[0].aclose()
+        assert await told.get() == (0, Outcome.TIMED_OUT)
+        report = await dialling
+    assert [result.outcome for result in report.results] == [Outcome.TIMED_OUT, Outcome.CONNECTED]
+    assert told.empty()
+
+
 def edit(op: str, change: Callable[[dict[str, Any]], Any]) -> Callable[[bytes], bytes]:
     """Change frames of one op on the wire (frames here are small enough to come in one read each)."""
 

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from probe.cluster.channel import ClockOffset
 from probe.cluster.deployment import RunningPod
 from probe.cluster.frames import Resolver
 from probe.cluster.nodes import Node
@@ -32,7 +33,7 @@ def agent(name: str, node: str, addresses: dict[Family, str], **fields: Any) -> 
     """An agent without a channel: routes need to know of it, not to talk to it."""
     pod = Pod("shop", name, name, {}, (), host_network=fields.pop("host_network", False))
     running = RunningPod(pod, "cp-shop", name, f"uid-{name}", node, addresses)
-    return Agent(running, cast(Any, None), 0.0, resolver=RESOLVER, **fields)
+    return Agent(running, cast(Any, None), ClockOffset(0.0, 0.0), resolver=RESOLVER, **fields)
 
 
 def doors(families: dict[Family, str]) -> dict[tuple[str, str], ServiceDoor]:

@@ -109,6 +109,7 @@ class Control:
             "check": self._check,
             "ping": self._ping,
             "series": self._desk.start,
+            "hold": self._desk.hold,
             "read": self._desk.read,
             "stop": self._desk.stop,
             "ack": lambda session, frame: session.acknowledge(int(number_of(frame, "seq", 0))),

@@ -19,6 +19,7 @@ from .receipts import Receipts
 
 MAX_CONNECTIONS: Final = 1024
 REQUEST_SECONDS: Final = 10.0  # for a whole request, not for its next byte
+IDLE_SECONDS: Final = 600.0  # until the next request: a connection that is held may be cut off for long, and come back
 REPLY_SECONDS: Final = 5.0  # for a peer to take a reply
 GRACE: Final = 0.1
 BACKLOG: Final = 4096
@@ -120,7 +121,7 @@ class StreamServer:
                     return
                 if lines:
                     self.connections.touch(task)
-                    deadline = now() + REQUEST_SECONDS
+                    deadline = now() + (REQUEST_SECONDS if held else IDLE_SECONDS)
         except OSError:
             return  # the peer reset it, or took too long: TimeoutError is an OSError
         finally:

@@ -170,6 +170,14 @@ class Control:
             frames.append(self.receive())
         return frames
 
+    def ask(self, op: str, **fields: Any) -> dict[str, Any]:
+        """One question and its answer, which may be an ``error`` frame."""
+        self.send(op=op, id="q", **fields)
+        while True:
+            frame = self.receive()
+            if frame.get("id") == "q":
+                return frame
+
     def dial(
         self, *targets: tuple[str, int, str] | tuple[str, int, str, str], timeout: float = 1.0, **fields: Any
     ) -> dict[int, list[Any]]:

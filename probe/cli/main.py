@@ -17,6 +17,7 @@ from probe.model.errors import CniProbeError, InputError
 COMMANDS = {
     "run": "run scenarios on a cluster and compare what happens with what should",
     "report": "draw the reports of a run again, from its journal or its record",
+    "evidence": "write a folder that proves what a run tested, or verify one",
     "diff": "compare two runs, for what regressed between them",
     "validate": "check scenario files, and do nothing else",
     "lint": "look through manifests for policies that are probably not what was meant",

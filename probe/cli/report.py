@@ -16,6 +16,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_report_arguments(parser)
     parser.add_argument("--run", metavar="ID", help="which run of the journal (default: its last)")
     parser.add_argument("--exit-code", action="store_true", help="exit as the run did, instead of with 0")
+    parser.epilog = (
+        "Exit code 0: the reports are written, whatever they say, also of a run that was interrupted or killed (with "
+        "--exit-code that is 130). 3: one of them could not be written."
+    )
 
 
 def run(args: argparse.Namespace) -> int:

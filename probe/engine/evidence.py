@@ -97,20 +97,13 @@ class Scribe:
         source = self.agents.by_pod.get(cell.source)
         destination = self.agents.by_pod.get(cell.destination)
         route = None if passed and cell.path is not Path.DNS else self._route(cell)
-        return CellRecord(
-            source=cell.source,
-            destination=cell.destination,
-            port=cell.port,
-            protocol=cell.protocol,
-            family=cell.family,
-            path=cell.path,
-            address=cell.address,
-            via=cell.via,
+        return CellRecord.of(
+            cell,
+            track.planned.expectation,
+            last.outcome if last else None,
+            judgement.verdict,
+            judgement.reason,
             topology=topology_of(cell, source, destination),
-            expected=track.planned.expectation,
-            outcome=last.outcome if last else None,
-            verdict=judgement.verdict,
-            reason=judgement.reason,
             latency=round(last.seconds, 6) if last and connected else None,
             attempts=track.attempts,
             matched_after=_rounded(track.matched_after),

@@ -97,6 +97,7 @@ class ScenarioRun:
                 len(self._first_pods()),
                 len(scenario.steps),
                 self.repeat,
+                dict(scenario.sources),
             )
         )
         completed = False

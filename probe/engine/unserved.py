@@ -52,19 +52,4 @@ def is_possible(action: Action, missing: Collection[str]) -> bool:
 def untried(planned: PlannedStep, reason: str) -> Iterator[CellRecord]:
     """The records of the cells of a step that cannot be tried."""
     for item in planned.cells:
-        cell = item.cell
-        yield CellRecord(
-            source=cell.source,
-            destination=cell.destination,
-            port=cell.port,
-            protocol=cell.protocol,
-            family=cell.family,
-            path=cell.path,
-            address=cell.address,
-            expected=item.expectation,
-            outcome=None,
-            verdict=Verdict.UNSUPPORTED,
-            reason=reason,
-            via=cell.via,
-            line=item.line,
-        )
+        yield CellRecord.of(item.cell, item.expectation, None, Verdict.UNSUPPORTED, reason, line=item.line)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from probe.model.cell import Cell, Expectation
@@ -29,7 +29,7 @@ class RunStarted:
 @dataclass(frozen=True, slots=True)
 class ScenarioStarted:
     """Namespaces and pods of a scenario are about to be created, for the ``repeat``th time. ``namespaces``: logical to
-    actual."""
+    actual. ``sources``: the files that it was read from, with the SHA-256 of each."""
 
     name: str
     file: str
@@ -39,6 +39,7 @@ class ScenarioStarted:
     pods: int
     steps: int
     repeat: int = 1
+    sources: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

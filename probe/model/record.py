@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from probe.model.cell import Expectation, Family, Outcome, Path, Protocol, Verdict, Via
+from probe.model.cell import Cell, Expectation, Family, Outcome, Path, Protocol, Verdict, Via
 
 RECORD_API_VERSION = "cni-probe/v1"
 RECORD_KIND = "RunRecord"
@@ -116,6 +116,27 @@ class CellRecord:
     missed_at: float | None = None
     untimed: str = ""
 
+    @classmethod
+    def of(
+        cls, cell: Cell, expected: Expectation, outcome: Outcome | None, verdict: Verdict, reason: str, **evidence: Any
+    ) -> CellRecord:
+        """The record of a cell; ``evidence`` are the other fields, as far as there is any."""
+        return cls(
+            source=cell.source,
+            destination=cell.destination,
+            port=cell.port,
+            protocol=cell.protocol,
+            family=cell.family,
+            path=cell.path,
+            address=cell.address,
+            via=cell.via,
+            expected=expected,
+            outcome=outcome,
+            verdict=verdict,
+            reason=reason,
+            **evidence,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class PolicyRecord:
@@ -183,7 +204,8 @@ class BaselineRecord:
 class ScenarioRecord:
     """A scenario's run. ``untested`` says in words what this cluster could not test (no second node, one family).
 
-    ``repeat`` counts the runs of one scenario in a record, from 1.
+    ``repeat`` counts the runs of one scenario in a record, from 1. ``sources``: path -> SHA-256 (hexadecimal) of every
+    file that it was read from, manifests included, as it was then; empty where that is not known.
     """
 
     name: str
@@ -199,6 +221,7 @@ class ScenarioRecord:
     completed: bool = True
     untested: list[str] = field(default_factory=list)
     repeat: int = 1
+    sources: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

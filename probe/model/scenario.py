@@ -255,7 +255,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One document of a scenario file, validated and expanded. ``fleet_file``: another one that its fleet is from."""
+    """One document of a scenario file, validated and expanded. ``fleet_file``: another one that its fleet is from.
+
+    ``sources``: path -> SHA-256 (hexadecimal) of every file that it was read from, manifests included.
+    """
 
     name: str
     fleet: Fleet
@@ -265,6 +268,7 @@ class Scenario:
     description: str = ""
     timeouts: Timeouts = Timeouts()
     fleet_file: str | None = None
+    sources: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def cluster_scoped(self) -> tuple[ObjectRef, ...]:

@@ -22,10 +22,11 @@ _Ends: TypeAlias = tuple[str, str, str | None]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Cells of a step with one verdict and one explanation."""
+    """Cells of a step with one verdict and one explanation; of several mismatches that were merged, none."""
 
     verdict: Verdict
     cells: tuple[CellRecord, ...]
+    is_merged: bool = False
 
     @property
     def lines_of_cells(self) -> list[tuple[str, int]]:
@@ -43,7 +44,8 @@ class Finding:
             for view, numbers in found.items():
                 alike.setdefault(tuple(numbers), []).append(view)
             for same, views in alike.items():
-                key = source if self.verdict.is_mismatch else None, destination, address, same, tuple(views)
+                told_apart = self.verdict.is_mismatch and not self.is_merged
+                key = source if told_apart else None, destination, address, same, tuple(views)
                 shared.setdefault(key, _Line(destination, address, same, views)).sources.append(source)
         return [(line.text(), line.size) for line in shared.values()]
 
@@ -86,6 +88,19 @@ def findings(cells: Iterable[CellRecord]) -> list[Finding]:
     found = [Finding(group[0].verdict, tuple(group)) for group in groups.values()]
     order = list(Verdict)
     return sorted(found, key=lambda finding: order.index(finding.verdict))
+
+
+def merged(found: Sequence[Finding], whole: int) -> list[Finding]:
+    """The findings, but of each kind of mismatch the first ``whole``: the others, mostly of the same cause, as one."""
+    result: list[Finding] = []
+    for verdict in dict.fromkeys(finding.verdict for finding in found):
+        alike = [finding for finding in found if finding.verdict is verdict]
+        rest = alike[whole:] if verdict.is_mismatch else []
+        result += alike[: len(alike) - len(rest)]
+        if len(rest) > 1:
+            rest = [Finding(verdict, tuple(cell for finding in rest for cell in finding.cells), is_merged=True)]
+        result += rest
+    return result
 
 
 def names_by_uid(record: RunRecord) -> dict[str, str]:

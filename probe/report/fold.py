@@ -127,6 +127,7 @@ class _ScenarioFold:
             steps=[],
             completed=False,
             repeat=started.repeat,
+            sources=dict(started.sources),
         )
 
     def see(self, event: Event) -> None:
@@ -194,22 +195,9 @@ def _cut_short(started: StepStarted, rounds: Sequence[RoundDone]) -> StepRecord:
 
 
 def _unjudged(cell: Cell, expected: Expectation, history: list[Attempt]) -> CellRecord:
-    return CellRecord(
-        source=cell.source,
-        destination=cell.destination,
-        port=cell.port,
-        protocol=cell.protocol,
-        family=cell.family,
-        path=cell.path,
-        address=cell.address,
-        via=cell.via,
-        expected=expected,
-        outcome=history[-1].outcome,
-        verdict=Verdict.INCONCLUSIVE,
-        reason=f"the run ended before it was judged; last seen: {history[-1].outcome}",
-        attempts=len(history),
-        history=history,
-    )
+    last = history[-1].outcome
+    reason = f"the run ended before it was judged; last seen: {last}"
+    return CellRecord.of(cell, expected, last, Verdict.INCONCLUSIVE, reason, attempts=len(history), history=history)
 
 
 def count_verdicts(scenarios: Iterable[ScenarioRecord]) -> dict[Verdict, int]:

@@ -20,7 +20,7 @@ from probe.report.picture import picture
 from probe.report.problems import troubles
 from probe.report.render import RenderOptions
 from probe.report.summary import NOTHING_ENFORCED, enforces_nothing, headline, meaning
-from probe.report.text import Paint, duration, one_line, plural, shortened
+from probe.report.text import Paint, duration, moment, one_line, plural, shortened
 from probe.report.topology import marks_of
 from probe.report.views import view_words
 from probe.report.words import scenario_name, step_timing, step_word
@@ -99,7 +99,7 @@ def _head(record: RunRecord) -> Iterator[str]:
     if record.run:
         plugins = f", {', '.join(cluster.network_plugins)}" if cluster.network_plugins else ""
         yield f"- run {_said(f'{record.run} on {cluster.server} ({cluster.version}{plugins})')}"
-    yield f"- {_said(record.started)}, took {duration(record.seconds)}, by {_said(record.tool)}"
+    yield f"- {_said(moment(record.started))}, took {duration(record.seconds)}, by {_said(record.tool)}"
     told = [str(trouble) for trouble in troubles(record)]
     yield from (f"- :warning: {_said(trouble)}" for trouble in told[:_MAX_PROBLEMS])
     if len(told) > _MAX_PROBLEMS:

@@ -71,7 +71,7 @@ class Outputs:
             files = [output for output in files if output not in failed]
             problems = [*record.problems, *failed.values()]
             record = replace(record, problems=problems, exit_code=exit_code(record.counts, record.interrupted, True))
-        written = tuple(str(output.path) for output in files)
+        written = tuple((str(output.path), output.format) for output in files)
         for output in self.outputs:
             if output.path is None:
                 print_pieces(FORMATS[output.format](record, stream_options(stream, written)), stream)
@@ -89,7 +89,7 @@ class Outputs:
         return failed
 
 
-def stream_options(stream: TextIO, files: Sequence[str] = ()) -> RenderOptions:
+def stream_options(stream: TextIO, files: Sequence[tuple[str, str]] = ()) -> RenderOptions:
     """What the stream can show: its width and colours when it is a terminal that wants them."""
     terminal = stream.isatty()
     width = shutil.get_terminal_size((80 if terminal else _FILE_WIDTH, 24)).columns

@@ -7,7 +7,7 @@ A fleet of a hundred pods has ten thousand places; what matters of them is where
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from probe.report.draw import Grid, draw
@@ -15,6 +15,8 @@ from probe.report.matrix import Matrix, by_namespace, namespace_of, needs_explan
 from probe.report.symbols import expected_symbol, legend, observed_symbol
 from probe.report.text import Paint, wrapped
 
+MAX_ROWS = 24
+"""Rows that deviate and are drawn beside a fleet that is too large to be drawn itself."""
 _BANDS = 3
 _NO_MARKS: Mapping[str, str] = MappingProxyType({})
 _TOO_LARGE = "{} x {} is too large to draw in this width: the cells are in -o wide and -o json"
@@ -87,14 +89,17 @@ def _folded(matrix: Matrix, deviates: bool) -> _Way:
 
 def _deviating(matrix: Matrix, marks: Mapping[str, str]) -> _Way:
     part = matrix.deviations()
-    size = f"{len(part.rows)} of {len(matrix.rows)} sources, {len(part.columns)} of {len(matrix.columns)} destinations"
+    shown = replace(part, rows=part.rows[:MAX_ROWS])
+    cut = f", {len(shown.rows)} of them shown" if len(shown.rows) < len(part.rows) else ""
+    sources = f"{len(part.rows)} of {len(matrix.rows)} sources{cut}"
+    destinations = f"{len(part.columns)} of {len(matrix.columns)} destinations"
     return _Way(
-        _marked(part.rows, marks),
-        _marked(part.columns, marks),
-        part.picture(observed_symbol),
+        _marked(shown.rows, marks),
+        _marked(shown.columns, marks),
+        shown.picture(observed_symbol),
         "observed",
-        part.picture(expected_symbol),
-        note=f"where it deviates: {size}",
+        shown.picture(expected_symbol),
+        note=f"where it deviates: {sources}, {destinations}",
     )
 
 

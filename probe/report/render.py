@@ -11,11 +11,12 @@ from probe.model.record import RunRecord
 
 @dataclass(frozen=True, slots=True)
 class RenderOptions:
-    """``width`` in columns, whether ANSI colours are welcome, and which files the run writes beside this text."""
+    """``width`` in columns, whether ANSI colours are welcome, and the files that are written beside this text: path and
+    format."""
 
     width: int = 80
     colour: bool = False
-    files: tuple[str, ...] = ()
+    files: tuple[tuple[str, str], ...] = ()
 
 
 Renderer: TypeAlias = Callable[[RunRecord, RenderOptions], Iterator[str]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from probe.model.cell import ExitCode, Verdict
 from probe.model.record import CellRecord, RunRecord
@@ -15,7 +15,7 @@ from probe.report.render import RenderOptions
 from probe.report.text import Paint, duration, one_line, plural, safe, wrapped
 
 NOTHING_ENFORCED = "every denial leaked: it looks as if this cluster enforces no NetworkPolicy at all"
-_KEEP_HINT = "the pods are gone: to repeat probes by hand, run again with --keep on a cluster that stays"
+_KEEP_HINT = "run again with --keep on a cluster that stays, to repeat probes by hand: the pods are gone"
 _NOUNS = {
     Verdict.LEAK: ("leak", "leaks"),
     Verdict.BLOCKED: ("blocked cell", "blocked cells"),
@@ -81,23 +81,25 @@ def summary_lines(record: RunRecord, options: RenderOptions) -> list[str]:
     if record.kept:
         keep = f"kept as the last step left it; to remove it: cni-probe clean --run {safe(record.run)}"
         lines += wrapped(keep, options.width, "  ", "  ")
-    if (
-        not record.kept
-        and not _all_passed(record)
-        and any(cell.repeat and needs_explanation(cell) for cell in _cells(record))
-    ):
-        lines += wrapped(_KEEP_HINT, options.width, "  ", "  ")
-    lines += [f"  written: {safe(file)}" for file in options.files]
+    lines += [f"  written: {safe(file)} ({format})" for file, format in options.files]
+    for hint in _next(record, {format: file for file, format in options.files}):
+        lines += wrapped(f"next: {hint}", options.width, "  ", "    ")
     lines += wrapped(f"exit code {record.exit_code}: {meaning(record.exit_code)}", options.width, "  ", "  ")
     return lines
 
 
-def _all_passed(record: RunRecord) -> bool:
-    return not any(number for verdict, number in record.counts.items() if verdict is not Verdict.PASS)
-
-
-def _is_to_repeat(cell: CellRecord) -> bool:
-    return bool(cell.repeat) and needs_explanation(cell)
+def _next(record: RunRecord, files: Mapping[str, str]) -> Iterator[str]:
+    """What helps whoever has to find out why a cell is not as expected. ``files``: by format."""
+    if not any(verdict.is_mismatch or verdict is Verdict.INCONCLUSIVE for verdict in record.counts):
+        return
+    if "html" in files:
+        yield f"look at {safe(files['html'])}, which has the evidence of each cell"
+    elif "json" in files:
+        yield f"cni-probe report {safe(files['json'])} -o html=run.html, to look at the evidence of each cell"
+    else:
+        yield "run again with -o html=run.html, to look at the evidence of each cell"
+    if not record.kept and any(cell.repeat and needs_explanation(cell) for cell in _cells(record)):
+        yield _KEEP_HINT
 
 
 def enforces_nothing(record: RunRecord) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from probe.model.cell import Family, Path, Verdict
 from probe.model.record import RunRecord, ScenarioRecord, StepRecord
 from probe.report.explain import label
-from probe.report.findings import Finding, findings, names_by_uid
+from probe.report.findings import Finding, findings, merged, names_by_uid
 from probe.report.fold import count_cells
 from probe.report.matrix import Matrix, matrices
 from probe.report.picture import picture
@@ -25,6 +25,8 @@ from probe.report.views import family_words, is_implied, view_words
 from probe.report.words import fleet_words, step_timing, step_word
 
 MAX_FINDINGS = 20
+MAX_EVIDENCE = 3
+"""Mismatches of a kind in a step that are told with their evidence: they mostly have one cause."""
 MAX_LINES = 8
 
 
@@ -97,7 +99,7 @@ class _Page:
         return lines
 
     def _findings(self, step: StepRecord) -> list[str]:
-        found = findings(step.cells)
+        found = merged(findings(step.cells), MAX_EVIDENCE)
         lines: list[str] = []
         for finding in found[:MAX_FINDINGS]:
             lines += ["", *self._finding(finding)]
@@ -117,6 +119,9 @@ class _Page:
             lines += self._wrap(text, indent, indent + "  ")
         if rest := sum(size for _, size in told[MAX_LINES:]):
             lines.append(f"{indent}and {plural(rest, 'cell')} more")
+        if finding.is_merged:
+            said = f"these {len(finding.cells)} cells each with its evidence: -o wide, -o html, -o json"
+            return lines + self._wrap(said, "    ", "      ")
         reason, *evidence = finding.reasons(self._names)
         if evidence and len(finding.cells) > 1:
             evidence = [f"the first of these {len(finding.cells)} cells (each by itself: -o json):", *evidence]

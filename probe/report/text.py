@@ -6,10 +6,12 @@ terminal that shows it, or from breaking an XML document.
 
 from __future__ import annotations
 
+import itertools
 import re
-import textwrap
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 NO_BREAK = "\xa0"
 """A space at which ``wrapped`` does not break a line."""
@@ -50,34 +52,64 @@ def duration(seconds: float) -> str:
     return f"{round(seconds) // 60} min {round(seconds) % 60} s"
 
 
+def moment(text: str) -> str:
+    """``2026-11-20 10:00:00 UTC``; as it is where it is no RFC 3339 time."""
+    try:
+        return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M:%S %Z}".rstrip()
+    except ValueError:
+        return text
+
+
 def columns(text: str) -> int:
     """How many terminal columns a line takes: East Asian wide characters take two, combining marks none."""
     if text.isascii():
         return len(text)
-    return sum(
-        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
-    )
+    return sum(0 if unicodedata.combining(char) else 2 if _is_wide(char) else 1 for char in text)
+
+
+def _is_wide(char: str) -> bool:
+    return unicodedata.east_asian_width(char) in "WF"
 
 
 def wrapped(text: str, width: int, indent: str = "", hanging: str | None = None) -> list[str]:
     """Lines of at most ``width`` columns; names are never broken, so that they can be copied and searched."""
-    lines = textwrap.wrap(
-        re.sub(r"(?<=\d) (?=\w)", NO_BREAK, text),  # "1.5 s" and "2 leaks" stay together
-        width=max(width, 20),
-        initial_indent=indent,
-        subsequent_indent=indent if hanging is None else hanging,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    return [line.replace(NO_BREAK, " ") for line in lines]
+    limit, lines = max(width, 20), []
+    line, empty = indent, True
+    text = re.sub(r"(?<=\d) (?=\w)", NO_BREAK, text)  # "1.5 s" and "2 leaks" stay together
+    for blanks, word in re.findall("( *)([^ ]+)", text):
+        gap = "" if empty else blanks
+        for part in _parts(word):
+            if not empty and columns(line) + len(gap) + columns(part) > limit:
+                lines.append(line)
+                line, gap = indent if hanging is None else hanging, ""
+            line, gap, empty = f"{line}{gap}{part}", "", False
+    return [each.replace(NO_BREAK, " ") for each in [*lines, *([] if empty else [line])]]
+
+
+def _parts(word: str) -> Iterator[str]:
+    """Where a word may be broken: beside each wide character, since such scripts have no blanks between words."""
+    if word.isascii():
+        yield word
+        return
+    for wide, run in itertools.groupby(word, key=_is_wide):
+        together = "".join(run)
+        yield from together if wide else (together,)
 
 
 def shortened(text: str, width: int) -> str:
-    """``text`` in at most ``width`` characters; the middle goes, because names differ at their ends."""
-    if len(text) <= width:
+    """``text`` in at most ``width`` columns; the middle goes, because names differ at their ends."""
+    if columns(text) <= width:
         return text
     head = (width - 2) // 2
-    return f"{text[:head]}..{text[len(text) - (width - 2 - head) :]}"
+    return f"{_fitting(text, head)}..{_fitting(text[::-1], width - 2 - head)[::-1]}"
+
+
+def _fitting(text: str, width: int) -> str:
+    """As much of the beginning as there are columns."""
+    if text.isascii():
+        return text[:width]
+    taken = itertools.accumulate(map(columns, text))
+    return "".join(char for char, used in zip(text, taken, strict=True) if used <= width)
 
 
 def command(line: str, width: int, indent: str) -> list[str]:

@@ -45,8 +45,10 @@ def step_word(step: StepRecord, counts: Mapping[Verdict, int]) -> tuple[str, str
     """The step in one word, and its colour (as of ``Paint``)."""
     if any(verdict.is_mismatch for verdict in counts):
         return "FAIL", "red"
-    if Verdict.INCONCLUSIVE in counts or step.problems or not step.completed or Verdict.PASS not in counts:
+    if Verdict.INCONCLUSIVE in counts or step.problems or not step.completed or not counts:
         return "INCONCLUSIVE", "yellow"
+    if Verdict.PASS not in counts:  # nothing could be tried here, or nothing is said by the API: no doubt of the run's
+        return (Verdict.UNDEFINED if Verdict.UNDEFINED in counts else Verdict.UNSUPPORTED).value.upper(), "yellow"
     return "PASS", "green"
 
 
@@ -61,7 +63,7 @@ def step_timing(step: StepRecord, counts: Mapping[Verdict, int]) -> str:
         return f"{cells} all matched once, {duration(step.converge_seconds)} after the change, but that is no proof"
     matched = [cell for cell in step.cells if cell.matched_after is not None]
     slowest: CellRecord | None = max(matched, key=lambda cell: cell.matched_after or 0.0, default=None)
-    if set(counts) == {Verdict.UNSUPPORTED}:
+    if Verdict.PASS not in counts and counts:
         return count_words(counts)
     held = f"held for {duration(step.confirm_seconds)}"
     if not step.changes or slowest is None or slowest.matched_after is None:

@@ -71,11 +71,12 @@ class _Builder:
     def __init__(self, parsed: Parsed[ScenarioSpec], shared: Shared, suffix: str) -> None:
         self.document = parsed.document
         self.suffix = suffix
-        self.fleet_file = shared.file
+        self.shared = shared
         self.damage = parsed.damage | ({FLEET} if shared.problems else set())
         self.world = World(doubts=doubts_from(self.damage))
         self.problems = [*shared.problems, *parsed.problems]
-        self.steps = StepBuilder(self.world, ManifestReader(self.problems), self.problems)
+        self.manifests = ManifestReader(self.problems)
+        self.steps = StepBuilder(self.world, self.manifests, self.problems)
         self.place = self.document.root.child("spec")
         self.placement = Placement()
 
@@ -103,8 +104,14 @@ class _Builder:
             labels=dict(spec.metadata.labels),
             description=spec.spec.description.strip(),
             timeouts=self._timeouts(spec.spec.timeouts),
-            fleet_file=self.fleet_file,
+            fleet_file=self.shared.file,
+            sources=self._sources(),
         )
+
+    def _sources(self) -> dict[str, str]:
+        """The files that the scenario was read from, with their digests."""
+        fleet = {self.shared.file: self.shared.digest} if self.shared.file else {}
+        return {self.document.file: self.document.digest, **fleet, **self.manifests.digests}
 
     def _check_host_ports(self, new: Sequence[Pod], present: Iterable[Pod], place: Place) -> None:
         """``place``: what the namespaces of the new pods stand in."""

@@ -35,7 +35,8 @@ class Document:
 
     A part may come from another file (see ``shared``), so every mark has its own. ``doubts`` are left to whoever reads
     the fields; only tolerant reading has any. ``written`` is for parts that were moved or copied (see ``matrix``): the
-    path in the file by the path here, for what is at it and below it.
+    path in the file by the path here, for what is at it and below it. ``digest``: SHA-256 of the file as it was read,
+    in hexadecimal.
     """
 
     file: str
@@ -45,14 +46,9 @@ class Document:
     literals: Mapping[FieldPath, Location] = field(default_factory=dict)  # where the text of ``|`` blocks begins
     start: Mark = (1, 1)
     doubts: tuple[Doubt, ...] = ()
-    written: Mapping[FieldPath, FieldPath] = field(default_factory=dict)
-
-    def written_at(self, path: FieldPath) -> FieldPath:
-        """The path that a part has in the file."""
-        for length in range(len(path), 0, -1):
-            if path[:length] in self.written:
-                return self.written[path[:length]] + path[length:]
-        return path
+    digest: str = ""
+    the fields; only tolerant reading has any. ``written`` is for parts that were moved or copied (see ``matrix``): the
+    path in the file by the path here, for what is at it and below it.
 
     @property
     def root(self) -> Place:

@@ -60,6 +60,12 @@ class ManifestReader:
     problems: list[Problem]
     _files: dict[str, tuple[Manifested, ...]] = field(default_factory=dict)
 
+    @property
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of the files that were read, by path."""
+        places = (each.place.document for objects in self._files.values() for each in objects)
+        return {document.file: document.digest for document in places}
+
     def read(self, source: str | dict[str, Any], place: Place) -> tuple[Manifested, ...]:
         """The objects of one item of ``apply``; what cannot be read is reported."""
         if isinstance(source, dict):

@@ -27,11 +27,15 @@ FLEET: Final = ("spec", "fleet")
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """A scenario's document with its fleet in full. ``file``: where from; None: from none, or it cannot be had."""
+    """A scenario's document with its fleet in full. ``file``: where from; None: from none, or it cannot be had.
+
+    ``digest``: of that file.
+    """
 
     document: Document
     problems: tuple[Problem, ...] = ()
     file: str | None = None
+    digest: str = ""
 
 
 @dataclass(slots=True)
@@ -62,7 +66,7 @@ def with_shared_fleet(document: Document, reader: FleetReader) -> Shared:
     else:
         other, problems = reader.read(path)
         if other is not None:
-            return Shared(_grafted(document, other), file=path)
+            return Shared(_grafted(document, other), file=path, digest=other.digest)
     return Shared(_with_fleet(document, {"namespaces": {}, **_without_from(document)}), problems)
 
 

@@ -10,8 +10,9 @@ judge; the value is what YAML 1.2 says, and of duplicate keys the last counts, a
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -49,10 +50,12 @@ def decode_yaml(data: bytes, name: str, *, tolerant: bool = False) -> Reading:
     if len(data) > MAX_BYTES:
         return _failed(name, None, f"is larger than {MAX_BYTES // 2**20} MiB")
     try:
-        return parse_yaml(data.decode("utf-8-sig"), name, tolerant=tolerant)
+        reading = parse_yaml(data.decode("utf-8-sig"), name, tolerant=tolerant)
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8", "replace")
         return _failed(name, _mark_at(before, len(before)), "is not UTF-8 text", "save the file as UTF-8")
+    digest = hashlib.sha256(data).hexdigest()
+    return replace(reading, documents=tuple(replace(document, digest=digest) for document in reading.documents))
 
 
 def parse_yaml(text: str, name: str, *, tolerant: bool = False) -> Reading:

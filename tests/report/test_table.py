@@ -14,6 +14,7 @@ from probe.model.record import CellRecord, RunRecord, Topology
 from probe.report.fold import Recorder
 from probe.report.render import RenderOptions
 from probe.report.table import render
+from probe.report.text import columns
 
 PLAIN = RenderOptions(width=80)
 
@@ -82,10 +83,10 @@ def test_notes_stand_at_the_end_and_change_nothing(build: Any) -> None:
 
 
 def test_the_end_is_the_answer_the_counts_and_the_exit_codes_meaning(green: RunRecord) -> None:
-    text = render(green, replace(PLAIN, files=("run.json",)))
+    text = render(green, replace(PLAIN, files=(("run.json", "json"),)))
     ending = text[text.index("PASS 54 cells in 2 steps") :].splitlines()
     assert ending[1].startswith("  54 pass; 12.3 s; run ab12cd")
-    assert ending[2] == "  written: run.json"
+    assert ending[2] == "  written: run.json (json)"
     assert ending[3] == "  exit code 0: every cell that could be judged did what was expected"
 
 
@@ -107,6 +108,22 @@ def test_repeat_commands_of_a_run_that_kept_nothing_come_with_a_hint(build: Any)
     hint = "run again with --keep"
     assert hint in render(record, PLAIN)
     assert hint not in render(replace(record, kept=True), PLAIN)
+
+
+@pytest.mark.parametrize(
+    ("files", "hint"),
+    [
+        ((), "next: run again with -o html=run.html, to look at the evidence"),
+        ((("r.json", "json"),), "next: cni-probe report r.json -o html=run.html, to look at the evidence"),
+        ((("r.json", "json"), ("r.html", "html")), "next: look at r.html, which has the evidence"),
+    ],
+)
+def test_where_something_is_not_as_expected_the_end_says_what_to_do_next(
+    red: RunRecord, green: RunRecord, files: tuple[tuple[str, str], ...], hint: str
+) -> None:
+    options = RenderOptions(200, files=files)
+    assert hint in render(red, options)
+    assert "next:" not in render(green, options)
 
 
 def test_where_a_step_deviates_expected_and_observed_stand_beside_each_other(build: Any, nine_pods: Any) -> None:
@@ -194,11 +211,13 @@ def test_one_cause_is_told_once(build: Any) -> None:
     assert "and 8 cells more" in text
 
 
-def test_only_the_first_twenty_findings_are_told(build: Any) -> None:
+def test_only_the_first_three_mismatches_of_a_kind_are_told_with_their_evidence(build: Any) -> None:
     cells = [build.cell(f"x/p{number}", "y/a", expected="deny", outcome="connected") for number in range(25)]
-    text = render(build.run(build.scenario(build.step(cells))), PLAIN)
-    assert text.count("  LEAK x/") == 20
-    assert "and 5 cells more (see -o wide or -o json)" in text
+    text = render(build.run(build.scenario(build.step([*cells, build.cell("x/a", "y/a", outcome="refused")]))), PLAIN)
+    assert text.count("  LEAK x/") == 4
+    assert text.count("kubectl exec") == 4  # and one for what is blocked
+    assert "  LEAK x/p3, x/p4, x/p5, x/p6, x/p7 and 17 more -> y/a 80/TCP\n" in text
+    assert "these 22 cells each with its evidence: -o wide, -o html, -o json" in text
 
 
 def test_families_that_look_alike_share_one_matrix(build: Any, nine_pods: Any) -> None:
@@ -274,6 +293,51 @@ def test_the_addresses_of_an_external_endpoint_are_columns_of_their_own(build: A
     text = render(build.run(build.scenario(build.step([inside, outside]))), PLAIN)
     assert rows(text)["x/a"] == [".", "X"]
     assert re.search(r"10\.0\.12\.34 +192\.0\.2\.7", text)
+
+
+@pytest.mark.parametrize(
+    ("cells", "heading"),
+    [
+        ([("80/SCTP", "allow", "unsupported")], "UNSUPPORTED 1 unsupported"),
+        ([("80/TCP", "either", "refused")], "UNDEFINED 1 undefined"),
+        ([("80/SCTP", "allow", "unsupported"), ("80/TCP", "either", None)], "UNDEFINED 1 unsupported, 1 undefined"),
+        ([], "INCONCLUSIVE 0 cells"),
+    ],
+)
+def test_a_step_of_which_nothing_could_be_judged_is_headed_by_why(build: Any, cells: Any, heading: str) -> None:
+    """It is no doubt of the run's, whose exit code is that of its other steps; a step without a cell is one."""
+    tried = [build.cell("x/a", "y/b", port, expected, outcome) for port, expected, outcome in cells]
+    text = render(build.run(build.scenario(build.step(tried), build.step([build.cell()], name="other"))), PLAIN)
+    assert f"  {heading}" in text
+    assert "step 2 of 2: other" in text
+    assert ("INCONCLUSIVE" in text) is not bool(cells)
+
+
+def test_wide_characters_are_counted_as_the_columns_that_they_take(build: Any) -> None:
+    words = "策略在每个节点上都必须生效" * 6
+    step = build.step(
+        [build.cell()], name=f"{words} ok", description=f"{words} 網路 {'한국어 ' * 30}", problems=[words]
+    )
+    record = build.run(build.scenario(step, description=words), notes=[words])
+    for width in (80, 200):
+        lines = render(record, RenderOptions(width)).splitlines()
+        assert max(map(columns, lines)) <= width
+        assert max(map(columns, lines)) > width - 3  # and no narrower
+    assert words in "".join("".join(lines).split())
+
+
+@pytest.mark.parametrize("width", [80, 200])
+@pytest.mark.parametrize("pods", [9, 60])
+def test_names_of_any_length_keep_within_the_terminal(build: Any, width: int, pods: int) -> None:
+    """Names of 63 characters, leaks among them; sixty pods are folded by namespace where they do not fit."""
+    fleet = [f"{'team-' * 10}{number % 3}/{'pod-' * 14}{number:02}" for number in range(pods)]
+    leaky = {"expected": "deny", "outcome": "connected"}
+    cells = build.mesh(fleet, ("80/TCP", "443/TCP"), lambda cell: leaky if cell.destination == fleet[1] else None)
+    text = render(build.run(build.scenario(build.step(cells))), RenderOptions(width))
+    lines = [line for line in text.splitlines() if "kubectl" not in line]
+    breakable = [line for line in lines if max(map(len, line.split()), default=0) < 64]  # a name is never broken
+    assert max(map(len, breakable)) <= width
+    assert len(lines) < 130
 
 
 def test_problems_and_what_was_not_completed_are_said(build: Any) -> None:

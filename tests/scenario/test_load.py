@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -217,3 +218,13 @@ def test_a_key_with_nothing_behind_it_counts_as_absent(base: str, load: Load) ->
         "labels: {app: web}", "labels: "
     )
     assert load(text).timeouts == Timeouts()
+
+
+def test_a_scenario_knows_the_files_that_it_was_read_from_by_their_digests(write: Write, base: str) -> None:
+    step = "    - name: closed\n      apply: [policies/*.yaml]\n      expect: {default: either}\n"
+    home = write({"a.yaml": base + step, "policies/web.yaml": POLICY.replace("NAME", "web")})
+    (scenario,) = load_scenarios([home / "a.yaml"])
+    assert scenario.sources == {
+        path: hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        for path in (str(home / "a.yaml"), str(home / "policies/web.yaml"))
+    }

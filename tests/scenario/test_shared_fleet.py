@@ -64,6 +64,7 @@ def test_a_fleet_is_taken_from_a_file_beside_the_scenario(write: Write) -> None:
     assert [external.id for external in scenario.fleet.externals] == ["external/vault"]
     assert scenario.fleet_file is not None
     assert Path(scenario.fleet_file).name == "shop.yaml"
+    assert [Path(path).name for path in scenario.sources] == ["a.yaml", "shop.yaml"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from probe.report.diff.compare import CellChange, Change, Comparison
 from probe.report.diff.latency import Bound, Slowdown, runs_needed
 from probe.report.diff.match import Seen
 from probe.report.explain import explain
-from probe.report.text import duration, plural, safe
+from probe.report.text import duration, moment, plural, safe
 
 TITLES = {
     Change.REGRESSED: "regressions",
@@ -47,7 +47,7 @@ def counts(found: Comparison) -> str:
 
 def run_line(record: RunRecord) -> str:
     """Which run, when, where."""
-    return safe(f"run {record.run} of {record.started} on {record.cluster.server} ({record.cluster.version})")
+    return safe(f"run {record.run} of {moment(record.started)} on {record.cluster.server} ({record.cluster.version})")
 
 
 def cell_line(each: CellChange) -> str:

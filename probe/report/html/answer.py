@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from probe.model.cell import ExitCode, Verdict
 from probe.model.record import CellRecord, ClusterRecord, RunRecord, ScenarioRecord, StepRecord
@@ -15,7 +14,7 @@ from probe.report.findings import Finding, findings, names_by_uid
 from probe.report.fold import count_cells
 from probe.report.problems import troubles
 from probe.report.summary import NOTHING_ENFORCED, enforces_nothing, headline, meaning
-from probe.report.text import duration, one_line, plural, safe
+from probe.report.text import duration, moment, one_line, plural, safe
 from probe.report.views import listed
 from probe.report.words import scenario_name, step_timing, step_word
 
@@ -122,14 +121,6 @@ def _measured(record: RunRecord) -> str:
     steps = sum(len(scenario.steps) for scenario in record.scenarios)
     cells = plural(sum(record.counts.values()), "cell")
     return f"{cells} in {plural(steps, 'step')} of {plural(len(record.scenarios), 'scenario')}"
-
-
-def moment(text: str) -> str:
-    """``2026-11-20 10:00:00 UTC``; as it is where it is no RFC 3339 time."""
-    try:
-        return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M:%S %Z}"
-    except ValueError:
-        return text
 
 
 def _nodes(cluster: ClusterRecord) -> Iterator[str]:

@@ -29,7 +29,7 @@ def drawn(found: Comparison, format: str, width: int = 100) -> str:
 
 def test_the_table_says_what_regressed_and_why(regressed: Comparison) -> None:
     text = drawn(regressed, "table")
-    assert text.startswith("before: run ab12cd of 2026-11-20T10:00:00Z on https://127.0.0.1:6443 (v1.34.0)\n")
+    assert text.startswith("before: run ab12cd of 2026-11-20 10:00:00 UTC on https://127.0.0.1:6443 (v1.34.0)\n")
     assert ["Kubernetes", "v1.34.0", "v1.35.0"] in [line.split() for line in text.splitlines()]
     assert "regressions in frontend-ingress: frontend-policy\n" in text
     assert (

@@ -337,7 +337,7 @@ def test_names_of_any_length_keep_within_the_terminal(build: Any, width: int, po
     lines = [line for line in text.splitlines() if "kubectl" not in line]
     breakable = [line for line in lines if max(map(len, line.split()), default=0) < 64]  # a name is never broken
     assert max(map(len, breakable)) <= width
-    assert len(lines) < 130
+    assert len(lines) < 150
 
 
 def test_problems_and_what_was_not_completed_are_said(build: Any) -> None:

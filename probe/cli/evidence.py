@@ -69,6 +69,8 @@ def _write(args: argparse.Namespace, signature: Command | None) -> int:
     print(f"  {one_line(headline(record))}")
     for source in written.missing:
         print(f"  not included: {source_words(source)}")
+    if written.missing and all(source.digest for source in written.missing) and not written.sources:
+        print("  (they are looked for from here: run this where the run was started)")
     print(f"  {MANIFEST} has the SHA-256 {written.digest}" + (f", and is signed ({SIGNATURE})" if signature else ""))
     print(f"  to verify it: cni-probe evidence --verify {args.output}")
     return int(ExitCode.PASSED)

@@ -47,8 +47,14 @@ class Document:
     start: Mark = (1, 1)
     doubts: tuple[Doubt, ...] = ()
     digest: str = ""
-    the fields; only tolerant reading has any. ``written`` is for parts that were moved or copied (see ``matrix``): the
-    path in the file by the path here, for what is at it and below it.
+    written: Mapping[FieldPath, FieldPath] = field(default_factory=dict)
+
+    def written_at(self, path: FieldPath) -> FieldPath:
+        """The path that a part has in the file."""
+        for length in range(len(path), 0, -1):
+            if path[:length] in self.written:
+                return self.written[path[:length]] + path[length:]
+        return path
 
     @property
     def root(self) -> Place:

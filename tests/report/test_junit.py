@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
-from xml.etree import ElementTree
 
 import pytest
 from junitparser import Error, Failure, JUnitXml, Skipped
@@ -13,6 +12,7 @@ from probe.model.cell import Family
 from probe.model.record import RunRecord
 from probe.report.junit import render
 from probe.report.render import RenderOptions
+from tests.report.junit_rules import broken_rules
 
 
 def read(record: RunRecord) -> JUnitXml:
@@ -89,13 +89,27 @@ def test_a_run_that_did_not_pass_is_never_green(build: Any, broken: Any) -> None
     assert read(record).errors > 0
 
 
-def test_elements_keep_the_order_that_the_schemas_want(red: RunRecord) -> None:
-    root = ElementTree.fromstring(render(replace(red, interrupted=True), RenderOptions()))
-    assert root.tag == "testsuites"
-    for suite in root:
-        assert [child.tag for child in suite][:2] == ["properties", "testcase"]
-        assert {child.tag for child in suite} == {"properties", "testcase"}
-        assert set(suite.attrib) == {"name", "tests", "failures", "errors", "skipped", "time", "timestamp"}
-        for case in suite.iter("testcase"):
-            assert set(case.attrib) == {"classname", "name", "time"}
-            assert [child.tag for child in case] in ([], ["failure"], ["error"], ["skipped"])
+def test_what_jenkins_and_gitlab_ask_for_is_kept(green: RunRecord, red: RunRecord, build: Any) -> None:
+    hostile = build.cell("a/<b>", "c/\x00]]>&", outcome="refused", reason="\ud800 \x1b[2J")
+    twice = build.scenario(build.step([build.cell(), build.cell()], problems=["slow\n" * 3]), completed=False)
+    named = build.run(build.scenario(build.step([hostile], name='"\n<x>')), twice, problems=["x"])
+    for record in (green, red, replace(red, interrupted=True), build.run(), named, build.run(seconds=123456.7)):
+        assert broken_rules(render(record, RenderOptions())) == []
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "broken"),
+    [
+        ('<testcase classname="frontend-ingress"', '<testcase file="x" classname="frontend-ingress"', "has file"),
+        ("<testsuites ", '<testsuites skipped="1" ', "<testsuites> has skipped"),
+        ("<properties>", "<properties>x", "<properties> holds text"),
+        ('time="', 'time="1s', "has time="),
+        ('failures="4"', 'failures="3"', "has 4 failures, and says 3"),
+        ('name="frontend-policy: production/worker -> production/frontend 80/SCTP"', 'name=""', "without a name"),
+        ("</testsuite>", "<x /></testsuite>", "<testsuite> holds <x>"),
+    ],
+)
+def test_the_rules_find_what_breaks_them(red: RunRecord, right: str, wrong: str, broken: str) -> None:
+    document = render(red, RenderOptions()).replace("-&gt;", "->")
+    assert right in document
+    assert any(broken in each for each in broken_rules(document.replace(right, wrong)))

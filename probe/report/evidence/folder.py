@@ -30,12 +30,14 @@ INDEX = "evidence.json"
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A folder that was written. ``digest``: SHA-256 of its manifest."""
+    """A folder that was written. ``digest``: SHA-256 of its manifest; ``missing``: files that scenarios were read from
+    and that are not in it, beside so many ``sources`` that are."""
 
     directory: Path
     files: int
     digest: str
     missing: tuple[Source, ...]
+    sources: int
 
 
 def check_directory(directory: Path) -> None:
@@ -87,7 +89,7 @@ def _write(record: RunRecord, home: Path, directory: Path, signature: Command | 
     if signature is not None:
         _file(home, SIGNATURE, [signature.sign(home / MANIFEST)])
     missing = tuple(each for each in read if each.file is None)
-    return Written(directory, len(digests), digest_of(home / MANIFEST), missing)
+    return Written(directory, len(digests), digest_of(home / MANIFEST), missing, len(read) - len(missing))
 
 
 def _file(home: Path, name: str, pieces: Iterable[str | bytes]) -> None:

@@ -12,6 +12,7 @@ from junitparser import Error, Failure, JUnitXml
 from probe.model.record import RunRecord
 from probe.report.diff.compare import Comparison, compare
 from probe.report.diff.render import FORMATS
+from tests.report.junit_rules import broken_rules
 
 
 @pytest.fixture
@@ -80,6 +81,7 @@ def test_json_has_everything_by_name(regressed: Comparison) -> None:
 
 def test_junit_fails_for_regressions_and_errs_where_nothing_is_said(regressed: Comparison, tmp_path: Path) -> None:
     (tmp_path / "diff.xml").write_text(drawn(regressed, "junit"))
+    assert broken_rules(drawn(regressed, "junit")) == []
     cases = [case for suite in JUnitXml.fromfile(str(tmp_path / "diff.xml")) for case in suite]
     results = {case.name: [type(each) for each in case.result] for case in cases}
     assert results["frontend-ingress: frontend-policy: production/backend -> production/frontend 80/TCP"] == [Failure]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from probe.model.cell import Expectation, Family, Stated
 from probe.model.errors import Problem
@@ -65,6 +66,10 @@ def build(member: Member, fleets: FleetReader) -> Built:
 def _distinct(problems: list[Problem]) -> tuple[Problem, ...]:
     """Without those that two steps found in the same manifest."""
     return tuple(dict.fromkeys(problems))
+
+
+Probes: TypeAlias = tuple[ProbeSpec | None, ...]
+"""What several places say under ``probe``, from the general to the particular."""
 
 
 class _Builder:
@@ -152,7 +157,7 @@ class _Builder:
     def _steps(self, spec: Spec) -> tuple[Step, ...]:
         steps: list[Step] = []
         names: dict[str, int] = {}
-        probe = self._general_probe(spec)
+        probes = self._general_probes(spec)
         if not spec.steps and not self._damaged(self.place.child("steps")):
             self.problems.append(self.place.child("steps").key_problem("there is no step"))
         for index, step_spec in kept(spec.steps):
@@ -164,18 +169,16 @@ class _Builder:
             names[step_spec.name] = place.child("name").location.line
             self._check_text(step_spec.name, place.child("name"), one_line=True)
             self._check_text(step_spec.description, place.child("description"))
-            steps.append(self._step(step_spec, spec.expect, probe, place, steps[-1] if steps else None))
+            steps.append(self._step(step_spec, spec.expect, probes, place, steps[-1] if steps else None))
         return tuple(steps)
 
-    def _step(
-        self, spec: StepSpec, general: Stated | None, probe: ProbeSpec | None, place: Place, before: Step | None
-    ) -> Step:
+    def _step(self, spec: StepSpec, general: Stated | None, probes: Probes, place: Place, before: Step | None) -> Step:
         present = tuple(self.world.pods.values())
         actions = self.steps.actions(spec, place)
         created = [action.pod for action in actions if isinstance(action, CreatePod)]
         self._check_host_ports(created, present, place.child("create"))
-        own = self._sound(spec.probe, place.child("probe"), self.world, _selection(probe, spec.probe))
-        selection = _selection(probe, own)
+        own = self._sound(spec.probe, place.child("probe"), self.world, _selection(*probes, spec.probe))
+        selection = _selection(*probes, own)
         if self._probe_damaged(place):
             selection = replace(selection, paths=("*",))  # what it asked for is in doubt
         scene = Scene.of(self.world, selection, self.damage)
@@ -206,7 +209,7 @@ class _Builder:
         return any(path[: len(place.path)] == place.path for path in self.damage)
 
     def _probe_damaged(self, step: Place) -> bool:
-        return any(self._damaged(scope.child("probe")) for scope in (self.place, step))
+        return any(self._damaged(scope.child("probe")) for scope in (self.place.child("fleet"), self.place, step))
 
     def _unchanged(self, step: Step, spec: StepSpec, place: Place, before: Step | None) -> Step:
         at = place.child("expect")
@@ -241,8 +244,9 @@ class _Builder:
 
     # --- probe -----------------------------------------------------------------------------------------------------
 
-    def _general_probe(self, spec: Spec) -> ProbeSpec | None:
-        """``spec.probe`` when it is sound. It is for all steps: what it names must exist at one of them."""
+    def _general_probes(self, spec: Spec) -> Probes:
+        """The fleet's ``probe`` and ``spec.probe``, when sound. They are for all steps: what they name must exist at
+        one of them."""
         created = [step.create.namespaces for _, step in kept(spec.steps) if step.create is not None]
         unheeded: list[Problem] = []  # found again, with their places, when the steps are built
         later = [space for specs in created for space in build_namespaces(specs, self.place, unheeded)]
@@ -250,14 +254,22 @@ class _Builder:
         for namespace in later:
             ever.namespaces.setdefault(namespace.name, {})
             ever.pods.update({pod.id: pod for pod in namespace.pods})
-        probes = [spec.probe, *(step.probe for _, step in kept(spec.steps))]
-        asked = {path for probe in probes if probe is not None for path in _selection(None, probe).paths}
-        return self._sound(spec.probe, self.place.child("probe"), ever, Selection(paths=tuple(asked)))
+        probes = [spec.fleet.probe, spec.probe, *(step.probe for _, step in kept(spec.steps))]
+        asked = {path for probe in probes if probe is not None for path in _selection(probe).paths}
+        ways = Selection(paths=tuple(asked))
+        fleet = self.place.child("fleet")
+        return tuple(
+            self._sound(probe, scope.child("probe"), ever, ways, shared=scope is fleet)
+            for probe, scope in ((spec.fleet.probe, fleet), (spec.probe, self.place))
+        )
 
-    def _sound(self, spec: ProbeSpec | None, place: Place, world: World, selection: Selection) -> ProbeSpec | None:
+    def _sound(
+        self, spec: ProbeSpec | None, place: Place, world: World, selection: Selection, *, shared: bool = False
+    ) -> ProbeSpec | None:
         """The ``probe`` unless it has mistakes, which are reported here and would only bring others with them.
 
-        ``selection``: what it becomes with the others that it goes over or that go over it.
+        ``selection``: what it becomes with the others that it goes over or that go over it. ``shared``: it is for
+        scenarios of many kinds, not all of which have everything that its paths lead to.
         """
         if spec is None:
             return None
@@ -272,7 +284,8 @@ class _Builder:
             protocols = [(index, str(protocol)) for index, protocol in kept(spec.protocols or [])]
             found += check_ports(list(kept(spec.ports or [])), place.child("ports"), endpoints)
             found += check_ports(protocols, place.child("protocols"), endpoints)
-            found += check_paths(list(kept(spec.paths or [])), place.child("paths"), endpoints)
+            if not shared:
+                found += check_paths(list(kept(spec.paths or [])), place.child("paths"), endpoints)
         self.problems += found
         if not found:
             return spec
@@ -280,9 +293,9 @@ class _Builder:
         return None
 
 
-def _selection(general: ProbeSpec | None, own: ProbeSpec | None) -> Selection:
-    """The step's ``probe`` over the scenario's, key by key."""
-    specs = [spec for spec in (general, own) if spec is not None]
+def _selection(*probes: ProbeSpec | None) -> Selection:
+    """Several ``probe``, the later over those before it, key by key."""
+    specs = [spec for spec in probes if spec is not None]
     merged = {key: value for spec in specs for key, value in spec if value is not None}
 
     def items(key: str) -> tuple[str, ...]:

@@ -164,43 +164,6 @@ class PlacementSpec(Strict):
     )
 
 
-class FleetBody(Strict):
-    """Namespaces with their pods, endpoints outside, placement."""
-
-    namespaces: Namespaces = Field(description="Namespaces by logical name; a run maps them to namespaces of its own.")
-    external: dict[str, ExternalSpec] = Field(
-        default={}, description="Endpoints outside the cluster by name; rules call them external/NAME."
-    )
-    placement: Annotated[PlacementSpec, Shorthand(shorthand.expand_placement, ({"enum": list(Spread)},))] = Field(
-        default=PlacementSpec(),
-        description="Where pods without a node symbol go: spread (the default), same, different, or {spread, group}.",
-    )
-
-
-def _namespaces_are_somewhere(schema: dict[str, Any]) -> None:
-    schema["required"].remove("namespaces")
-    schema |= {"if": {"not": {"required": ["from"]}}, "then": {"required": ["namespaces"]}}
-
-
-class FleetSpec(FleetBody):
-    """What is deployed before the first step."""
-
-    model_config = ConfigDict(json_schema_extra=_namespaces_are_somewhere)
-
-    from_: str | None = Field(
-        default=None,
-        alias="from",
-        description="A file of kind Fleet to begin with, from this file's directory; what stands here goes over it, "
-        "mappings key by key.",
-    )
-
-
-class CreateSpec(Strict):
-    """Pods and namespaces to create, in the fleet's shape."""
-
-    namespaces: Namespaces = Field(description="New namespaces, or new pods in namespaces that exist.")
-
-
 class ProbeSpec(Strict):
     """Which cells are tried. Globs as in rules; what is absent does not restrict."""
 
@@ -226,6 +189,46 @@ class ProbeSpec(Strict):
         "cluster-ip/other-port, node-port/cluster, node-port/other-node, node-port/local, dns; a path alone means all "
         "its ways; globs and lists. Default: pod-ip, node-ip and external.",
     )
+
+
+class FleetBody(Strict):
+    """Namespaces with their pods, endpoints outside, placement, and what is tried among them."""
+
+    namespaces: Namespaces = Field(description="Namespaces by logical name; a run maps them to namespaces of its own.")
+    external: dict[str, ExternalSpec] = Field(
+        default={}, description="Endpoints outside the cluster by name; rules call them external/NAME."
+    )
+    placement: Annotated[PlacementSpec, Shorthand(shorthand.expand_placement, ({"enum": list(Spread)},))] = Field(
+        default=PlacementSpec(),
+        description="Where pods without a node symbol go: spread (the default), same, different, or {spread, group}.",
+    )
+    probe: ProbeSpec | None = Field(
+        default=None, description="Which cells scenarios of this fleet try, unless their own probe says otherwise."
+    )
+
+
+def _namespaces_are_somewhere(schema: dict[str, Any]) -> None:
+    schema["required"].remove("namespaces")
+    schema |= {"if": {"not": {"required": ["from"]}}, "then": {"required": ["namespaces"]}}
+
+
+class FleetSpec(FleetBody):
+    """What is deployed before the first step."""
+
+    model_config = ConfigDict(json_schema_extra=_namespaces_are_somewhere)
+
+    from_: str | None = Field(
+        default=None,
+        alias="from",
+        description="A file of kind Fleet to begin with, from this file's directory; what stands here goes over it, "
+        "mappings key by key.",
+    )
+
+
+class CreateSpec(Strict):
+    """Pods and namespaces to create, in the fleet's shape."""
+
+    namespaces: Namespaces = Field(description="New namespaces, or new pods in namespaces that exist.")
 
 
 class RuleSpec(Strict):
@@ -403,7 +406,10 @@ class Spec(Strict):
         default=None, description="As a step's, but for all of the file: a scenario for each combination."
     )
     fleet: FleetSpec = Field(description="What is deployed before the first step.")
-    probe: ProbeSpec | None = Field(default=None, description="Which cells are tried, for all steps (default: all).")
+    probe: ProbeSpec | None = Field(
+        default=None,
+        description="Which cells are tried, for all steps (default: all); its keys override those of the fleet's.",
+    )
     expect: ExpectationWord | None = Field(
         default=None,
         description="Expectation of cells that a step says nothing of; 'computed' leaves them to the step's policies.",

@@ -72,7 +72,7 @@ def doubts_from(damage: Iterable[FieldPath]) -> Doubts:
 
 def _fleet_doubts(rest: list[str | int]) -> set[str]:
     match rest:
-        case ["namespaces", _, "labels", *_] | ["placement", *_]:
+        case ["namespaces", _, "labels", *_] | ["placement" | "probe", *_]:
             return set()
         case ["namespaces", _, "pods", _, "labels" | "node", *_]:
             return set()
@@ -84,7 +84,7 @@ def _fleet_doubts(rest: list[str | int]) -> set[str]:
             return {f"{EXTERNAL}/{name}"}
         case [str(key), *_] if near_miss(key, FleetSpec.model_fields) == "external":
             return {f"{EXTERNAL}/*"}
-        case [str(key), *_] if near_miss(key, FleetSpec.model_fields) == "placement":
+        case [str(key), *_] if near_miss(key, FleetSpec.model_fields) in ("placement", "probe"):
             return set()
         case _:
             return {"*"}

@@ -28,8 +28,9 @@ statement against the API's rules as `cni-probe` reads them, a run holds it agai
     cni-probe run scenarios/conformance            # on the cluster of your kubeconfig
     cni-probe run --sandbox scenarios/conformance  # on an embedded one
 
-They share a fleet, `scenarios/fleets/xyz.yaml`: pods a, b and c in each of the namespaces x, y and z. Two things depend
-on the cluster: where there is no SCTP its cells are *unsupported*, and so are those to endpoints outside the cluster
+They share a fleet, `scenarios/fleets/xyz.yaml`: pods a, b and c in each of the namespaces x, y and z, on several nodes,
+tried by their own addresses and through services, over each address family that the cluster has. Two things depend on
+the cluster: where there is no SCTP its cells are *unsupported*, and so are those to endpoints outside the cluster
 where none are given ([clusters.md](clusters.md) has how to).
 
 - *feature*: what it is about, in one word; a summary counts by these, and `--tag feature=ports` chooses by them.

@@ -97,6 +97,32 @@ def test_a_scenario_may_add_to_it(write: Write) -> None:
     assert fleet.placement.spread == "same"
 
 
+def test_it_may_say_what_is_tried_and_a_scenarios_probe_goes_over_it(write: Write) -> None:
+    shared = SHARED + "  probe: {to: shop/*, paths: [pod-ip, external, cluster-ip/other-port], self: false}\n"
+    general, own = "  probe: {to: [shop/web, external/vault]}\n", "probe: {paths: pod-ip}, "
+    text = SCENARIO.replace("  steps:", f"{general}  steps:") + f"    - {{name: again, {own}expect: allow}}\n"
+    (scenario,) = load_scenarios([written(write, text, shared) / "scenarios"])
+    first, second = (step.selection for step in scenario.steps)
+    assert first.destinations == second.destinations == ("shop/web", "external/vault")
+    assert first.paths == ("pod-ip", "external", "cluster-ip/other-port")
+    assert second.paths == ("pod-ip",)
+    assert not first.include_self
+    assert not second.include_self
+
+
+def test_ways_that_a_scenario_has_nobody_for_may_stand_in_a_shared_probe(write: Write) -> None:
+    shared = SHARED.partition("  external:")[0] + "  probe: {paths: [pod-ip, external]}\n"
+    (scenario,) = load_scenarios([written(write, shared=shared) / "scenarios"])
+    assert scenario.steps[0].selection.paths == ("pod-ip", "external")
+
+
+def test_what_it_says_is_tried_must_be_in_the_scenarios_fleet(write: Write) -> None:
+    (problem,) = problems_of(write, shared=SHARED + "  probe: {to: shop/wbe}\n")
+    assert (problem.message, problem.hint) == ('unknown pod "shop/wbe"', 'did you mean "shop/web"?')
+    assert problem.location.file.endswith("shop.yaml")
+    assert problem.field == "spec.fleet.probe.to"
+
+
 def test_a_scenario_with_its_fleets_file_can_be_bundled(write: Write) -> None:
     loaded = load_scenarios([written(write) / "scenarios"])
     assert [file.path for file in bundle(loaded).files] == ["scenarios/a.yaml", "fleets/shop.yaml"]
@@ -152,6 +178,7 @@ def test_mistakes_in_the_scenario(write: Write, old: str, new: str, message: str
         ("10.0.12.34", "@@10.0.12", "is not an IPv4 or IPv6 address", ""),
         ("  namespaces:", "  @@from: other.yaml\n  namespaces:", 'unknown key "from"', ""),
         ("  external:", "  placement: @@diferent\n  external:", "is not a known placement", '"different"?'),
+        ("  external:", "  probe: {paths: @@pod-pi}\n  external:", "is not a known path", '"pod-ip"?'),
     ],
 )
 def test_mistakes_in_the_fleets_file_are_told_once_and_there(

@@ -14,7 +14,7 @@ def add_report_arguments(parser: argparse._ActionsContainer) -> None:
     """``--output`` and ``--github``."""
     parser.add_argument(
         "-o", "--output", action="append", default=[], metavar="FORMAT[=FILE]",
-        help="table (default), wide, json, junit, html, markdown, tap, prometheus or csv; may be repeated",
+        help="table, wide, summary, json, junit, html, markdown, tap, prometheus or csv; may be repeated",
     )  # fmt: skip
     parser.add_argument(
         "--github", action="store_true",
@@ -22,11 +22,12 @@ def add_report_arguments(parser: argparse._ActionsContainer) -> None:
     )  # fmt: skip
 
 
-def report_outputs(args: argparse.Namespace) -> tuple[Outputs, GitHub | None]:
-    """Where the reports go, tried beforehand. Raises UsageError for what cannot be meant or written."""
+def report_outputs(args: argparse.Namespace, default: str = "table") -> tuple[Outputs, GitHub | None]:
+    """Where the reports go, tried beforehand; ``default`` goes to stdout if nothing else does. Raises UsageError for
+    what cannot be meant or written."""
     from probe.report.github import GitHub
     from probe.report.outputs import Outputs
 
-    outputs = Outputs.parse(args.output)
+    outputs = Outputs.parse(args.output, default)
     outputs.check()
     return outputs, GitHub.of() if args.github else None

@@ -8,7 +8,7 @@ import math
 import sys
 import time
 import traceback
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -29,11 +29,18 @@ from probe.cli.reading import read_run
 from probe.cli.report_arguments import add_report_arguments, report_outputs
 from probe.cli.results import Delivery, add_result_arguments, delivery
 from probe.cli.sandbox import add_cluster_arguments, cluster_options
+from probe.cli.selection_arguments import (
+    add_selection_arguments,
+    known_failures,
+    selected,
+    tell_unknown,
+)
 from probe.cli.signals import unbroken, until_interrupted
 from probe.model.agent_options import RunConfig
 from probe.model.cell import Family
 from probe.model.errors import CniProbeError, UsageError
-from probe.model.events import Event, Noticed, ProblemSeen, RunDone
+from probe.model.events import Event, Noticed, ProblemSeen, RunDone, Selected
+from probe.model.known import KnownFailure
 from probe.model.record import RunRecord
 from probe.model.scenario import Scenario
 from probe.sandbox.options import SandboxOptions
@@ -45,6 +52,12 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("paths", nargs="+", metavar="PATH", help="scenario files or directories")
+    add_run_arguments(parser)
+
+
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of every command that runs scenarios, wherever it has them from."""
+    add_selection_arguments(parser.add_argument_group("which scenarios"))
     where = parser.add_argument_group("where")
     where.add_argument("--sandbox", action="store_true", help="bring up the embedded cluster for this run alone")
     add_connection_arguments(where)
@@ -100,24 +113,50 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the scenarios. Returns the exit code; raises CniProbeError for what is wrong before a run."""
-    with delivery(args) as results:
-        return _run_and_report(args, results)
-
-
-def _run_and_report(args: argparse.Namespace, results: Delivery) -> int:
-    from probe.cli.writing import write_reports
     from probe.scenario.load import load_scenarios
+
+    return run_and_report(args, lambda: load_scenarios(args.paths))
+
+
+def run_and_report(
+    args: argparse.Namespace,
+    load: Callable[[], Sequence[Scenario]],
+    *,
+    refused: Callable[[Scenario], str] = lambda scenario: "",
+    default_format: str = "table",
+) -> int:
+    """Run those of the scenarios that the arguments choose, but what is refused. Returns and raises as ``run``."""
+    with delivery(args) as results:
+        return _run_and_report(args, load, refused, default_format, results)
+
+
+def _run_and_report(
+    args: argparse.Namespace,
+    load: Callable[[], Sequence[Scenario]],
+    refused: Callable[[Scenario], str],
+    default_format: str,
+    results: Delivery,
+) -> int:
+    from probe.cli.writing import write_reports
 
     _check(args)
     config = run_config(args)
-    scenarios = [_with_timeouts(scenario, args) for scenario in load_scenarios(args.paths)]
-    check_externals(args, scenarios)
+    known = known_failures(args)
+    all_of_them = load()
+    chosen = selected(args, all_of_them, refused)
+    scenarios = [_with_timeouts(scenario, args) for scenario in chosen.scenarios]
+    check_externals(args, all_of_them)
     if not args.trust_scenario:  # then the run itself says where they differ
         plans(scenarios, [Family.IPV4], trust=False)
-    outputs, github = report_outputs(args)
+    outputs, github = report_outputs(args, default_format)
     before = read_run(args.baseline) if args.baseline else None
     results.announce()
-    record = asyncio.run(_run(args, config, scenarios))
+
+    def announce(emit: Callable[[Event], None]) -> None:
+        emit(Selected(chosen.record))
+        tell_unknown(known, all_of_them, emit)
+
+    record = asyncio.run(_run(args, config, scenarios, known, announce))
     with unbroken():
         record = write_reports(outputs, record, github)
         code = results.deliver(record)
@@ -175,7 +214,13 @@ def _check_without_sandbox(args: argparse.Namespace) -> None:
         raise UsageError("--nodes runs a scenario several times, which --exact-namespaces has no names for")
 
 
-async def _run(args: argparse.Namespace, config: RunConfig, scenarios: list[Scenario]) -> RunRecord:
+async def _run(
+    args: argparse.Namespace,
+    config: RunConfig,
+    scenarios: list[Scenario],
+    known: tuple[KnownFailure, ...],
+    announce: Callable[[Callable[[Event], None]], None],
+) -> RunRecord:
     """Run until done or interrupted; an interrupted run still has its record."""
     from probe.report.fold import Recorder
     from probe.report.journal import Journal
@@ -196,7 +241,8 @@ async def _run(args: argparse.Namespace, config: RunConfig, scenarios: list[Scen
                     emit(ProblemSeen(str(error)))
 
         started = time.monotonic()
-        interrupted = await until_interrupted(_measure(args, config, scenarios, emit))
+        announce(emit)
+        interrupted = await until_interrupted(_measure(args, config, scenarios, known, emit))
         emit(
             RunDone(
                 finished=datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -208,7 +254,11 @@ async def _run(args: argparse.Namespace, config: RunConfig, scenarios: list[Scen
 
 
 async def _measure(
-    args: argparse.Namespace, config: RunConfig, scenarios: list[Scenario], emit: Callable[[Event], None]
+    args: argparse.Namespace,
+    config: RunConfig,
+    scenarios: list[Scenario],
+    known: tuple[KnownFailure, ...],
+    emit: Callable[[Event], None],
 ) -> None:
     """Connect and run. What goes wrong on the way is an event, so that the record has it."""
     from probe.engine.agents import Pace
@@ -233,6 +283,9 @@ async def _measure(
                 repeat=args.repeat,
                 allow_cluster_scoped=args.allow_cluster_scoped,
                 kubectl=kubectl_command(args, embedded),
+                known_failures=known,
+                strict_known_failures=args.strict_known_failures,
+                stop_after=1 if args.fail_fast else None,
             )
             async with connection(args, lambda said: emit(Noticed(said)), embedded=embedded) as api:
                 await run_scenarios(api, scenarios, options, emit)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from probe.cluster.placement import NodeGroups
 from probe.engine.agents import Pace
 from probe.model.agent_options import AgentOptions, NamespaceOptions
+from probe.model.known import KnownFailure
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 
@@ -30,7 +31,8 @@ class RunOptions:
     have pods on the host's network; ``allow_cluster_scoped``: they may apply cluster-scoped policies, if only about
     pods of their own. ``trust_scenarios``: where what they state cannot be what their policies say, the statement
     counts. ``repeat``: how often every scenario is run. ``removal_seconds``: how long the end of the run's namespaces
-    is waited for.
+    is waited for. ``known_failures``: mismatches that do not count; ``strict_known_failures``: one that passes does.
+    ``stop_after``: no further scenario is begun once so many have failed.
     """
 
     run: str = field(default_factory=new_run_id)
@@ -48,4 +50,7 @@ class RunOptions:
     trust_scenarios: bool = False
     repeat: int = 1
     allow_cluster_scoped: bool = False
+    known_failures: tuple[KnownFailure, ...] = ()
+    strict_known_failures: bool = False
+    stop_after: int | None = None
     removal_seconds: float = 120.0

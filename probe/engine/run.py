@@ -13,15 +13,17 @@ from probe.cluster.outfit import prepare_outfit
 from probe.cluster.placement import nodes_for, sample_pairs
 from probe.cluster.preflight.demand import demand_of
 from probe.cluster.preflight.doctor import quick
+from probe.engine.known import KnownFailures
 from probe.engine.leftovers import Leftovers
 from probe.engine.liveness import WITNESS_NAMESPACE, needs_witness
 from probe.engine.options import RunOptions
 from probe.engine.preconditions import check_scenarios
 from probe.engine.preflight import fleet_demands, is_possible, notice
 from probe.engine.scenario_run import ScenarioRun
+from probe.engine.stopping import Stopping
 from probe.engine.unserved import missing_kinds
 from probe.model.errors import UsageError
-from probe.model.events import Event, Noticed, RunStarted
+from probe.model.events import Event, Noticed, RunStarted, StoppedEarly
 from probe.model.scenario import CreateNamespace, Scenario
 from probe.model.syntax import DNS_SUBDOMAIN_MAX
 
@@ -58,18 +60,25 @@ async def run_scenarios(
     notice(check, emit)
     if not is_possible(check, fleet_demands(fleets), emit):
         return
+    known, stopping = KnownFailures(options.known_failures, options.strict_known_failures), Stopping(options.stop_after)
     leftovers = Leftovers(api, options, emit, kinds=check.seen.policies.served & check.demand.cluster_scoped)
     try:
-        for fleet, namespaces, prefix in zip(fleets, names, prefixes, strict=True):
+        for index, (fleet, namespaces, prefix) in enumerate(zip(fleets, names, prefixes, strict=True)):
+            if stopping.is_due:
+                emit(StoppedEarly(tuple(fleet.scenario.name for fleet in fleets[index:])))
+                break
             leftovers.made += namespaces.values()
             missing = missing_kinds(fleet.scenario, check.seen.policies.served)
+            tell = known.watching(fleet.scenario.name, fleet.repeat, stopping.watching(emit))
             try:
                 await ScenarioRun(
-                    api, fleet.scenario, namespaces, fleet.nodes, outfit, options, emit, fleet.repeat, prefix, missing
+                    api, fleet.scenario, namespaces, fleet.nodes, outfit, options, tell, fleet.repeat, prefix, missing
                 ).run()
             finally:
                 await leftovers.remove(wait=options.exact_namespaces)
     finally:
+        if options.known_failures:
+            emit(known.result())
         await leftovers.remove(wait=True)
 
 

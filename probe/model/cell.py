@@ -116,6 +116,7 @@ class Verdict(enum.StrEnum):
     BLOCKED = "blocked"  # expected allow, it did not get through
     MISROUTED = "misrouted"  # somebody else answered
     WRONG_DENIAL = "wrong-denial"  # denied, but dropped where a reject was asked for, or the reverse
+    KNOWN = "known-failure"  # something else than expected, but a list of known failures has it
     INCONCLUSIVE = "inconclusive"  # the evidence does not carry a verdict: an error, never a pass
     UNSUPPORTED = "unsupported"  # cannot be tried here (SCTP without kernel support, ...)
     UNDEFINED = "undefined"  # the API leaves it open; what was seen is recorded

@@ -6,7 +6,15 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from probe.model.cell import Cell, Expectation
-from probe.model.record import Attempt, BaselineRecord, ClusterRecord, PodRecord, StepRecord
+from probe.model.record import (
+    Attempt,
+    BaselineRecord,
+    ClusterRecord,
+    KnownFailureRecord,
+    PodRecord,
+    SelectionRecord,
+    StepRecord,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +135,28 @@ class ScenarioDone:
 
 
 @dataclass(frozen=True, slots=True)
+class Selected:
+    """Which scenarios the run takes."""
+
+    selection: SelectionRecord
+
+
+@dataclass(frozen=True, slots=True)
+class StoppedEarly:
+    """The run was told to stop at so many failed scenarios, and does. ``not_run``: those that it did not come to."""
+
+    not_run: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFailuresSeen:
+    """What became of the known failures. ``strict``: one that passes is to fail the run."""
+
+    failures: tuple[KnownFailureRecord, ...]
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class CleanedUp:
     """What a run left behind: nothing, or the named namespaces."""
 
@@ -154,6 +184,9 @@ Event: TypeAlias = (
     | ProblemSeen
     | Noticed
     | ScenarioDone
+    | Selected
+    | StoppedEarly
+    | KnownFailuresSeen
     | CleanedUp
     | RunDone
 )

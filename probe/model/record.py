@@ -138,6 +138,20 @@ class CellRecord:
         )
 
 
+def cell_of(record: CellRecord) -> Cell:
+    """The cell without what was measured of it."""
+    return Cell(
+        source=record.source,
+        destination=record.destination,
+        port=record.port,
+        protocol=record.protocol,
+        family=record.family,
+        path=record.path,
+        address=record.address,
+        via=record.via,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class PolicyRecord:
     """A policy that was in force in a step. ``name`` is what ``CellRecord.decided_by`` calls it.
@@ -252,11 +266,55 @@ class ClusterRecord:
 
 
 @dataclass(slots=True)
+class SelectionRecord:
+    """Which of the scenarios that there were a run took. ``asked`` says how they were chosen (``--tag sctp``),
+    ``shard`` which part of them this is (``2/3``), ``shuffle`` is the seed of their order. ``left_out`` has those that
+    the run was not allowed to take, with the reason.
+    """
+
+    scenarios: int
+    taken: int
+    asked: list[str] = field(default_factory=list)
+    shard: str | None = None
+    shuffle: int | None = None
+    left_out: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class KnownFailureRecord:
+    """An entry of a list of known failures, and what became of it: of ``steps`` that it is about ``matched`` cells, of
+    which so many failed, passed, or could not be judged.
+
+    ``entry`` is what it is about, ``place`` where it is written.
+    """
+
+    entry: str
+    reason: str
+    place: str = ""
+    steps: int = 0
+    matched: int = 0
+    failed: int = 0
+    passed: int = 0
+    inconclusive: int = 0
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether it passes now."""
+        return bool(self.passed) and not self.failed and not self.inconclusive
+
+    @property
+    def is_unused(self) -> bool:
+        """Whether what it is about was run, and it has no cell of that."""
+        return bool(self.steps) and not self.matched
+
+
+@dataclass(slots=True)
 class RunRecord:
     """A whole run. ``counts`` maps each verdict that occurred to its number of cells.
 
     ``kept`` says that the run's pods were left in the cluster, so that ``CellRecord.repeat`` can be used. ``notes`` are
-    what a reader should know and what makes no result doubtful.
+    what a reader should know and what makes no result doubtful. ``not_run`` are the scenarios that a run which was told
+    to stop at failures did not come to.
     """
 
     run: str
@@ -272,5 +330,8 @@ class RunRecord:
     kept: bool = False
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    selection: SelectionRecord | None = None
+    known_failures: list[KnownFailureRecord] = field(default_factory=list)
+    not_run: list[str] = field(default_factory=list)
     api_version: str = RECORD_API_VERSION
     kind: str = RECORD_KIND

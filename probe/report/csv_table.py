@@ -11,8 +11,7 @@ import csv
 import io
 from collections.abc import Iterator
 
-from probe.model.record import CellRecord, RunRecord, ScenarioRecord, StepRecord
-from probe.report.explain import cell_of
+from probe.model.record import CellRecord, RunRecord, ScenarioRecord, StepRecord, cell_of
 from probe.report.render import RenderOptions
 from probe.report.text import safe
 

@@ -5,23 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import groupby
 
-from probe.model.cell import Cell, Outcome
-from probe.model.record import CellRecord
+from probe.model.cell import Outcome
+from probe.model.record import CellRecord, cell_of
 from probe.report.text import duration, plural, safe
-
-
-def cell_of(record: CellRecord) -> Cell:
-    """The cell without what was measured of it."""
-    return Cell(
-        source=record.source,
-        destination=record.destination,
-        port=record.port,
-        protocol=record.protocol,
-        family=record.family,
-        path=record.path,
-        address=record.address,
-        via=record.via,
-    )
 
 
 def label(record: CellRecord) -> str:

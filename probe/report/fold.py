@@ -17,6 +17,7 @@ from probe.model.events import (
     BaselineDone,
     Event,
     FleetReady,
+    KnownFailuresSeen,
     Noticed,
     PodReady,
     ProblemSeen,
@@ -25,13 +26,16 @@ from probe.model.events import (
     RunStarted,
     ScenarioDone,
     ScenarioStarted,
+    Selected,
     StepDone,
     StepStarted,
+    StoppedEarly,
 )
 from probe.model.exit_code import exit_code
 from probe.model.packed import PackedCells
 from probe.model.record import Attempt, CellRecord, ClusterRecord, RunRecord, ScenarioRecord, StepRecord
 from probe.report.problems import troubles
+from probe.report.run_notes import event_notes
 
 
 class Recorder:
@@ -50,6 +54,9 @@ class Recorder:
         self._scenarios: list[_ScenarioFold] = []
         self._problems: list[str] = []
         self._notes: list[str] = []
+        self._selected: Selected | None = None
+        self._known: KnownFailuresSeen = KnownFailuresSeen(())
+        self._not_run: tuple[str, ...] = ()
 
     def see(self, event: Event) -> None:
         """Take one event in. Events that measure nothing (cleaning up) pass by."""
@@ -60,6 +67,8 @@ class Recorder:
                 self._done = event
             case Noticed(message):
                 self._notes.append(message)
+            case Selected() | StoppedEarly() | KnownFailuresSeen():
+                self._see_run(event)
             case ScenarioStarted():
                 self._scenarios.append(_ScenarioFold(event))
             case ProblemSeen(message) if not self._scenarios or self._scenarios[-1].over:
@@ -68,6 +77,17 @@ class Recorder:
                 self._scenarios[-1].see(event)
             case _:
                 pass
+
+    def _see_run(self, event: Selected | StoppedEarly | KnownFailuresSeen) -> None:
+        """How the run was chosen, cut short, and held against known failures."""
+        self._notes += event_notes(event)
+        match event:
+            case Selected():
+                self._selected = event
+            case StoppedEarly(not_run):
+                self._not_run = not_run
+            case KnownFailuresSeen():
+                self._known = event
 
     def record(self) -> RunRecord:
         """The record so far; before ``RunDone`` it says ``interrupted``. Steps that ended are shared, not copied."""
@@ -87,9 +107,13 @@ class Recorder:
             kept=self._started.kept if self._started else False,
             problems=self._problems + self._missing_scenarios(),
             notes=list(self._notes),
+            selection=self._selected.selection if self._selected else None,
+            known_failures=list(self._known.failures),
+            not_run=list(self._not_run),
         )
         problems = any(True for _ in troubles(record))
-        record.exit_code = int(exit_code(record.counts, interrupted=record.interrupted, problems=problems))
+        outdated = self._known.strict and any(each.is_outdated for each in self._known.failures)
+        record.exit_code = int(exit_code(record.counts, record.interrupted, problems, outdated))
         return record
 
     def _end(self) -> tuple[str, float]:
@@ -101,7 +125,7 @@ class Recorder:
 
     def _missing_scenarios(self) -> list[str]:
         announced = self._started.scenarios if self._started else 0
-        if len(self._scenarios) >= announced or (self._done and self._done.interrupted):
+        if len(self._scenarios) + len(self._not_run) >= announced or (self._done and self._done.interrupted):
             return []
         started = len(self._scenarios)
         return [f"only {started} of {announced} scenarios were started" if started else "no scenario was started"]

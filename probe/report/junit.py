@@ -1,8 +1,8 @@
 """The ``junit`` format, for CI systems: a test case per cell, and one for everything that went wrong beside cells.
 
-A mismatch is a ``failure``, an inconclusive cell or a problem of the harness an ``error``; what cannot be tried and
-what the API leaves open are ``skipped``, because neither a pass nor a failure was shown. A run whose exit code is
-not 0 has at least one failure or error, so that no CI system shows it green.
+A mismatch is a ``failure``, an inconclusive cell or a problem of the harness an ``error``. What cannot be tried and
+what the API leaves open are ``skipped``, because neither a pass nor a failure was shown, and so are known failures. A
+run whose exit code is not 0 has at least one failure or error, so that no CI system shows it green.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from probe.report.findings import names_by_uid
 from probe.report.fold import count_cells
 from probe.report.problems import Trouble, run_troubles, scenario_troubles
 from probe.report.render import RenderOptions
+from probe.report.run_notes import known_words
 from probe.report.suites import Case, Suite, Unique, write_suites
 from probe.report.summary import headline, meaning
 from probe.report.text import safe
@@ -112,6 +113,7 @@ def _run_properties(record: RunRecord) -> dict[str, str]:
         "cluster": record.cluster.server,
         "cluster version": record.cluster.version,
         "exit code": str(record.exit_code),
+        **{f"known failure: {each.entry}": f"{known_words(each)} ({each.reason})" for each in record.known_failures},
     }
 
 

@@ -19,6 +19,7 @@ from probe.report.matrix import matrices
 from probe.report.picture import picture
 from probe.report.problems import troubles
 from probe.report.render import RenderOptions
+from probe.report.run_notes import known_words
 from probe.report.summary import NOTHING_ENFORCED, enforces_nothing, headline, meaning
 from probe.report.text import Paint, duration, moment, one_line, plural, shortened
 from probe.report.topology import marks_of
@@ -100,6 +101,8 @@ def _head(record: RunRecord) -> Iterator[str]:
         plugins = f", {', '.join(cluster.network_plugins)}" if cluster.network_plugins else ""
         yield f"- run {_said(f'{record.run} on {cluster.server} ({cluster.version}{plugins})')}"
     yield f"- {_said(moment(record.started))}, took {duration(record.seconds)}, by {_said(record.tool)}"
+    for failure in record.known_failures[:_MAX_PROBLEMS]:
+        yield f"- known failure {_said(f'{failure.entry}: {known_words(failure)} ({failure.reason})')}"
     told = [str(trouble) for trouble in troubles(record)]
     yield from (f"- :warning: {_said(trouble)}" for trouble in told[:_MAX_PROBLEMS])
     if len(told) > _MAX_PROBLEMS:

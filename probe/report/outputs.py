@@ -15,13 +15,14 @@ from typing import TextIO
 
 from probe.model.exit_code import exit_code
 from probe.model.record import RunRecord
-from probe.report import csv_table, html, junit, markdown, prometheus, run_record, table, tap, wide
+from probe.report import csv_table, features, html, junit, markdown, prometheus, run_record, table, tap, wide
 from probe.report.render import Renderer, RenderOptions
 from probe.report.sinks import Output, check_file, distinct, parse_output, print_pieces, write_file
 
 FORMATS: dict[str, Renderer] = {
     "table": table.pieces,
     "wide": wide.pieces,
+    "summary": features.pieces,
     "json": run_record.pieces,
     "junit": junit.pieces,
     "html": html.pieces,
@@ -31,7 +32,7 @@ FORMATS: dict[str, Renderer] = {
     "csv": csv_table.pieces,
 }
 DEFAULT_FORMAT = "table"
-_FOR_PEOPLE = ("table", "wide")
+_FOR_PEOPLE = ("table", "wide", "summary")
 _FILE_WIDTH = 100
 """Columns of a table that goes to a file or a pipe, where nobody says how wide it is ($COLUMNS may)."""
 
@@ -43,11 +44,11 @@ class Outputs:
     outputs: tuple[Output, ...]
 
     @classmethod
-    def parse(cls, values: Iterable[str]) -> Outputs:
+    def parse(cls, values: Iterable[str], default: str = DEFAULT_FORMAT) -> Outputs:
         """From the values of ``-o``; raises UsageError for what cannot be meant."""
         outputs = [parse_output(value, FORMATS) for value in values]
         on_stdout = distinct(outputs)
-        return cls(tuple(outputs) if on_stdout else (*outputs, Output(DEFAULT_FORMAT)))
+        return cls(tuple(outputs) if on_stdout else (*outputs, Output(default)))
 
     @property
     def stdout_is_for_people(self) -> bool:

@@ -17,6 +17,7 @@ from probe.model.events import (
     CleanedUp,
     Event,
     FleetReady,
+    KnownFailuresSeen,
     Noticed,
     PodReady,
     ProblemSeen,
@@ -25,12 +26,15 @@ from probe.model.events import (
     RunStarted,
     ScenarioDone,
     ScenarioStarted,
+    Selected,
     StepDone,
     StepStarted,
+    StoppedEarly,
 )
 from probe.model.record import CellRecord, StepRecord
 from probe.report.findings import count_words
 from probe.report.fold import count_cells
+from probe.report.run_notes import event_notes
 from probe.report.text import duration, one_line, plural, shortened
 
 
@@ -96,6 +100,8 @@ class _State:
                 return f"{self._prefix()}problem: {message}", True
             case Noticed(message):
                 return f"note: {message}", True
+            case Selected() | StoppedEarly() | KnownFailuresSeen():
+                return "; ".join(f"note: {said}" for said in event_notes(event)), True
             case StepDone(record):
                 return self._step_done(record)
             case CleanedUp(remaining):

@@ -52,6 +52,9 @@ def headline(record: RunRecord) -> str:
         return f"INTERRUPTED, and {said}" if record.interrupted else f"FAIL {said}"
     if record.interrupted:
         return f"INTERRUPTED after {measured}"
+    if record.exit_code == ExitCode.MISMATCH:
+        outdated = [failure.entry for failure in record.known_failures if failure.is_outdated]
+        return f"FAIL what is known to fail passes: {', '.join(outdated)}"
     if record.exit_code == ExitCode.PASSED:
         left = record.counts | {Verdict.PASS: 0}
         but = f" ({count_words(left)} beside them)" if any(left.values()) else ""

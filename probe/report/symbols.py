@@ -27,11 +27,12 @@ _VERDICT = {
     Verdict.BLOCKED: "B",
     Verdict.MISROUTED: "M",
     Verdict.WRONG_DENIAL: "W",
+    Verdict.KNOWN: "K",
     Verdict.INCONCLUSIVE: "!",
     Verdict.UNSUPPORTED: "-",
     Verdict.UNDEFINED: "?",
 }
-_COLOUR = dict.fromkeys("LBMW", "red") | dict.fromkeys("!?-", "yellow") | {".": "green", "X": "cyan", "R": "cyan"}
+_COLOUR = dict.fromkeys("LBMW", "red") | dict.fromkeys("K!?-", "yellow") | {".": "green", "X": "cyan", "R": "cyan"}
 
 EXPECTED_MEANINGS = {
     ".": "allow",
@@ -50,13 +51,14 @@ OBSERVED_MEANINGS = {
     "B": "BLOCKED",
     "M": "MISROUTED",
     "W": "WRONG DENIAL",
+    "K": "known failure",
     "!": "INCONCLUSIVE",
     "?": "undefined",
     "-": "unsupported",
     MIXED: "not all the same",
     ABSENT: "not tried",
 }
-WORST_FIRST = "LBMW!-?"
+WORST_FIRST = "LBMWK!-?"
 
 
 def expected_symbol(cell: CellRecord) -> str:

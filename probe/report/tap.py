@@ -1,8 +1,8 @@
 """The ``tap`` format, version 14 of the Test Anything Protocol: a test point for each case that JUnit has.
 
 One flat list and no subtests, which readers of version 13 skip. What cannot be tried and what the API leaves open has
-the directive ``SKIP``; what is inconclusive is ``not ok``, as is everything that went wrong beside the cells. A run
-that was not completed ends with ``Bail out!``, whatever its points say.
+the directive ``SKIP``, known failures ``TODO``; what is inconclusive is ``not ok``, as is everything that went wrong
+beside the cells. A run that was not completed ends with ``Bail out!``, whatever its points say.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterator
 
+from probe.model.cell import Verdict
 from probe.model.record import RunRecord
 from probe.report.junit import suites_of
 from probe.report.render import RenderOptions
@@ -50,6 +51,8 @@ def _point(number: int, suite: Suite, case: Case) -> str:
     said = f"{number} - {_escaped(f'{suite.name}: {case.name}')}"
     if not case.result:
         return f"ok {said}\n"
+    if case.kind == Verdict.KNOWN:  # what TODO is for: not ok, and no failure of the run
+        return f"not ok {said} # TODO {_escaped(one_line(case.message))}\n{_diagnostics(suite, case)}"
     if case.result == "skipped":
         return f"ok {said} # SKIP {_escaped(one_line(case.message))}\n{_diagnostics(suite, case)}"
     return f"not ok {said}\n{_diagnostics(suite, case)}"

@@ -9,8 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 from probe.model.cell import WAYS, Family, Path
-from probe.model.record import CellRecord
-from probe.report.explain import cell_of
+from probe.model.record import CellRecord, cell_of
 
 View: TypeAlias = tuple[Family, str]
 """An address family and a way."""

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from tabulate import tabulate
 
-from probe.model.record import CellRecord, RunRecord, ScenarioRecord, StepRecord
-from probe.report.explain import cell_of
+from probe.model.record import CellRecord, RunRecord, ScenarioRecord, StepRecord, cell_of
 from probe.report.render import RenderOptions
 from probe.report.summary import summary_lines
 from probe.report.symbols import colour_of, observed_symbol

@@ -29,6 +29,7 @@ V = Verdict
         ({V.PASS: 0}, False, False, ExitCode.HARNESS),
         ({V.UNSUPPORTED: 9}, False, False, ExitCode.HARNESS),
         ({V.UNDEFINED: 9, V.UNSUPPORTED: 1}, False, False, ExitCode.HARNESS),
+        ({V.PASS: 9, V.KNOWN: 3}, False, False, ExitCode.PASSED),
         ({V.PASS: 9}, True, False, ExitCode.INTERRUPTED),
         ({V.PASS: 9, V.LEAK: 1}, True, True, ExitCode.INTERRUPTED),
         ({}, True, False, ExitCode.INTERRUPTED),
@@ -36,6 +37,12 @@ V = Verdict
 )
 def test_exit_code(counts: dict[Verdict, int], interrupted: bool, problems: bool, expected: ExitCode) -> None:
     assert exit_code(counts, interrupted, problems) is expected
+
+
+def test_a_list_of_known_failures_that_is_outdated_counts_like_a_mismatch() -> None:
+    assert exit_code({V.PASS: 9}, outdated=True) is ExitCode.MISMATCH
+    assert exit_code({V.PASS: 9, V.INCONCLUSIVE: 1}, problems=True, outdated=True) is ExitCode.MISMATCH
+    assert exit_code({V.PASS: 9}, interrupted=True, outdated=True) is ExitCode.INTERRUPTED
 
 
 @pytest.mark.parametrize("verdict", [verdict for verdict in Verdict if verdict is not Verdict.PASS])

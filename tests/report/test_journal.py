@@ -19,6 +19,7 @@ from probe.model.events import (
     CleanedUp,
     Event,
     FleetReady,
+    KnownFailuresSeen,
     Noticed,
     PodReady,
     ProblemSeen,
@@ -28,10 +29,12 @@ from probe.model.events import (
     ScenarioDone,
     ScenarioStarted,
     SeenAttempt,
+    Selected,
     StepDone,
     StepStarted,
+    StoppedEarly,
 )
-from probe.model.record import Attempt, RunRecord
+from probe.model.record import Attempt, KnownFailureRecord, RunRecord, SelectionRecord
 from probe.report.fold import Recorder
 from probe.report.journal import Journal, is_journal, read_journal
 
@@ -74,7 +77,10 @@ def write(path: Path, events: Sequence[Event]) -> None:
 
 
 def test_every_event_is_read_back_as_it_was(tmp_path: Path, green: RunRecord) -> None:
-    events = events_of(green)
+    selection = SelectionRecord(9, 1, ["--tag sctp"], "1/2", 7, {"tiers": "it is cluster-scoped"})
+    failures = (KnownFailureRecord("port-range", "issue 12", "known.yaml:4:5", 1, 1, passed=1),)
+    more = [Selected(selection), KnownFailuresSeen(failures, True), StoppedEarly(("port-range",))]
+    events = [*more, *events_of(green)]
     write(tmp_path / "j", events)
     (run,) = read_journal(tmp_path / "j")
     assert list(run.events) == events

@@ -34,7 +34,7 @@ def test_stdout_gets_the_table_unless_something_else_claims_it() -> None:
     ("values", "complaint"),
     [
         (["jsn"], "unknown format 'jsn'; did you mean json"),
-        (["yaml=x"], "known: table, wide, json, junit, html, markdown, tap, prometheus, csv"),
+        (["yaml=x"], "known: table, wide, summary, json, junit, html, markdown, tap, prometheus, csv"),
         (["json="], "a file name must follow"),
         (["json", "wide"], "-o json and -o wide both write to stdout"),
         (["json=./same", "wide=same"], "two formats would be written to"),

@@ -11,7 +11,7 @@ from probe.model.cell import ExitCode, Verdict
 from probe.model.errors import UsageError
 from probe.model.record import ClusterRecord, RunRecord
 from probe.report.diff.latency import Bound, Slowdown, slowdowns
-from probe.report.diff.match import Key, Seen, cells_by_key, gravity
+from probe.report.diff.match import Key, Seen, cells_by_key, fails, gravity
 
 
 class Change(enum.StrEnum):
@@ -117,15 +117,17 @@ def _change(before: Seen | None, after: Seen | None) -> Change:
         if after is not None and after.verdict.is_mismatch:
             return Change.REGRESSED
         return Change.ADDED if before is None else Change.REMOVED
-    if after.verdict.is_mismatch:
-        return Change.STILL_FAILING if before.verdict is after.verdict else Change.REGRESSED
+    if fails(after.verdict):
+        listed = Verdict.KNOWN in (before.verdict, after.verdict)  # the list has changed, not the cluster
+        same = before.verdict is after.verdict or (listed and fails(before.verdict))
+        return Change.STILL_FAILING if same else Change.REGRESSED
     if gravity(after.verdict) > gravity(before.verdict):
         return {
             Verdict.INCONCLUSIVE: Change.UNPROVEN,
             Verdict.UNSUPPORTED: Change.UNSUPPORTED,
             Verdict.UNDEFINED: Change.UNDEFINED,
         }[after.verdict]
-    if before.verdict.is_mismatch:
+    if fails(before.verdict):
         return Change.FIXED if after.verdict is Verdict.PASS else Change.UNPROVEN
     return Change.OUTCOME if before.outcomes.isdisjoint(after.outcomes) else Change.SAME
 

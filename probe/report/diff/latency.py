@@ -17,8 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist, fmean, median
 
-from probe.model.record import CellRecord, RunRecord, StepRecord
-from probe.report.explain import cell_of
+from probe.model.record import CellRecord, RunRecord, StepRecord, cell_of
 
 _EXACT = 20_000
 """Arrangements that are counted one by one at the most."""

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from probe.model.cell import Cell, Outcome, Verdict
-from probe.model.record import CellRecord, RunRecord
-from probe.report.explain import cell_of
+from probe.model.record import CellRecord, RunRecord, cell_of
 
 
 class Key(NamedTuple):
@@ -25,7 +24,12 @@ _GRAVITY = (Verdict.PASS, Verdict.UNDEFINED, Verdict.UNSUPPORTED, Verdict.INCONC
 
 def gravity(verdict: Verdict) -> int:
     """How bad a verdict is: of a repeated cell, the worst counts."""
-    return len(_GRAVITY) if verdict.is_mismatch else _GRAVITY.index(verdict)
+    return len(_GRAVITY) if fails(verdict) else _GRAVITY.index(verdict)
+
+
+def fails(verdict: Verdict) -> bool:
+    """Whether the cluster did something else than expected, known or not: to a comparison that is the same."""
+    return verdict.is_mismatch or verdict is Verdict.KNOWN
 
 
 @dataclass(slots=True)
@@ -40,7 +44,7 @@ class Seen:
     def add(self, record: CellRecord) -> None:
         """Take one more in."""
         self.times += 1
-        self.failed += record.verdict.is_mismatch
+        self.failed += fails(record.verdict)
         self.outcomes.add(record.outcome)
         if gravity(record.verdict) > gravity(self.worst.verdict):
             self.worst = record

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from probe.model.record import Attempt, CellRecord, DecisionRecord, Receipt
-from probe.report.explain import cell_of
+from probe.model.record import Attempt, CellRecord, DecisionRecord, Receipt, cell_of
 from probe.report.matrix import column_of, several_addresses
 from probe.report.symbols import expected_symbol, observed_symbol
 from probe.report.text import safe

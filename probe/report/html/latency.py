@@ -11,9 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from probe.model.cell import Expectation
-from probe.model.record import CellRecord, RunRecord, StepRecord
+from probe.model.record import CellRecord, RunRecord, StepRecord, cell_of
 from probe.report.diff.latency import Kind
-from probe.report.explain import cell_of
 
 _VERBS = {
     "apply": "applied",

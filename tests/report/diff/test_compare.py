@@ -11,6 +11,9 @@ from probe.model.errors import UsageError
 from probe.model.record import CellRecord, RunRecord
 from probe.report.diff.compare import Change, Comparison, compare
 
+KNOWN = {"outcome": "timed-out", "verdict": "known-failure"}
+"""A failure that a list has is one to a comparison: what changed is what the cluster does, not what is listed."""
+
 
 def one(build: Any, *cells: CellRecord, **more: Any) -> RunRecord:
     record: RunRecord = build.run(build.scenario(build.step(list(cells))), **more)
@@ -37,6 +40,11 @@ def changes(found: Comparison) -> list[Change]:
         ({"outcome": "timed-out"}, {"outcome": "agent-error"}, Change.UNPROVEN, ExitCode.HARNESS),
         ({}, {"outcome": "unsupported"}, Change.UNSUPPORTED, ExitCode.HARNESS),
         ({}, {"expected": "either"}, Change.UNDEFINED, ExitCode.PASSED),
+        ({}, KNOWN, Change.REGRESSED, ExitCode.MISMATCH),
+        (KNOWN, KNOWN, Change.STILL_FAILING, ExitCode.PASSED),
+        ({"outcome": "timed-out"}, KNOWN, Change.STILL_FAILING, ExitCode.PASSED),
+        (KNOWN, {"outcome": "timed-out"}, Change.STILL_FAILING, ExitCode.PASSED),
+        (KNOWN, {}, Change.FIXED, ExitCode.PASSED),
     ],
 )
 def test_what_becomes_of_a_cell(

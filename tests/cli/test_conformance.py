@@ -44,12 +44,12 @@ def test_the_list_has_every_scenario_with_tags_steps_and_cells(capsys: pytest.Ca
 
 
 def test_the_list_is_of_what_would_be_run(capsys: pytest.CaptureFixture[str]) -> None:
-    names = [each["name"] for each in listed(capsys, "--tag", "feature=sctp", "--exclude", "isolates")]
-    assert names
-    assert all(name.startswith("sctp-") and "isolates" not in name for name in names)
-    shards = [{each["name"] for each in listed(capsys, "--tag", "feature=sctp", "--shard", f"{i}/2")} for i in (1, 2)]
-    assert not shards[0] & shards[1]
-    assert shards[0] | shards[1] == {each["name"] for each in listed(capsys, "--tag", "feature=sctp")}
+    chosen = ("--tag", "feature=sctp", "--exclude", "isolates")
+    first, second = ([each["name"] for each in listed(capsys, *chosen, "--shard", f"{i}/2")] for i in (1, 2))
+    assert first
+    assert second
+    assert not {*first} & {*second}
+    assert all(name.startswith("sctp-") and "isolates" not in name for name in first + second)
 
 
 def test_the_list_for_people(capsys: pytest.CaptureFixture[str]) -> None:
@@ -83,18 +83,30 @@ def test_a_wheel_has_what_the_copy_has(tmp_path: Path) -> None:
     }
 
 
-def test_mistakes_are_one_error_before_anything_is_asked_of_a_cluster(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "not a regular expression" in wrong(capsys, "conformance", *NOWHERE, "--include", "(")
-    assert "write I/N" in wrong(capsys, "conformance", *NOWHERE, "--shard", "3/2")
-    assert "write a number, or `random`" in wrong(capsys, "conformance", *NOWHERE, "--shuffle", "often")
-    assert "goes with --known-failures" in wrong(capsys, "conformance", *NOWHERE, "--strict-known-failures")
+SMOKE = ("run", str(ROOT / "scenarios/smoke"), *NOWHERE)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--include", "("), "not a regular expression"),
+        (("--tag", "sute"), 'no scenario has a label "sute" (did you mean "suite"?)'),
+        (("--shard", "3/2"), "write I/N"),
+        (("--shuffle", "often"), "write a number, or `random`"),
+        (("--strict-known-failures",), "goes with --known-failures"),
+        (
+            ("--known-failures", "/nowhere/known.yaml"),
+            "/nowhere/known.yaml: cannot be read: No such file",
+        ),
+        (("--shuffle", "random", "--include", "smoke"), "/nowhere does not exist"),
+    ],
+)
+def test_a_choice_that_cannot_be_meant_is_an_error_before_anything_is_asked_of_a_cluster(
+    capsys: pytest.CaptureFixture[str], words: tuple[str, ...], told: str
+) -> None:
+    assert told in wrong(capsys, *SMOKE, *words)
+
+
+def test_the_suite_takes_the_same_choices(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "no scenario of" in wrong(capsys, "conformance", *NOWHERE, "--include", "^nothing$")
     assert "table and json, not junit" in wrong(capsys, "conformance", "--list", "-o", "junit")
-    missing = wrong(capsys, "conformance", *NOWHERE, "--known-failures", "/nowhere/known.yaml")
-    assert missing == "/nowhere/known.yaml: cannot be read: No such file or directory\n1 error\n"
-    assert "/nowhere does not exist" in wrong(capsys, "conformance", *NOWHERE)
-
-
-def test_run_takes_the_same_arguments(capsys: pytest.CaptureFixture[str]) -> None:
-    seeds = str(ROOT / "scenarios/seeds")
-    assert "no scenario of" in wrong(capsys, "run", seeds, *NOWHERE, "--include", "^nothing$")
-    assert "/nowhere does not exist" in wrong(capsys, "run", seeds, *NOWHERE, "--include", "ingress", "--shuffle", "1")

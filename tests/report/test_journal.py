@@ -79,7 +79,7 @@ def write(path: Path, events: Sequence[Event]) -> None:
 def test_every_event_is_read_back_as_it_was(tmp_path: Path, green: RunRecord) -> None:
     selection = SelectionRecord(9, 1, ["--tag sctp"], "1/2", 7, {"tiers": "it is cluster-scoped"})
     failures = (KnownFailureRecord("port-range", "issue 12", "known.yaml:4:5", 1, 1, passed=1),)
-    more = [Selected(selection), KnownFailuresSeen(failures, True), StoppedEarly(("port-range",))]
+    more: list[Event] = [Selected(selection), KnownFailuresSeen(failures, True), StoppedEarly(("port-range",))]
     events = [*more, *events_of(green)]
     write(tmp_path / "j", events)
     (run,) = read_journal(tmp_path / "j")

@@ -25,8 +25,9 @@ _HEAD = """\
 gives the policies' reasoning, the policies, and what is expected, stated by hand. `cni-probe validate` holds every
 statement against the API's rules as `cni-probe` reads them, a run holds it against packets.
 
-    cni-probe run scenarios/conformance            # on the cluster of your kubeconfig
-    cni-probe run --sandbox scenarios/conformance  # on an embedded one
+    cni-probe conformance             # on the cluster of your kubeconfig
+    cni-probe conformance --sandbox   # on an embedded one
+    cni-probe conformance --list      # what there is; --tag, --include and others choose
 
 They share a fleet, `scenarios/fleets/xyz.yaml`: pods a, b and c in each of the namespaces x, y and z, on several nodes,
 tried by their own addresses and through services, over each address family that the cluster has. Two things depend on

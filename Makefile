@@ -14,7 +14,7 @@ WORKERS ?= 3
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check schema docs faults differential bench screenshots image clean e2e e2e-sandbox kind-up kind-load kind-external kind-e2e kind-down
+.PHONY: help demo test check schema docs faults detection differential bench screenshots image clean e2e e2e-sandbox kind-up kind-load kind-external kind-e2e kind-down
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -58,6 +58,10 @@ docs: $(STAMP) ## write the pages that are made from something again
 
 faults: $(STAMP) ## inject faults into real runs, and print what came of each
 	$(BIN)/python -m tests.sandbox.faults
+
+detection: $(STAMP) ## run the conformance suite against every fault (half an hour); also FAULT=except-ignored SHARD=1/4 JOBS=2 STOP_AFTER=0
+	@$(BIN)/python -m tests.sandbox.detection $(if $(FAULT),--fault $(FAULT)) $(if $(SHARD),--shard $(SHARD)) \
+	    $(if $(JOBS),--jobs $(JOBS)) $(if $(STOP_AFTER),--stop-after $(STOP_AFTER)) $(if $(PAGE),--page $(PAGE))
 
 differential: $(STAMP) ## compare oracle and packets on N=5000 random policy sets; also SEED=1 KINDS=mixed FAULT=except-ignored
 	@$(BIN)/python -m tests.sandbox.differential $(if $(N),--sets $(N)) $(if $(SEED),--seed $(SEED)) \

@@ -1,0 +1,64 @@
+"""Which scenarios a fault can touch: those for which a node would get other rules with it than without.
+
+What a fault does not change in the rules, no packet can show; so only these scenarios need packets. Faults of when
+rules take effect change none of them: they can touch whatever changes anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from probe.model.scenario import Scenario
+from probe.sandbox.enforce.compile import Options, compile_node
+from probe.sandbox.enforce.controller import Stages
+from probe.sandbox.enforce.view import ClusterView
+from probe.sandbox.faults.fault import Fault
+from probe.scenario import make_plan
+from probe.scenario.select import weight
+from tests.sandbox.detection.history import NODES, views
+from tests.sandbox.detection.meaning import Meaning, meaning_of
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A scenario, and what is computed of it once for all faults."""
+
+    scenario: Scenario
+
+    @cached_property
+    def seconds(self) -> float:
+        """About how long it takes."""
+        return weight(make_plan(self.scenario))
+
+    @cached_property
+    def views(self) -> tuple[ClusterView, ...]:
+        """The cluster after each change."""
+        return views(self.scenario)
+
+    @cached_property
+    def rules(self) -> tuple[tuple[Meaning, ...], ...]:
+        """What each node does after each change, where nothing is broken."""
+        return tuple(tuple(meaning_of(compile_node(view, node)) for node in NODES) for view in self.views)
+
+    def is_touched(self, fault: type[Fault]) -> bool:
+        """Whether any node would get other rules, or get them at another time."""
+        if fault.install is not Stages.install:
+            return len(self.views) > 1
+        broken = fault()
+        return any(_differ(broken, view, rules) for view, rules in zip(self.views, self.rules, strict=True))
+
+
+def touched(fault: type[Fault], subjects: Sequence[Subject]) -> list[Scenario]:
+    """The scenarios that a fault can touch, the quickest first."""
+    return [each.scenario for each in sorted(subjects, key=lambda each: each.seconds) if each.is_touched(fault)]
+
+
+def _differ(broken: Fault, view: ClusterView, rules: Sequence[Meaning]) -> bool:
+    return [*_compiled(broken, view)] != [*rules]  # never at the first that differs: faults remember
+
+
+def _compiled(broken: Fault, view: ClusterView) -> Iterator[Meaning]:
+    """What each node would do; all nodes are asked each time, since faults remember."""
+    return (meaning_of(broken.compile(node, broken.see(node, view), Options())) for node in NODES)

@@ -22,6 +22,7 @@ from probe.cli.cluster_arguments import (
     kubectl_command,
     names_a_cluster,
 )
+from probe.cli.enforcement_arguments import add_enforcement_arguments, with_limits
 from probe.cli.expectations import add_trust_argument, plans
 from probe.cli.fleet_arguments import add_fleet_arguments, check_externals, sample_seed
 from probe.cli.pod_arguments import add_pod_arguments, run_config
@@ -90,6 +91,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="length of the confirming attempts, instead of the scenarios' (1.5)",
     )
+    add_enforcement_arguments(how)
     how.add_argument(
         "--repeat",
         type=int,
@@ -144,7 +146,7 @@ def _run_and_report(
     known = known_failures(args)
     all_of_them = load()
     chosen = selected(args, all_of_them, refused)
-    scenarios = [_with_timeouts(scenario, args) for scenario in chosen.scenarios]
+    scenarios = [with_limits(_with_timeouts(scenario, args), args) for scenario in chosen.scenarios]
     check_externals(args, all_of_them)
     if not args.trust_scenario:  # then the run itself says where they differ
         plans(scenarios, [Family.IPV4], trust=False)

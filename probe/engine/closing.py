@@ -22,6 +22,7 @@ from probe.engine.controls import Controls, Pair, connect_again
 from probe.engine.evidence import Judged, Scribe
 from probe.engine.judge import Evidence
 from probe.model.cell import Cell, Outcome, Verdict
+from probe.model.enforcement import Tally
 from probe.model.errors import ClusterError
 from probe.model.events import Event, StepDone
 from probe.model.packed import PackedCells
@@ -101,12 +102,15 @@ class JudgedStep:
         }
         if not again:
             return None
+        tally = Tally()
         cells = PackedCells(
-            self._judge_again(scribe, record, again[place], tried) if place in again else record
-            for place, record in enumerate(known)
+            tally.counted(
+                self._judge_again(scribe, record, again[place], tried) if place in again else record
+                for place, record in enumerate(known)
+            )
         )
         changed = any(new.verdict is not old.verdict for new, old in zip(cells, known, strict=True))
-        return replace(self.record, cells=cells) if changed else None
+        return replace(self.record, cells=cells, enforcement=tally.records()) if changed else None
 
     def _judge_again(self, scribe: Scribe, record: CellRecord, denial: Denial, tried: Mapping[Cell, str]) -> CellRecord:
         pair = denial.pair

@@ -20,7 +20,7 @@ from probe.model.snapshot import PodState, Snapshot
 from probe.policy.deciders import Deciders
 from probe.policy.decision import Answer, Decision
 from probe.policy.oracle import Oracle, Question, Table
-from probe.policy.rules import PolicyRef
+from probe.policy.rules import Direction, PolicyRef
 from probe.policy.sentence import reason, sentence
 from probe.policy.universe import AddressRange, Stranger
 from probe.scenario.snapshots import snapshots
@@ -86,6 +86,15 @@ class StepOracle:
             return []
         return list(self._deciders.of(*_ends(cell), _question(cell)))
 
+    def denials(self, cell: Cell) -> Iterator[tuple[Direction, bool]]:
+        """The directions in which a cell is denied, each with whether that is by isolation alone."""
+        return self._deciders.denials(*_ends(cell), _question(cell))
+
+    def is_isolated(self, cell: Cell, direction: Direction) -> bool:
+        """Whether any NetworkPolicy selects the end of a cell at which a direction is judged."""
+        source, destination = _ends(cell)
+        return self._deciders.is_isolated(source if direction is Direction.EGRESS else destination, direction)
+
     def reason(self, cell: Cell) -> str:
         """Why the answer is what it is."""
         return reason(self._decide(cell))
@@ -135,10 +144,20 @@ class Consultant:
         self._others: tuple[AddressRange | Stranger, ...] = (_REWRITTEN, _DNS, *addresses)
         self._steps = scenario.steps
         self._snapshots = tuple(snapshots(scenario))
+        self._latest: tuple[int, StepOracle | None] = (0, None)
 
     def at(self, step: int, where: Mapping[str, Whereabouts]) -> StepOracle:
         """The oracle of a step, by its number. ``where``: by pod id, of those that run already."""
-        return StepOracle(Oracle(_placed(self._snapshots[step], where), self._others))
+        found = StepOracle(Oracle(_placed(self._snapshots[step], where), self._others))
+        self._latest = step, found
+        return found
+
+    def before(self, step: int) -> StepOracle | None:
+        """The oracle of what was so until a step, which is best asked for before its own; None if nothing was."""
+        if step == 0:
+            return None
+        latest, found = self._latest
+        return found if found is not None and latest == step - 1 else self.at(step - 1, {})
 
     def policies(self, step: int) -> list[PolicyRecord]:
         """The policies that are in force after a step's changes, those that it applied marked."""

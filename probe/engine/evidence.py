@@ -14,7 +14,7 @@ from probe.engine.routes import NOT_OURS, Route
 from probe.engine.starvation import starved
 from probe.engine.track import Track
 from probe.model.cell import Cell, Outcome, Path, Verdict
-from probe.model.record import CellRecord, DecisionRecord, Receipt, Topology
+from probe.model.record import CellRecord, Change, DecisionRecord, Receipt, Topology
 
 _NEVER_ARRIVED, _UNASKED = Receipt(False), Receipt(None)
 
@@ -68,13 +68,18 @@ class Scribe:
     confirm_timeout: float
     oracle: StepOracle | None = None
 
-    def judge(self, track: Track, control: bool, findings: Findings | None) -> Judged:
-        """Judge a cell and write its record. ``findings`` is None when the step was cut short before confirming."""
+    def judge(
+        self, track: Track, control: bool, findings: Findings | None, change: Change = Change.NONE, late: str = ""
+    ) -> Judged:
+        """Judge a cell and write its record. ``findings`` is None when the step was cut short before confirming.
+
+        ``late``: what was later than the run tolerates.
+        """
         cell = track.planned.cell
         sample = track.confirmed if findings is not None else None
         receipt = self._receipt(cell, sample, findings)
-        evidence = self._evidence(track, sample, control, receipt, findings)
-        return Judged(cell, evidence, self._record(track, evidence, receipt))
+        evidence = replace(self._evidence(track, sample, control, receipt, findings), late=late)
+        return Judged(cell, evidence, replace(self._record(track, evidence, receipt), change=change))
 
     def judge_again(self, judged: Judged) -> CellRecord:
         """The record of a cell with the verdict that its evidence carries now."""

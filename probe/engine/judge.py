@@ -19,7 +19,8 @@ class Evidence:
     least its handshake was completed. ``control``: the same pair connected earlier in the run. ``responder_trouble``
     and ``prober_trouble`` say what is wrong with an end (empty: proven healthy at the time). ``arrived``: the responder
     has a receipt for the request (None: not asked). ``unclosed`` says why the control after the denial, with
-    the policies lifted, does not stand for it (empty: it does, or is still to come).
+    the policies lifted, does not stand for it (empty: it does, or is still to come). ``late`` says what was certainly
+    later than the run tolerates (empty: nothing).
     """
 
     outcome: Outcome | None
@@ -30,6 +31,7 @@ class Evidence:
     prober_trouble: str = ""
     arrived: bool | None = None
     unclosed: str = ""
+    late: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ def matches(expectation: Expectation, outcome: Outcome, established: bool) -> bo
 def judge(expectation: Expectation, evidence: Evidence) -> Judgement:
     """The verdict that the evidence carries, and no more than that."""
     outcome = evidence.outcome
+    if evidence.late and expectation.denies:  # what got through needs no further proof
+        return Judgement(Verdict.LEAK, f"expected {expectation}, but {evidence.late}")
     if outcome is None:
         return _inconclusive("it was not confirmed")
     if outcome is Outcome.UNSUPPORTED:
@@ -81,7 +85,8 @@ def judge(expectation: Expectation, evidence: Evidence) -> Judgement:
 
 def _judge_allow(outcome: Outcome, evidence: Evidence) -> Judgement:
     if outcome is Outcome.CONNECTED:
-        return Judgement(Verdict.PASS)
+        late = f"expected allow, but {evidence.late}"
+        return Judgement(Verdict.BLOCKED, late) if evidence.late else Judgement(Verdict.PASS)
     if outcome is Outcome.UNRESOLVED:
         return _inconclusive(f"expected allow, but the answer is no good{_said(evidence)}: no policy does that")
     trouble = _trouble(evidence)

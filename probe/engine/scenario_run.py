@@ -22,6 +22,7 @@ from probe.cluster.placement import Placer, untested_topology
 from probe.cluster.pods import PodWatch
 from probe.cluster.services import Services
 from probe.engine.agents import Agents
+from probe.engine.changes import Changes
 from probe.engine.closing import Denials, JudgedStep, run_closing_control
 from probe.engine.computed import Consultant, StepOracle, Whereabouts, computed, disagreements
 from probe.engine.controls import Controls, run_baseline
@@ -34,6 +35,7 @@ from probe.engine.routes import NOT_OURS, Routes
 from probe.engine.step import StepMeasurement
 from probe.engine.unserved import is_possible, untried, untried_steps
 from probe.model.cell import Cell, Family
+from probe.model.enforcement import Tally
 from probe.model.errors import ClusterError, CniProbeError, ScenarioError
 from probe.model.events import (
     BaselineDone,
@@ -170,7 +172,8 @@ class ScenarioRun:
             try:
                 for index, planned in enumerate(plan.steps):
                     await agents.refresh()
-                    judged.append(await self._step(index, planned, consultant, deployment, agents, controls))
+                    previous = plan.steps[index - 1] if index else None
+                    judged.append(await self._step(index, planned, previous, consultant, deployment, agents, controls))
                     for step in judged:
                         step.settle()
             except ClusterError:  # no further step, but what was measured may still get its control
@@ -249,6 +252,7 @@ class ScenarioRun:
         self,
         index: int,
         planned: PlannedStep,
+        previous: PlannedStep | None,
         consultant: Consultant,
         deployment: Deployment,
         agents: Agents,
@@ -257,21 +261,26 @@ class ScenarioRun:
         step = planned.step
         changes = [str(action) for action in step.actions]
         self.emit(StepStarted(step.name, index, tuple(changes), len(planned.cells)))
+        before, later_pods = consultant.before(index), self._has_later_pods(planned)
+        if not later_pods:  # then all is known by now, and none of the time after the changes is lost to thinking
+            oracle = consultant.at(index, _whereabouts(deployment))
+            planned = computed(planned, oracle)
         started = time.monotonic()
         for action in step.actions:
             if is_possible(action, self.missing):
                 await self._change(action, deployment, agents)
         acknowledged, change_seconds = now(), time.monotonic() - started
-        oracle = consultant.at(index, _whereabouts(deployment))
-        if self._has_later_pods(planned):
+        if later_pods:
+            oracle = consultant.at(index, _whereabouts(deployment))
             self._cross_check(planned, oracle)
-        planned = computed(planned, oracle)
+            planned = computed(planned, oracle)
         if reason := self._untried[index]:
             record = self._untried_record(planned, reason, changes)
             self.emit(StepDone(record))
             return JudgedStep(record, time.monotonic(), Denials(controls))
-        measurement = StepMeasurement(planned, acknowledged, agents, controls, self.scenario.timeouts, self.emit)
-        denials = Denials(controls)
+        timeouts, turned = self.scenario.timeouts, Changes(planned, oracle, before, previous)
+        measurement = StepMeasurement(planned, acknowledged, agents, controls, timeouts, self.emit, turned)
+        denials, tally = Denials(controls), Tally()
         try:
             await measurement.run()
         finally:
@@ -284,7 +293,9 @@ class ScenarioRun:
                 converge_seconds=measurement.converge_seconds,
                 confirm_seconds=measurement.confirm_seconds,
                 seconds=round(time.monotonic() - started, 4),
-                cells=PackedCells(denials.watched(measurement.records(self._scribe(agents, oracle)))),
+                cells=PackedCells(tally.counted(denials.watched(measurement.records(self._scribe(agents, oracle))))),
+                enforcement=tally.records(),
+                sampling=measurement.sampling,
                 problems=[]
                 if planned.cells
                 else ["nothing was tried: no pods have an address of the families asked for"],

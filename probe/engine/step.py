@@ -11,19 +11,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from statistics import median
 
 from probe.engine.agent import Sample
 from probe.engine.agents import Agents
+from probe.engine.changes import Changes
 from probe.engine.controls import Controls
 from probe.engine.evidence import Findings, Judged, Scribe
+from probe.engine.limits import Limits
 from probe.engine.liveness import check_responders
 from probe.engine.routes import NOT_OURS
 from probe.engine.sampling import Sampling, Volleys, Waiting
 from probe.engine.starvation import starved
 from probe.engine.track import Track
 from probe.model.cell import Cell
-from probe.model.events import Event, RoundDone, SeenAttempt
+from probe.model.events import Event, Noticed, RoundDone, SeenAttempt
 from probe.model.plan import PlannedStep
+from probe.model.record import SamplingRecord
 from probe.model.scenario import Timeouts
 
 _SLOWER = 4
@@ -34,7 +38,8 @@ _SLOW_RETRIES = 2
 class StepMeasurement:
     """Measures the cells of one step. ``origin``: unix time at which the change was acknowledged, in seconds.
 
-    ``lag``: how late the event loop of any prober was at worst while cells converged, in seconds.
+    ``lag``: how late the event loop of any prober was at worst while cells converged, and ``clock_error`` by how much
+    the times that they tell may be off, in seconds.
     """
 
     planned: PlannedStep
@@ -43,10 +48,12 @@ class StepMeasurement:
     controls: Controls
     timeouts: Timeouts
     emit: Callable[[Event], None]
+    changes: Changes
     tracks: list[Track] = field(init=False)
     confirm_seconds: float = 0.0
     confirmed_at: float = 0.0
     lag: float = 0.0
+    clock_error: float = 0.0
     findings: Findings | None = None
 
     def __post_init__(self) -> None:
@@ -62,6 +69,7 @@ class StepMeasurement:
 
     async def run(self) -> None:
         """Converge, confirm, gather findings. Judge with ``records`` afterwards."""
+        self.clock_error = self.agents.clock_error({planned.cell.source for planned in self.planned.cells})
         async with Volleys() as volleys:
             deadline = await self._converge(volleys, self.tracks)
             began = time.monotonic()  # a wall clock may be set while we wait
@@ -76,9 +84,26 @@ class StepMeasurement:
 
     def records(self, scribe: Scribe) -> Iterator[Judged]:
         """Judge the cells, in plan order, before the next step; inconclusive if this one was cut short."""
+        limits, changes, perhaps = Limits.of(self.timeouts, self.clock_error), self.changes, 0
         for track in self.tracks:
             control = self.controls.vouched(self.controls.pair(track.planned.cell), self.confirmed_at)
-            yield scribe.judge(track, control, self.findings)
+            stays_denied = limits.grace is not None and changes.stays_denied(track.planned)
+            lateness = limits.look(track, stays_denied=stays_denied)
+            perhaps += lateness.perhaps
+            yield scribe.judge(track, control, self.findings, changes.of(track.planned), lateness.late)
+        if perhaps:
+            self.emit(Noticed(f'step "{self.planned.step.name}": {_perhaps(perhaps)}'))
+
+    @property
+    def sampling(self) -> SamplingRecord:
+        """How exact the times are."""
+        intervals = sorted(each for track in self.tracks for each in track.intervals)
+        return SamplingRecord(
+            interval=round(median(intervals), 4) if intervals else None,
+            longest=round(intervals[-1], 4) if intervals else None,
+            clock_error=round(self.clock_error, 6),
+            lag=round(self.lag, 6),
+        )
 
     async def _converge(self, volleys: Volleys, tracks: Sequence[Track], deadline: float | None = None) -> float:
         """Try until all match or the deadline (monotonic) has passed, which is returned.
@@ -95,11 +120,16 @@ class StepMeasurement:
                 volleys.launch(self._attempt(due, waiting), sampling.home(due))
             await waiting.change(pause)
             if deadline is None and not waiting.untried:
-                deadline = time.monotonic() + self.timeouts.converge
+                deadline = time.monotonic() + self._patience
             if deadline is not None and time.monotonic() > deadline:
                 await volleys.home()
                 break
-        return time.monotonic() + self.timeouts.converge if deadline is None else deadline
+        return time.monotonic() + self._patience if deadline is None else deadline
+
+    @property
+    def _patience(self) -> float:
+        """Seconds that cells have to match: at least what the run tolerates."""
+        return max(self.timeouts.converge, self.timeouts.enforcement or 0.0)
 
     async def _attempt(self, tracks: Sequence[Track], waiting: Waiting) -> None:
         """Try cells once more, whatever else is under way, and take in what comes of each as soon as it is known."""
@@ -193,6 +223,11 @@ class StepMeasurement:
             f"nobody on the node of {cell.source} had come through the service of {cell.destination} to its present "
             "container yet"
         )
+
+
+def _perhaps(cells: int) -> str:
+    who = "1 cell was" if cells == 1 else f"{cells} cells were"
+    return f"{who} first seen as expected after the limit; whether enforced before it, the attempts cannot tell"
 
 
 def _needs_proof(sample: Sample) -> bool:

@@ -24,7 +24,7 @@ _SETTLED = (Outcome.UNSUPPORTED, Outcome.AGENT_ERROR)
 
 @dataclass(slots=True)
 class _Seen:
-    """An attempt that came home. ``until``: when its last packet was sent, ``shown``: when the network had shown what
+    """An attempt that came home. ``until``: up to when it tells what was so, ``shown``: when the network had shown what
     came of it, both in seconds after the origin. ``missed``: it shows that what is expected was not so yet, and
     ``passed`` that packets went through. ``doubt``: why its ends cannot be believed about its time."""
 
@@ -105,15 +105,16 @@ class Track:
         latest = self._seen[-1].attempt.at if self._seen else 0.0
         at = self._since(sample.at) if sample.at else latest
         matched = matches(expectation, sample.outcome, sample.established)
-        told = sample.established or sample.outcome not in (*_SETTLED, Outcome.UNRESOLVED)
+        passed = sample.established or sample.outcome is Outcome.CONNECTED
+        told = passed or sample.outcome not in (*_SETTLED, Outcome.UNRESOLVED)
         attempt = Attempt(phase, at, sample.outcome, round(sample.seconds, 6), sample.error)
         return _Seen(
             attempt,
-            until=at + sample.resent,
+            until=at if passed else at + sample.resent,  # which of several packets passed nobody knows
             shown=at + sample.seconds if sample.outcome is Outcome.CONNECTED else at,
             matched=matched,
             missed=told and not matched,
-            passed=sample.established or sample.outcome is Outcome.CONNECTED,
+            passed=passed,
             doubt=self._doubt(sample, timeout),
         )
 
@@ -143,9 +144,16 @@ class Track:
 
     @property
     def wrong_at(self) -> float | None:
-        """When the last attempt was sent that showed the opposite of what is expected: it got through where a denial is
-        expected, or it did not where none is."""
-        return max((each.attempt.at for each in self._seen if each.missed and self._is_opposite(each)), default=None)
+        """When the last packet was sent that showed the opposite of what is expected: it got through where a denial is
+        expected, or it did not where none is, by ends that can be believed."""
+        return max((each.until for each in self._seen if self._is_opposite(each)), default=None)
+
+    @property
+    def right_after(self) -> float | None:
+        """When what is expected was seen for good, after the last attempt that showed the opposite; None: never."""
+        wrong = self.wrong_at
+        shown = (each.shown for each in self._seen if each.matched and (wrong is None or each.shown > wrong))
+        return min(shown, default=None)
 
     @property
     def flaps(self) -> int:
@@ -164,7 +172,7 @@ class Track:
     def intervals(self) -> Iterator[float]:
         """Seconds from each attempt to the next one, until the first match."""
         first = self._first_match()
-        times = [each.attempt.at for each in (*self._misses_before_match(), *([first] if first else []))]
+        times = [each.attempt.at for each in self._seen if first is None or each.attempt.at <= first.attempt.at]
         return (after - before for before, after in pairwise(times))
 
     @property
@@ -186,4 +194,5 @@ class Track:
         return [each for each in self._seen if each.missed and (first is None or each.attempt.at <= first.attempt.at)]
 
     def _is_opposite(self, seen: _Seen) -> bool:
-        return seen.passed is self.planned.expectation.denies
+        denies = self.planned.expectation.denies
+        return seen.missed and seen.passed is denies and (denies or not seen.doubt)

@@ -66,6 +66,20 @@ class Topology(enum.StrEnum):
     UNKNOWN = ""
 
 
+class Change(enum.StrEnum):
+    """What a step's changes turn a cell into. See docs/latency.md for the exact meaning."""
+
+    NEW_DENY = "new-deny"  # it was open, and is isolated or denied by a rule now: until then traffic leaks
+    REVOCATION = "revocation"  # its ends were isolated before, and what allowed it is gone: until then traffic leaks
+    NEW_ALLOW = "new-allow"  # it was denied, and is allowed now
+    NONE = ""  # nothing: it stays as it was, or there was nothing before
+
+    @property
+    def words(self) -> str:
+        """As people write it."""
+        return self.value.replace("-", " ")
+
+
 @dataclass(slots=True)
 class CellRecord:
     """A cell of a step with its verdict and the evidence for it.
@@ -73,7 +87,8 @@ class CellRecord:
     ``matched_after`` is seconds from the acknowledged change until the first attempt that matched the expectation
     showed it, ``missed_at`` the last moment before at which it was not so yet (None: no attempt came before), so that
     the change took effect between the two. ``untimed`` says why they are no measure of the cluster (empty: they are).
-    ``flaps``: how often a match was lost again before the final confirmation. ``control`` says that the same pair
+    ``flaps``: how often a match was lost again before the final confirmation. ``change``: what the step's changes turn
+    it into (None: a record from before this was known). ``control`` says that the same pair
     connected earlier in the run. ``repeat`` is a copy-paste command that tries the cell again; ``reason`` one
     readable sentence, always set when the verdict is not ``pass``. ``dialled`` is the ``address:port`` that the prober
     was told to dial, which behind a service is not the destination's own. ``decision`` comes with every mismatch.
@@ -115,6 +130,7 @@ class CellRecord:
     decided_by: list[str] = field(default_factory=list)
     missed_at: float | None = None
     untimed: str = ""
+    change: Change | None = None
 
     @classmethod
     def of(
@@ -166,6 +182,43 @@ class PolicyRecord:
     changed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class SamplingRecord:
+    """How exact the times of a step's cells are, in seconds.
+
+    ``interval`` and ``longest``: from an attempt of a cell that did not match yet to its next one, the median and the
+    maximum (None: every cell matched at once). ``clock_error`` bounds the error of bringing the agents' clocks to the
+    orchestrator's, ``lag`` is how late a prober woke at worst.
+    """
+
+    interval: float | None
+    longest: float | None
+    clock_error: float
+    lag: float
+
+
+@dataclass(frozen=True, slots=True)
+class EnforcementRecord:
+    """How long after the acknowledgement one kind of change was enforced: quantiles over its cells, in seconds.
+
+    ``cells`` were changed in this way; ``topology`` is where their ends are, empty for all of them together. The
+    quantiles are of the ``timed`` cells (None without one), each by the first attempt that saw the change, and so never
+    too small. ``never`` cells did not match in time, or not in the end; ``untimed`` ones have no time, because agents
+    had too little CPU to tell it, or because they are inconclusive.
+    """
+
+    change: Change
+    topology: Topology
+    cells: int
+    timed: int
+    never: int
+    untimed: int
+    p50: float | None
+    p90: float | None
+    p99: float | None
+    max: float | None
+
+
 @dataclass(slots=True)
 class StepRecord:
     """A step: what was changed, how long enforcement took, and its cells in plan order.
@@ -173,7 +226,8 @@ class StepRecord:
     ``acknowledged`` is when the API server acknowledged the last change. ``converge_seconds`` runs from there to
     the first instant at which every cell matched (None: never), ``confirm_seconds`` is the confirmation's length.
     ``line``: where the step begins in the scenario's file.
-    ``policies`` are all those in force after the changes.
+    ``policies`` are all those in force after the changes. ``enforcement`` has the cells that the changes turned, by
+    kind and by where their ends are; ``sampling`` says how exact that is.
     """
 
     name: str
@@ -189,6 +243,8 @@ class StepRecord:
     completed: bool = True
     line: int | None = None
     policies: list[PolicyRecord] = field(default_factory=list)
+    enforcement: list[EnforcementRecord] = field(default_factory=list)
+    sampling: SamplingRecord | None = None
 
 
 @dataclass(slots=True)

@@ -228,9 +228,11 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds. See design: probe at once with ``attempt``, converge within ``converge``, confirm with ``confirm``.
+    """Seconds. Probe at once with ``attempt``, converge within ``converge``, confirm with ``confirm``.
 
-    ``ready`` bounds the start of all pods, ``baseline`` the time until every pair has connected once.
+    ``ready`` bounds the start of all pods, ``baseline`` the time until every pair has connected once. ``enforcement``:
+    a cell that is not as expected so long after the acknowledgement is a mismatch, though it converge later. ``grace``:
+    so long after it nothing at all may get through where a denial is expected. None: no limit but ``converge``.
     """
 
     ready: float = 120.0
@@ -238,6 +240,8 @@ class Timeouts:
     attempt: float = 0.4
     converge: float = 10.0
     confirm: float = 1.5
+    enforcement: float | None = None
+    grace: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

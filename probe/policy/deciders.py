@@ -29,6 +29,7 @@ class _Alike:
     peers: int
     answer: Answer
     deciders: tuple[str, ...] = ()
+    is_isolation: bool = False
 
 
 _Side: TypeAlias = tuple[_Alike, ...]
@@ -59,6 +60,25 @@ class Deciders:
         if egress.answer is not answer:
             return ingress.deciders
         return egress.deciders + ingress.deciders if ingress.answer is answer else egress.deciders
+
+    def denials(self, source: str, destination: str, asked: Question) -> Iterator[tuple[Direction, bool]]:
+        """The directions in which a flow between two pods is denied, each with whether that is by isolation alone.
+
+        Raises KeyError for an unknown endpoint.
+        """
+        index = self.oracle.universe.index
+        ends = index[source], index[destination]
+        sides = self._sides.setdefault(asked, {})
+        egress = self._part(sides, Direction.EGRESS, *ends, asked)
+        ingress = self._part(sides, Direction.INGRESS, ends[1], ends[0], asked)
+        for direction, part in ((Direction.EGRESS, egress), (Direction.INGRESS, ingress)):
+            if part.answer is Answer.DENY:
+                yield direction, part.is_isolation
+
+    def is_isolated(self, endpoint: str, direction: Direction) -> bool:
+        """Whether any NetworkPolicy selects an endpoint for a direction. Raises KeyError for an unknown one."""
+        policies = self.oracle.selecting(direction, self.oracle.universe.index[endpoint])
+        return any(policy.tier is Tier.NETWORK_POLICY for policy in policies)
 
     def _part(
         self, sides: dict[tuple[Direction, int], _Side], direction: Direction, subject: int, peer: int, asked: Question
@@ -103,4 +123,4 @@ def _alike(peers: int, fates: Fates, said: Sequence[_Said], isolating: Sequence[
     told = [Told(tier, rule, bool(found.sure & one)) for tier, rule, found in said if found.maybe & one]
     _, rules = decided_by(answer, told)
     deciders = rules or (isolating if answer is Answer.DENY else ())
-    return _Alike(peers, answer, tuple(map(str, deciders)))
+    return _Alike(peers, answer, tuple(map(str, deciders)), is_isolation=answer is Answer.DENY and not rules)

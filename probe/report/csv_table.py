@@ -19,6 +19,7 @@ COLUMNS = (
     "scenario", "repeat", "file", "line", "step", "source", "destination", "address", "port", "protocol", "family",
     "way", "expected", "outcome", "verdict", "reason", "latency_seconds", "matched_after_seconds", "attempts", "flaps",
     "control", "topology", "source_node", "destination_node", "source_address", "destination_address", "repeat_command",
+    "change", "missed_at_seconds", "untimed",
 )  # fmt: skip
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 """Also in the full width that spreadsheets read in East Asian locales. Tabs and line ends are spelt out by ``safe``."""
@@ -68,6 +69,9 @@ def _values(scenario: ScenarioRecord, step: StepRecord, cell: CellRecord) -> tup
         cell.source_address,
         cell.destination_address,
         cell.repeat,
+        cell.change.value if cell.change else "",
+        cell.missed_at,
+        cell.untimed,
     )
 
 

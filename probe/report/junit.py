@@ -17,6 +17,7 @@ from probe.model.record import CellRecord, RunRecord, ScenarioRecord
 from probe.report.explain import explain, label
 from probe.report.findings import names_by_uid
 from probe.report.fold import count_cells
+from probe.report.latency import enforcement, quantiles, sampling_words
 from probe.report.problems import Trouble, run_troubles, scenario_troubles
 from probe.report.render import RenderOptions
 from probe.report.run_notes import known_words
@@ -124,4 +125,14 @@ def _scenario_properties(scenario: ScenarioRecord) -> dict[str, str]:
     for step in scenario.steps:
         converged = "never" if step.converge_seconds is None else f"{step.converge_seconds:.3f}"
         properties[f"converge seconds: {step.name}"] = converged
+    for step, times in enforcement(scenario):
+        for each in times:
+            where = f", {each.topology}" if each.topology else ""
+            numbers = [f"{name}={seconds:.4f}" for name, seconds in quantiles(each) if seconds is not None]
+            counts = [f"cells={each.cells}", f"never={each.never}", f"untimed={each.untimed}"]
+            properties[f"enforcement seconds: {step.name}: {each.change.words}{where}"] = " ".join(numbers + counts)
+        if times and (exact := sampling_words(step)):
+            properties[f"enforcement sampling: {step.name}"] = exact
+        if flapping := [label(cell) for cell in step.cells if cell.flaps]:
+            properties[f"flapping cells: {step.name}"] = "; ".join(flapping)
     return properties

@@ -11,9 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from probe.model.cell import ExitCode, Verdict
-from probe.model.record import RunRecord, ScenarioRecord, StepRecord
+from probe.model.enforcement import QUANTILES
+from probe.model.record import RunRecord, ScenarioRecord, StepRecord, Topology
 from probe.report.findings import Finding, count_words, findings, names_by_uid
 from probe.report.fold import count_cells
+from probe.report.latency import latencies
 from probe.report.markup import escaped, fenced, html_escaped, row, table_head
 from probe.report.matrix import matrices
 from probe.report.picture import picture
@@ -112,6 +114,23 @@ def _head(record: RunRecord) -> Iterator[str]:
     yield from (f"- {_said(note)}" for note in notes[:_MAX_PROBLEMS])
     if len(notes) > _MAX_PROBLEMS:
         yield f"- and {len(notes) - _MAX_PROBLEMS} notes more"
+    yield from _latency(record)
+
+
+def _latency(record: RunRecord) -> Iterator[str]:
+    """How long enforcement took, by kind of change."""
+    found = latencies(record)[:_MAX_PROBLEMS]
+    if not found:
+        return
+    yield from ("", "<details><summary>How fast policies are enforced</summary>", "")
+    names = [name for name, _ in QUANTILES]
+    yield from table_head(["change", "cells", *names, "same-node", "cross-node", "never", "without a time"])
+    for each in found:
+        seconds = [each.times.quantile(share) for _, share in QUANTILES]
+        seconds += [each.longest(place) for place in (Topology.SAME_NODE, Topology.CROSS_NODE)]
+        numbers = ["–" if number is None else duration(number) for number in seconds]
+        yield row([_said(each.kind), str(each.times.cells), *numbers, str(each.times.never), str(each.times.untimed)])
+    yield from ("", "Upper bounds, from the acknowledged change to the first attempt that saw it.", "", "</details>")
 
 
 def _failures(record: RunRecord, names: Mapping[str, str], room: _Room, *, failing: bool) -> Iterator[str]:

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from probe.model.cell import Verdict
+from probe.model.enforcement import QUANTILES
 from probe.model.record import RunRecord, ScenarioRecord
 from probe.report.fold import count_cells
-from probe.report.html.latency import Latency, latencies
+from probe.report.latency import Latency, latencies
 from probe.report.problems import scenario_troubles, troubles
 from probe.report.render import RenderOptions
 from probe.report.text import safe
 
-_QUANTILES = (0.5, 0.9, 0.99, 1.0)
 _PREFIX = "cni_probe_"
 _LATENCY = "enforcement_latency_seconds"
 
@@ -120,16 +120,21 @@ def _latency(found: Iterable[Latency]) -> Iterator[_Metric]:
     times = _Metric(
         _LATENCY, "summary", "From the acknowledged change to the first attempt as expected, over its cells."
     )
+    untimed = _Metric(
+        "enforcement_untimed", "gauge", "Changed cells without a time: agents starved of CPU, or inconclusive."
+    )
     never = _Metric("enforcement_never", "gauge", "Cells that were never as expected after the change.")
     for each in found:
         labels = {"change": each.kind}
-        never.add(each.never, labels)
-        if each.seconds:
-            for share in _QUANTILES:
-                times.add(each.quantile(share), {**labels, "quantile": f"{share:g}"})
-            times.add(sum(each.seconds), labels, "_sum")
-            times.add(len(each.seconds), labels, "_count")
-    yield from (times, never)
+        never.add(each.times.never, labels)
+        untimed.add(each.times.untimed, labels)
+        for _, share in QUANTILES:
+            if (seconds := each.times.quantile(share)) is not None:
+                times.add(seconds, {**labels, "quantile": f"{share:g}"})
+        if each.times.seconds:
+            times.add(sum(each.times.seconds), labels, "_sum")
+            times.add(len(each.times.seconds), labels, "_count")
+    yield from (times, never, untimed)
 
 
 def _labels(labels: Mapping[str, str]) -> str:

@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from probe.model.cell import Family, Path, Verdict
-from probe.model.record import RunRecord, ScenarioRecord, StepRecord
+from probe.model.record import EnforcementRecord, RunRecord, ScenarioRecord, StepRecord
 from probe.report.explain import label
 from probe.report.findings import Finding, findings, merged, names_by_uid
 from probe.report.fold import count_cells
+from probe.report.latency import enforcement, enforcement_lines
 from probe.report.matrix import Matrix, matrices
 from probe.report.picture import picture
 from probe.report.problems import scenario_troubles
@@ -28,6 +29,7 @@ MAX_FINDINGS = 20
 MAX_EVIDENCE = 3
 """Mismatches of a kind in a step that are told with their evidence: they mostly have one cause."""
 MAX_LINES = 8
+MAX_FLAPPING = 3
 
 
 def pieces(record: RunRecord, options: RenderOptions) -> Iterator[str]:
@@ -67,18 +69,22 @@ class _Page:
         for missing in scenario.untested:
             lines += [self._paint(line, "yellow") for line in self._wrap(f"not tested: {missing}")]
         marks = marks_of(scenario)
-        for number, step in enumerate(scenario.steps, 1):
-            lines += ["", *self.step(step, f"step {number} of {len(scenario.steps)}", marks)]
+        for number, (step, times) in enumerate(enforcement(scenario), 1):
+            lines += ["", *self.step(step, f"step {number} of {len(scenario.steps)}", marks, times)]
         return [*lines, ""]
 
-    def step(self, step: StepRecord, place: str, marks: Mapping[str, str]) -> list[str]:
-        """Heading, changes, the verdict in words, matrices, findings."""
+    def step(
+        self, step: StepRecord, place: str, marks: Mapping[str, str], times: Sequence[EnforcementRecord]
+    ) -> list[str]:
+        """Heading, changes, the verdict in words, how long enforcement took, matrices, findings."""
         step = replace(step, cells=list(step.cells))  # looked at again and again
         lines = [self._paint(line, "bold") for line in self._wrap(f"{place}: {step.name}")]
         lines += self._wrap(step.description, "  ")
         for change in step.changes:
             lines += self._wrap(change, "  + ", "    ")
         lines += self._verdict(step)
+        for line in enforcement_lines(step, times):
+            lines += self._wrap(line, "  ", "      ")
         found = matrices(step.cells)
         for matrix in [matrix for matrix in found if not matrix.is_left_open] or found:
             title = _title(matrix, found)
@@ -93,8 +99,10 @@ class _Page:
         lines = [first.replace(word, self._paint(word, colour), 1), *rest]
         flapping = [cell for cell in step.cells if cell.flaps]
         if flapping:
-            said = f"{plural(len(flapping), 'cell')} flapped before the result held: {label(flapping[0])}"
-            more = f" and {len(flapping) - 1} more (flaps in -o wide)" if len(flapping) > 1 else ""
+            named = "; ".join(map(label, flapping[:MAX_FLAPPING]))
+            said = f"{plural(len(flapping), 'cell')} flapped before the result held: {named}"
+            others = len(flapping) - MAX_FLAPPING
+            more = f" and {others} more (flaps in -o wide)" if others > 0 else ""
             lines += [self._paint(line, "yellow") for line in self._wrap(said + more, "  ! ", "    ")]
         return lines
 

@@ -371,6 +371,16 @@ class TimeoutsSpec(Strict):
     attempt: Duration | None = _timeout("attempt", "One attempt while converging")
     converge: Duration | None = _timeout("converge", "Until every cell is as expected")
     confirm: Duration | None = _timeout("confirm", "One attempt of the final confirmation")
+    enforcement: Duration | None = Field(
+        default=None,
+        description="A cell that is not as expected so long after the change was acknowledged is a leak, or blocked, "
+        "though it be enforced later (default: no limit but converge).",
+    )
+    grace: Duration | None = Field(
+        default=None,
+        description="So long after the change was acknowledged nothing at all may get through where a denial is "
+        "expected (default: until it is enforced); what was denied before and still is has no grace.",
+    )
 
 
 class Metadata(Strict):

@@ -49,7 +49,8 @@ def test_a_failing_step_is_named_with_its_place(build: Any) -> None:
 def test_each_step_has_its_truth_table_folded(green: RunRecord) -> None:
     text = drawn(green)
     assert text.startswith("### :white_check_mark: PASS 54 cells in 2 steps\n")
-    assert text.count("<details>") == text.count("</details>") == 2
+    assert text.count("<details>") == text.count("</details>") == 3
+    assert "| policy applied: new deny | 5 | 120 ms |" in text
     assert "| **" not in text
     assert "production/backend@1   .XX" in text or re.search(r"production/backend\S*  +\.XX", text)
 

@@ -1,11 +1,12 @@
 """Whether enforcement became slower: repeated runs compared as distributions, never two numbers.
 
 Within a run the cells of a change wait for the same update, so a run is one observation however many cells it has: for
-each kind of change the mean, over its steps, of the time until the last cell was as expected. The observations of both
+each kind of change the mean, over its steps, of the time until the last cell was as expected. Revocations count as new
+denies: both are windows in which traffic leaks, and earlier records do not tell them apart. The observations of both
 sides are ranked together (Mann and Whitney's U, exact by counting all arrangements where these are few, by its normal
 approximation else). Slower is said only if chance explains the ranks with at most ``Bound.chance`` and the medians are
-at least ``Bound.seconds`` apart: an attempt that came too early ends with its timeout (0.4 s), so smaller differences
-are the measurement's own.
+at least ``Bound.seconds`` apart: records of earlier versions are no finer than the timeout of an attempt (0.4 s), so
+smaller differences may be the measurement's own.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist, fmean, median
 
-from probe.model.record import CellRecord, RunRecord, StepRecord, cell_of
+from probe.model.enforcement import Times
+from probe.model.record import Change, RunRecord
+from probe.report.latency import turns
 
 _EXACT = 20_000
 """Arrangements that are counted one by one at the most."""
@@ -28,6 +31,9 @@ class Kind(enum.StrEnum):
 
     DENY = "new deny"
     ALLOW = "new allow"
+
+
+_KINDS = {Change.NEW_DENY: Kind.DENY, Change.REVOCATION: Kind.DENY, Change.NEW_ALLOW: Kind.ALLOW}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,25 +123,12 @@ def _observations(record: RunRecord, kind: Kind, shared: set[tuple[str, str]]) -
     """One time for each repetition."""
     times: dict[int, list[float]] = {}
     for scenario in record.scenarios:
-        for step, before in zip(scenario.steps[1:], scenario.steps, strict=False):
-            slowest = _slowest(step, before, kind) if (scenario.name, step.name) in shared else None
-            if slowest is not None:
+        for step, turned in turns(scenario):
+            changed = Times()
+            for cell, change in turned:
+                if _KINDS[change] is kind:
+                    changed.add(cell)
+            slowest = changed.quantile(1.0)
+            if slowest is not None and (scenario.name, step.name) in shared:
                 times.setdefault(scenario.repeat, []).append(slowest)
     return tuple(fmean(times[repeat]) for repeat in sorted(times))
-
-
-def _slowest(step: StepRecord, before: StepRecord, kind: Kind) -> float | None:
-    """When the last of the cells that changed in this way was as expected; None without one."""
-    earlier = {cell_of(cell): cell for cell in before.cells}
-    times = [
-        cell.matched_after
-        for cell in step.cells
-        if cell.matched_after is not None and _kind(earlier.get(cell_of(cell)), cell) is kind
-    ]
-    return max(times, default=None)
-
-
-def _kind(before: CellRecord | None, after: CellRecord) -> Kind | None:
-    if before is None or before.expected.denies is after.expected.denies:
-        return None
-    return Kind.DENY if after.expected.denies else Kind.ALLOW

@@ -14,8 +14,8 @@ from probe.report.html.answer import answer
 from probe.report.html.cells import Texts
 from probe.report.html.data import data_pieces
 from probe.report.html.embed import content_security_policy, embedded
-from probe.report.html.latency import latencies
 from probe.report.html.spread import spread
+from probe.report.latency import latencies
 from probe.report.render import RenderOptions
 
 SCRIPTS = ("dom", "cells", "filters", "matrix", "evidence", "policies", "flows", "graph", "blast", "print", "main")

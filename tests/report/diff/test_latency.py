@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from probe.model.cell import ExitCode
-from probe.model.record import RunRecord
+from probe.model.record import Change, RunRecord
 from probe.report.diff.compare import compare
 from probe.report.diff.latency import Bound, Kind, chance_of, runs_needed, slowdowns
 
@@ -20,7 +21,7 @@ def runs(build: Any, times: Sequence[float], expected: str = "deny") -> RunRecor
     cells = {"expected": expected}
     scenarios = [
         build.scenario(
-            build.step([build.cell(expected=opposite), build.cell(port="81/TCP")], name="open"),
+            build.step([build.cell(expected=opposite), build.cell(port="81/TCP")], name="open", changes=[]),
             build.step(
                 [build.cell(matched_after=time, **cells), build.cell(port="81/TCP", matched_after=9.0)], name="changed"
             ),
@@ -74,6 +75,21 @@ def test_only_cells_whose_expectation_changed_tell_of_latency(build: Any) -> Non
     """The cell that stays open took nine seconds, which is no enforcement."""
     (slow,) = slowdowns(runs(build, FAST), runs(build, FAST), Bound())
     assert max(*slow.before, *slow.after) < 1
+
+
+def test_revocations_are_compared_with_new_denies_of_records_that_do_not_know_them(build: Any) -> None:
+    later = runs(build, SLOW)
+    for scenario in later.scenarios:
+        scenario.steps[1].cells = [replace(cell, change=Change.REVOCATION) for cell in scenario.steps[1].cells[:1]]
+    (slow,) = slowdowns(runs(build, FAST), later, Bound())
+    assert (slow.kind, slow.is_worse, slow.after) == (Kind.DENY, True, SLOW)
+
+
+def test_a_time_that_an_agent_without_cpu_told_is_not_compared(build: Any) -> None:
+    later = runs(build, SLOW)
+    for scenario in later.scenarios:
+        scenario.steps[1].cells = [replace(cell, untimed="starved") for cell in scenario.steps[1].cells]
+    assert list(slowdowns(runs(build, FAST), later, Bound())) == []
 
 
 def test_steps_that_only_one_side_has_are_left_out(build: Any) -> None:

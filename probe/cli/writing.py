@@ -6,7 +6,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from probe.model.exit_code import exit_code
+from probe.model.exit_code import record_exit_code
 from probe.model.record import RunRecord
 from probe.report.outputs import Outputs
 
@@ -33,5 +33,5 @@ def _tell_github(github: GitHub, outputs: Outputs, record: RunRecord) -> RunReco
         github.append(record)
     except OSError as error:
         problems = [*record.problems, f"cannot append to {github.summary}: {error.strerror or error}"]
-        return replace(record, problems=problems, exit_code=exit_code(record.counts, record.interrupted, True))
+        return replace(record, problems=problems, exit_code=record_exit_code(record, problems=True))
     return record

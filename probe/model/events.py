@@ -15,6 +15,7 @@ from probe.model.record import (
     SelectionRecord,
     StepRecord,
 )
+from probe.model.watch import WatchRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,48 @@ class StepDone:
 
 
 @dataclass(frozen=True, slots=True)
+class WatchStarted:
+    """The last step is about to be watched: ``cells``, each tried every ``interval`` seconds, ``load`` a second in all.
+
+    ``until`` says in words how long.
+    """
+
+    step: str
+    cells: int
+    interval: float
+    load: float
+    until: str
+
+
+@dataclass(frozen=True, slots=True)
+class WatchNews:
+    """How a watch goes: ``seconds`` since it began, ``attempts`` collected so far.
+
+    ``leaks`` and ``outages`` are cells that have had one, ``away`` agents that do not answer at present.
+    """
+
+    seconds: float
+    attempts: int
+    leaks: int
+    outages: int
+    away: int
+
+
+@dataclass(frozen=True, slots=True)
+class CommandSaid:
+    """The command that runs during a watch has written a line. The record of the watch has it, too."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class WatchDone:
+    """The watch is over and judged, also one that was cut short."""
+
+    record: WatchRecord
+
+
+@dataclass(frozen=True, slots=True)
 class ProblemSeen:
     """Something went wrong with the harness or the cluster, said once, in one sentence."""
 
@@ -181,6 +224,10 @@ Event: TypeAlias = (
     | BaselineDone
     | StepStarted
     | StepDone
+    | WatchStarted
+    | WatchNews
+    | CommandSaid
+    | WatchDone
     | ProblemSeen
     | Noticed
     | ScenarioDone

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from probe.model.cell import Cell, Expectation, Family, Outcome, Path, Protocol, Verdict, Via
+from probe.model.watch import WatchRecord
 
 RECORD_API_VERSION = "cni-probe/v1"
 RECORD_KIND = "RunRecord"
@@ -275,7 +276,8 @@ class ScenarioRecord:
     """A scenario's run. ``untested`` says in words what this cluster could not test (no second node, one family).
 
     ``repeat`` counts the runs of one scenario in a record, from 1. ``sources``: path -> SHA-256 (hexadecimal) of every
-    file that it was read from, manifests included, as it was then; empty where that is not known.
+    file that it was read from, manifests included, as it was then; empty where that is not known. ``watch``: what was
+    seen of the last step over time, if it was watched.
     """
 
     name: str
@@ -292,6 +294,7 @@ class ScenarioRecord:
     untested: list[str] = field(default_factory=list)
     repeat: int = 1
     sources: dict[str, str] = field(default_factory=dict)
+    watch: WatchRecord | None = None
 
 
 @dataclass(slots=True)

@@ -30,8 +30,9 @@ from probe.model.events import (
     StepDone,
     StepStarted,
     StoppedEarly,
+    WatchDone,
 )
-from probe.model.exit_code import exit_code
+from probe.model.exit_code import record_exit_code
 from probe.model.packed import PackedCells
 from probe.model.record import Attempt, CellRecord, ClusterRecord, RunRecord, ScenarioRecord, StepRecord
 from probe.report.problems import troubles
@@ -113,7 +114,7 @@ class Recorder:
         )
         problems = any(True for _ in troubles(record))
         outdated = self._known.strict and any(each.is_outdated for each in self._known.failures)
-        record.exit_code = int(exit_code(record.counts, record.interrupted, problems, outdated))
+        record.exit_code = int(record_exit_code(record, problems=problems, outdated=outdated))
         return record
 
     def _end(self) -> tuple[str, float]:
@@ -170,6 +171,8 @@ class _ScenarioFold:
             case StepDone(step):
                 self._open_step, self._rounds = None, []
                 self._add(step)
+            case WatchDone(watch):
+                record.watch = watch
             case ProblemSeen(message):
                 record.problems.append(message)
             case ScenarioDone(_, completed):

@@ -24,6 +24,7 @@ from probe.report.run_notes import known_words
 from probe.report.suites import Case, Suite, Unique, write_suites
 from probe.report.summary import headline, meaning
 from probe.report.text import safe
+from probe.report.watch.cases import cases as watch_cases
 
 _RUN = "cni-probe"
 
@@ -66,6 +67,8 @@ def _scenario_cases(scenario: ScenarioRecord) -> Iterator[Case]:
     for trouble in scenario_troubles(scenario):
         case = _trouble_case(trouble)
         yield replace(case, name=unique(case.name))
+    if scenario.watch is not None:
+        yield from watch_cases(scenario.watch)
 
 
 def _run_cases(record: RunRecord, *, green: bool) -> list[Case]:

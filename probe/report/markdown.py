@@ -26,6 +26,8 @@ from probe.report.summary import NOTHING_ENFORCED, enforces_nothing, headline, m
 from probe.report.text import Paint, duration, moment, one_line, plural, shortened
 from probe.report.topology import marks_of
 from probe.report.views import view_words
+from probe.report.watch.markdown import lines as watch_lines
+from probe.report.watch.words import watches
 from probe.report.words import scenario_name, step_timing, step_word
 
 LIMIT = 1 << 20
@@ -47,6 +49,7 @@ class _Room:
         self._left = limit
         self.cells = 0
         self.tables = 0
+        self.watches = 0
 
     def takes(self, text: str) -> bool:
         size = len(text.encode("utf-8", "backslashreplace"))
@@ -69,6 +72,7 @@ def pieces(record: RunRecord, options: RenderOptions) -> Iterator[str]:
     names = names_by_uid(record)
     yield from _failures(record, names, room, failing=True)
     yield from _failures(record, names, room, failing=False)
+    yield from _watches(record, room)
     yield from _tables(record, room)
     if left_out := _left_out(room):
         yield f"\n{left_out}\n"
@@ -77,6 +81,7 @@ def pieces(record: RunRecord, options: RenderOptions) -> Iterator[str]:
 def _left_out(room: _Room) -> str:
     parts = [plural(room.cells, "cell") + " that did not pass"] * bool(room.cells)
     parts += [f"the truth tables of {plural(room.tables, 'step')}"] * bool(room.tables)
+    parts += [plural(room.watches, "watch", "watches")] * bool(room.watches)
     return f"Left out, because there is room for 1 MiB: {' and '.join(parts)}. `-o json` has all." if parts else ""
 
 
@@ -142,6 +147,16 @@ def _failures(record: RunRecord, names: Mapping[str, str], room: _Room, *, faili
             place = f"({scenario.file}:{step.line})" if step.line else ""
             title = shortened(one_line(f"{_title(scenario, step)} {place}"), _LONGEST)
             yield from _section(title, found, names, room, folded=not failing)
+
+
+def _watches(record: RunRecord, room: _Room) -> Iterator[str]:
+    for watch in watches(record):
+        text = _joined(["", *watch_lines(watch)])
+        if room.takes(text):
+            yield text
+        else:
+            room.close()
+            room.watches += 1
 
 
 def _steps(record: RunRecord) -> Iterator[tuple[ScenarioRecord, StepRecord]]:

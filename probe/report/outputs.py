@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TextIO
 
-from probe.model.exit_code import exit_code
+from probe.model.exit_code import record_exit_code
 from probe.model.record import RunRecord
 from probe.report import csv_table, features, html, junit, markdown, prometheus, run_record, table, tap, wide
 from probe.report.render import Renderer, RenderOptions
@@ -71,7 +71,7 @@ class Outputs:
         while failed := self._write_files(record, files):
             files = [output for output in files if output not in failed]
             problems = [*record.problems, *failed.values()]
-            record = replace(record, problems=problems, exit_code=exit_code(record.counts, record.interrupted, True))
+            record = replace(record, problems=problems, exit_code=record_exit_code(record, problems=True))
         written = tuple((str(output.path), output.format) for output in files)
         for output in self.outputs:
             if output.path is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from probe.model.cell import Verdict
 from probe.model.record import RunRecord, ScenarioRecord
 
 
@@ -32,6 +33,8 @@ def scenario_troubles(scenario: ScenarioRecord) -> list[Trouble]:
             troubles.append(Trouble(scenario.name, step.name, "the step was not completed"))
     said = {trouble.message for trouble in troubles}
     own = [Trouble(scenario.name, None, message) for message in scenario.problems if message not in said]
+    if scenario.watch is not None and scenario.watch.verdict is Verdict.INCONCLUSIVE:
+        own += [Trouble(scenario.name, "watched", reason) for reason in scenario.watch.reasons]
     if not scenario.completed:
         own.append(Trouble(scenario.name, None, "the scenario was not completed"))
     return own + troubles

@@ -15,6 +15,7 @@ from probe.model.cell import Verdict
 from probe.model.events import (
     BaselineDone,
     CleanedUp,
+    CommandSaid,
     Event,
     FleetReady,
     KnownFailuresSeen,
@@ -30,6 +31,9 @@ from probe.model.events import (
     StepDone,
     StepStarted,
     StoppedEarly,
+    WatchDone,
+    WatchNews,
+    WatchStarted,
 )
 from probe.model.record import CellRecord, StepRecord
 from probe.report.findings import count_words
@@ -73,6 +77,7 @@ class _State:
         self._place = ""
         self._doing = "connecting"
         self._verdicts: dict[tuple[int, str], Mapping[Verdict, int]] = {}
+        self._watched = (0, 0)
 
     def status(self) -> str:
         """The living line: ``[1/2] frontend-ingress  step 2/3 deny-all: converge, 12 of 324 cells pending``."""
@@ -104,6 +109,10 @@ class _State:
                 return "; ".join(f"note: {said}" for said in event_notes(event)), True
             case StepDone(record):
                 return self._step_done(record)
+            case WatchStarted() | WatchNews() | WatchDone():
+                return self._watch(event)
+            case CommandSaid(text):
+                return f"| {text}", True
             case CleanedUp(remaining):
                 self._doing = ""
                 return f"not removed yet: {', '.join(remaining)}" if remaining else "", True
@@ -136,6 +145,25 @@ class _State:
                 self._doing = "cleaning up"
                 return "" if completed else f"{self._prefix()}stopped before its end"
         return ""
+
+    def _watch(self, event: WatchStarted | WatchNews | WatchDone) -> tuple[str, bool]:
+        match event:
+            case WatchStarted():
+                self._doing, self._watched = "watching", (0, 0)
+                pace = f"every {duration(event.interval)}, {event.load:.0f} probes a second in all"
+                return f"{self._prefix()}watching {plural(event.cells, 'cell')}, {pace}, {event.until}", True
+            case WatchNews():
+                found = f"{plural(event.leaks, 'cell')} leaked, {plural(event.outages, 'cell')} had an outage"
+                away = f", {plural(event.away, 'agent')} away" if event.away else ""
+                self._doing = f"watching for {duration(event.seconds)}, {event.attempts} probes: {found}{away}"
+                if (event.leaks, event.outages) == self._watched:
+                    return "", False
+                self._watched = event.leaks, event.outages
+                return f"{self._prefix()}after {duration(event.seconds)}: {found}", True
+            case WatchDone(record):
+                self._doing = "closing control"
+                why = f": {'; '.join(record.reasons)}" if record.reasons else ""
+                return f"{self._prefix()}watched for {duration(record.seconds)}: {record.verdict}{why}", True
 
     def _round(self, event: RoundDone) -> None:
         where = self._doing.rpartition(": ")[0] if event.step else ""

@@ -13,6 +13,7 @@ from probe.report.matrix import needs_explanation
 from probe.report.problems import troubles
 from probe.report.render import RenderOptions
 from probe.report.text import Paint, duration, one_line, plural, safe, wrapped
+from probe.report.watch.words import mismatch_words, watches
 
 NOTHING_ENFORCED = "every denial leaked: it looks as if this cluster enforces no NetworkPolicy at all"
 _KEEP_HINT = "run again with --keep on a cluster that stays, to repeat probes by hand: the pods are gone"
@@ -49,6 +50,9 @@ def headline(record: RunRecord) -> str:
     if any(verdict.is_mismatch for verdict in record.counts):
         mismatches = [cell for cell in _cells(record) if cell.verdict.is_mismatch]
         said = _mismatch_words(mismatches)
+        return f"INTERRUPTED, and {said}" if record.interrupted else f"FAIL {said}"
+    if bad := [watch for watch in watches(record) if watch.verdict.is_mismatch]:
+        said = mismatch_words(bad)
         return f"INTERRUPTED, and {said}" if record.interrupted else f"FAIL {said}"
     if record.interrupted:
         return f"INTERRUPTED after {measured}"

@@ -23,6 +23,7 @@ from probe.report.summary import summary_lines
 from probe.report.text import Paint, command, one_line, plural, safe, wrapped
 from probe.report.topology import marks_of
 from probe.report.views import family_words, is_implied, view_words
+from probe.report.watch.section import section
 from probe.report.words import fleet_words, step_timing, step_word
 
 MAX_FINDINGS = 20
@@ -71,6 +72,8 @@ class _Page:
         marks = marks_of(scenario)
         for number, (step, times) in enumerate(enforcement(scenario), 1):
             lines += ["", *self.step(step, f"step {number} of {len(scenario.steps)}", marks, times)]
+        if scenario.watch is not None:
+            lines += ["", *section(scenario.watch, self._width, self._paint)]
         return [*lines, ""]
 
     def step(

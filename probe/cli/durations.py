@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import re
 
 from pydantic_core import PydanticCustomError
 
 from probe.scenario.shorthand import duration
+
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def seconds(text: str) -> float:
@@ -18,3 +22,11 @@ def seconds(text: str) -> float:
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a duration: write 2s, 500ms or 1.5m") from None
     return found
+
+
+def span(text: str) -> float:
+    """The same for what may also be nothing, or last for hours: ``0``, ``2h``. Raises ArgumentTypeError."""
+    match = _SPAN.fullmatch(text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a duration: write seconds, or 500ms, 1.5s, 10m, 2h")
+    return float(match[1]) * _UNITS[match[2] or "s"]

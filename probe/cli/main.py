@@ -17,6 +17,7 @@ from probe.model.errors import CniProbeError, InputError
 COMMANDS = {
     "run": "run scenarios on a cluster and compare what happens with what should",
     "conformance": "ask a cluster whether it enforces the whole NetworkPolicy API, by the suite that ships",
+    "watch": "watch an established step over time, while a command changes the cluster",
     "report": "draw the reports of a run again, from its journal or its record",
     "evidence": "write a folder that proves what a run tested, or verify one",
     "diff": "compare two runs, for what regressed between them",

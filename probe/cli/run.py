@@ -6,12 +6,9 @@ import argparse
 import asyncio
 import math
 import sys
-import time
-import traceback
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +24,7 @@ from probe.cli.expectations import add_trust_argument, plans
 from probe.cli.fleet_arguments import add_fleet_arguments, check_externals, sample_seed
 from probe.cli.pod_arguments import add_pod_arguments, run_config
 from probe.cli.reading import read_run
+from probe.cli.recording import recorded
 from probe.cli.report_arguments import add_report_arguments, report_outputs
 from probe.cli.results import Delivery, add_result_arguments, delivery
 from probe.cli.sandbox import add_cluster_arguments, cluster_options
@@ -36,11 +34,11 @@ from probe.cli.selection_arguments import (
     selected,
     tell_unknown,
 )
-from probe.cli.signals import unbroken, until_interrupted
+from probe.cli.signals import unbroken
 from probe.model.agent_options import RunConfig
 from probe.model.cell import Family
-from probe.model.errors import CniProbeError, UsageError
-from probe.model.events import Event, Noticed, ProblemSeen, RunDone, Selected
+from probe.model.errors import UsageError
+from probe.model.events import Event, Noticed, Selected
 from probe.model.known import KnownFailure
 from probe.model.record import RunRecord
 from probe.model.scenario import Scenario
@@ -154,11 +152,12 @@ def _run_and_report(
     before = read_run(args.baseline) if args.baseline else None
     results.announce()
 
-    def announce(emit: Callable[[Event], None]) -> None:
+    async def measure(emit: Callable[[Event], None]) -> None:
         emit(Selected(chosen.record))
         tell_unknown(known, all_of_them, emit)
+        await _measure(args, config, scenarios, known, emit)
 
-    record = asyncio.run(_run(args, config, scenarios, known, announce))
+    record = asyncio.run(recorded(args, measure))
     with unbroken():
         record = write_reports(outputs, record, github)
         code = results.deliver(record)
@@ -216,45 +215,6 @@ def _check_without_sandbox(args: argparse.Namespace) -> None:
         raise UsageError("--nodes runs a scenario several times, which --exact-namespaces has no names for")
 
 
-async def _run(
-    args: argparse.Namespace,
-    config: RunConfig,
-    scenarios: list[Scenario],
-    known: tuple[KnownFailure, ...],
-    announce: Callable[[Callable[[Event], None]], None],
-) -> RunRecord:
-    """Run until done or interrupted; an interrupted run still has its record."""
-    from probe.report.fold import Recorder
-    from probe.report.journal import Journal
-    from probe.report.progress import Progress
-
-    recorder = Recorder()
-    with ExitStack() as stack:
-        progress = stack.enter_context(Progress(sys.stderr, quiet=args.quiet))
-        journal = stack.enter_context(Journal(args.journal)) if args.journal else None
-
-        def emit(event: Event) -> None:
-            recorder.see(event)
-            progress.see(event)
-            if journal is not None:
-                try:
-                    journal.see(event)
-                except CniProbeError as error:  # once: then it is closed
-                    emit(ProblemSeen(str(error)))
-
-        started = time.monotonic()
-        announce(emit)
-        interrupted = await until_interrupted(_measure(args, config, scenarios, known, emit))
-        emit(
-            RunDone(
-                finished=datetime.now(UTC).isoformat(timespec="milliseconds"),
-                seconds=round(time.monotonic() - started, 3),
-                interrupted=interrupted,
-            )
-        )
-    return recorder.record()
-
-
 async def _measure(
     args: argparse.Namespace,
     config: RunConfig,
@@ -262,42 +222,33 @@ async def _measure(
     known: tuple[KnownFailure, ...],
     emit: Callable[[Event], None],
 ) -> None:
-    """Connect and run. What goes wrong on the way is an event, so that the record has it."""
     from probe.engine.agents import Pace
     from probe.engine.options import RunOptions
     from probe.engine.run import run_scenarios
 
     pace = Pace(rate=args.rate, in_flight=args.in_flight)
-    try:
-        async with _embedded(args) as embedded:
-            options = RunOptions(
-                agent=config.agent,
-                namespaces=config.namespaces,
-                pace=pace,
-                keep=args.keep,
-                exact_namespaces=args.exact_namespaces,
-                sample_nodes=None if args.sandbox else args.nodes,
-                seed=sample_seed(args),
-                node_groups=config.node_groups,
-                externals=config.externals,
-                allow_host_network=args.allow_host_network,
-                trust_scenarios=args.trust_scenario,
-                repeat=args.repeat,
-                allow_cluster_scoped=args.allow_cluster_scoped,
-                kubectl=kubectl_command(args, embedded),
-                known_failures=known,
-                strict_known_failures=args.strict_known_failures,
-                stop_after=1 if args.fail_fast else None,
-            )
-            async with connection(args, lambda said: emit(Noticed(said)), embedded=embedded) as api:
-                await run_scenarios(api, scenarios, options, emit)
-    except UsageError:
-        raise
-    except CniProbeError as error:
-        emit(ProblemSeen(str(error)))
-    except Exception as error:  # noqa: BLE001 - the record of what was measured comes first, and exit code 1 is a leak's
-        traceback.print_exc()
-        emit(ProblemSeen(f"a fault of cni-probe itself ended the run: {error!r}"))
+    async with _embedded(args) as embedded:
+        options = RunOptions(
+            agent=config.agent,
+            namespaces=config.namespaces,
+            pace=pace,
+            keep=args.keep,
+            exact_namespaces=args.exact_namespaces,
+            sample_nodes=None if args.sandbox else args.nodes,
+            seed=sample_seed(args),
+            node_groups=config.node_groups,
+            externals=config.externals,
+            allow_host_network=args.allow_host_network,
+            trust_scenarios=args.trust_scenario,
+            repeat=args.repeat,
+            allow_cluster_scoped=args.allow_cluster_scoped,
+            kubectl=kubectl_command(args, embedded),
+            known_failures=known,
+            strict_known_failures=args.strict_known_failures,
+            stop_after=1 if args.fail_fast else None,
+        )
+        async with connection(args, lambda said: emit(Noticed(said)), embedded=embedded) as api:
+            await run_scenarios(api, scenarios, options, emit)
 
 
 @asynccontextmanager

@@ -149,20 +149,20 @@ class AgentChannel:
         found: dict[str, ReceiptSeen] = {}
         for start in range(0, max(1, len(nonces)), _NONCES_PER_FRAME):
             part = list(nonces[start : start + _NONCES_PER_FRAME])
-            answer = parse_receipts(await self._ask("receipts", nonces=part))
+            answer = parse_receipts(await self.ask("receipts", nonces=part))
             found.update(answer.found)
         return Receipts(found, answer.overwritten, answer.total)
 
     async def check(self) -> tuple[ListenerState, ...]:
         """Have the agent dial each of its own listeners over loopback. Raises AgentLost."""
-        return parse_listeners(await self._ask("check"))
+        return parse_listeners(await self.ask("check"))
 
     async def clock(self) -> ClockOffset:
         """Where our clock is relative to the agent's, from the quickest of a few pings. Raises AgentLost."""
         offsets = []
         for _ in range(_PINGS):
             sent_at = now()
-            pong = await self._ask("ping")
+            pong = await self.ask("ping")
             half = (now() - sent_at) / 2
             try:
                 offsets.append(ClockOffset(sent_at + half - float(pong["time"]), half))
@@ -170,7 +170,11 @@ class AgentChannel:
                 raise self._give_up(f"a malformed pong frame: {error!r}") from error
         return min(offsets, key=lambda clock: clock.error)
 
-    async def _ask(self, op: str, **fields: Any) -> Frame:
+    async def ask(self, op: str, **fields: Any) -> Frame:
+        """Put a question and return its answer. Raises AgentLost.
+
+        A stream that breaks meanwhile has it put again, so the agent must not mind to be asked twice.
+        """
         self._check_alive()
         id = self._new_id()
         ask = _Ask({"op": op, "id": id, **fields}, asyncio.get_running_loop().create_future())

@@ -36,6 +36,7 @@ class Need(enum.StrEnum):
     EXTERNALS = "endpoints outside of the embedded cluster"
     DOCTOR = "doctor's look around"
     SNAPSHOT = "reading what a cluster's policies say"
+    WATCH = "watching what happens to a cluster"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,9 @@ def _rows(
     resource, _, subresource = target.partition("/")
     return tuple(Permission(need, group, resource, subresource, verb, why, optional) for verb, why in verbs)
 
+
+WATCHED_RESOURCES = {"Pod": "/api/v1/pods", "Node": "/api/v1/nodes", "DaemonSet": "/apis/apps/v1/daemonsets"}
+"""What a watch follows in the whole cluster, by kind."""
 
 _NETWORKING = "networking.k8s.io"
 _CHANGE = (
@@ -173,6 +177,17 @@ PERMISSIONS: tuple[Permission, ...] = (
             *((GROUP, plural, "evaluate them") for plural in PLURALS.values()),
         )
         for row in _rows(Need.SNAPSHOT, group, resource, [("list", what)], optional=True)
+    ),
+    *(
+        row
+        for group, resource in (("", "pods"), ("", "nodes"), ("apps", "daemonsets"))
+        for row in _rows(
+            Need.WATCH,
+            group,
+            resource,
+            [("list", "show what happened next to leaks and outages"), ("watch", "the same, as it happens")],
+            optional=True,
+        )
     ),
     *_rows(Need.DOCTOR, "apps", "daemonsets", _LOOK),
     *_rows(Need.DOCTOR, "", "resourcequotas", _LOOK),

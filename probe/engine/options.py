@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from probe.cluster.placement import NodeGroups
-from probe.engine.agents import Pace
+from probe.engine.agents import Agents, Pace
 from probe.model.agent_options import AgentOptions, NamespaceOptions
+from probe.model.events import Event
 from probe.model.known import KnownFailure
+from probe.model.record import StepRecord
+
+Hold: TypeAlias = Callable[[StepRecord, Agents, Callable[[Event], None]], Awaitable[None]]
+"""What is done while the last step holds: gets its record, the agents, and who takes the scenario's events."""
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 
@@ -33,6 +39,7 @@ class RunOptions:
     counts. ``repeat``: how often every scenario is run. ``removal_seconds``: how long the end of the run's namespaces
     is waited for. ``known_failures``: mismatches that do not count; ``strict_known_failures``: one that passes does.
     ``stop_after``: no further scenario is begun once so many have failed.
+    ``hold``: what is done between the last step and the closing control.
     """
 
     run: str = field(default_factory=new_run_id)
@@ -54,3 +61,4 @@ class RunOptions:
     strict_known_failures: bool = False
     stop_after: int | None = None
     removal_seconds: float = 120.0
+    hold: Hold | None = None

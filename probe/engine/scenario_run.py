@@ -176,6 +176,8 @@ class ScenarioRun:
                     judged.append(await self._step(index, planned, previous, consultant, deployment, agents, controls))
                     for step in judged:
                         step.settle()
+                if self.options.hold is not None and judged:
+                    await self.options.hold(judged[-1].record, agents, self.emit)
             except ClusterError:  # no further step, but what was measured may still get its control
                 with suppress(ClusterError):
                     await close()

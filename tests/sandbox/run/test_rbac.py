@@ -162,7 +162,8 @@ async def test_a_run_that_does_everything_passes_with_the_role_for_it(
     path = tmp_path / "everything.yaml"
     path.write_text(EVERYTHING)
     needs = needs_of(load_scenarios([path]))
-    assert needs == set(Need) - {Need.DOCTOR, Need.SNAPSHOT, Need.AGENT_SOURCE, Need.PULL_SECRET}
+    elsewhere = {Need.DOCTOR, Need.SNAPSHOT, Need.WATCH, Need.AGENT_SOURCE, Need.PULL_SECRET}
+    assert needs == set(Need) - elsewhere
     with role_of(account, permissions_for(needs)):
         record = await run_as(path)
     assert (record.exit_code, record.problems) == (ExitCode.PASSED, [])

@@ -1,0 +1,31 @@
+"""How often each cell is tried: at the rate that is asked for, unless all together would be too much."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from probe.model.errors import UsageError
+
+SHORTEST_INTERVAL = 0.01
+_GOLDEN = 0.6180339887498949
+"""Its multiples, modulo 1, fill the circle evenly, however many there are and wherever one begins to count."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchPace:
+    """``interval``: seconds between two attempts of a cell. ``load``: attempts a second in all."""
+
+    interval: float
+    load: float
+
+    @classmethod
+    def of(cls, cells: int, rate: float, max_load: float) -> WatchPace:
+        """The pace for so many cells. Raises UsageError for a rate that no agent keeps."""
+        if rate > 1 / SHORTEST_INTERVAL:
+            raise UsageError(f"--rate {rate:g} is too much for a cell: at most {1 / SHORTEST_INTERVAL:g} a second")
+        rate = min(rate, max_load / max(1, cells))
+        return cls(1 / rate, rate * cells)
+
+    def phase(self, index: int) -> float:
+        """Where in the interval the ``index``th cell of all has its place. Those of one agent are spread as well."""
+        return index * _GOLDEN % 1.0 * self.interval

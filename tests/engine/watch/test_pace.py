@@ -1,0 +1,37 @@
+"""How often each cell is tried."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from probe.engine.watch.pace import WatchPace
+from probe.model.errors import UsageError
+
+
+def test_few_cells_are_tried_at_the_rate_that_is_asked_for() -> None:
+    assert WatchPace.of(100, 5, 4000) == WatchPace(0.2, 500)
+
+
+def test_many_cells_share_the_load() -> None:
+    pace = WatchPace.of(2450, 5, 4000)
+    assert pace.load == pytest.approx(4000)
+    assert pace.interval == pytest.approx(2450 / 4000)
+
+
+def test_no_cells_are_no_load() -> None:
+    assert WatchPace.of(0, 5, 4000).load == 0
+
+
+def test_a_rate_that_no_agent_keeps_is_refused() -> None:
+    with pytest.raises(UsageError, match="--rate 101 is too much"):
+        WatchPace.of(1, 101, 1e9)
+
+
+@pytest.mark.parametrize("begin", [0, 49, 1000])
+def test_any_cells_in_a_row_are_spread_evenly_over_the_interval(begin: int) -> None:
+    phases = sorted(WatchPace(1.0, 1.0).phase(index) for index in range(begin, begin + 50))
+    gaps = [after - before for before, after in pairwise(phases)]
+    assert all(0 <= phase < 1 for phase in phases)
+    assert max(gaps) < 2.5 / 50

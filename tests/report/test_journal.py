@@ -17,6 +17,7 @@ from probe.model.errors import CniProbeError, UsageError
 from probe.model.events import (
     BaselineDone,
     CleanedUp,
+    CommandSaid,
     Event,
     FleetReady,
     KnownFailuresSeen,
@@ -33,10 +34,14 @@ from probe.model.events import (
     StepDone,
     StepStarted,
     StoppedEarly,
+    WatchDone,
+    WatchNews,
+    WatchStarted,
 )
 from probe.model.record import Attempt, KnownFailureRecord, RunRecord, SelectionRecord
 from probe.report.fold import Recorder
 from probe.report.journal import Journal, is_journal, read_journal
+from tests.report.watch.records import watch_record
 
 CELL = Cell("production/backend", "production/frontend", 80, Protocol.TCP)
 ATTEMPT = Attempt("converge", 0.02, Outcome.CONNECTED, 0.001)
@@ -80,6 +85,8 @@ def test_every_event_is_read_back_as_it_was(tmp_path: Path, green: RunRecord) ->
     selection = SelectionRecord(9, 1, ["--tag sctp"], "1/2", 7, {"tiers": "it is cluster-scoped"})
     failures = (KnownFailureRecord("port-range", "issue 12", "known.yaml:4:5", 1, 1, passed=1),)
     more: list[Event] = [Selected(selection), KnownFailuresSeen(failures, True), StoppedEarly(("port-range",))]
+    more += [WatchStarted("closed", 3, 0.2, 15.0, "for 10 s"), CommandSaid("rolling out"), WatchNews(1.0, 15, 1, 0, 0)]
+    more.append(WatchDone(watch_record()))
     events = [*more, *events_of(green)]
     write(tmp_path / "j", events)
     (run,) = read_journal(tmp_path / "j")

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from probe.model.cell import ExitCode, Expectation, Family, Path, Protocol, Verdict, Via
+from probe.model.cell import ExitCode, Verdict
 from probe.model.events import (
     CommandSaid,
     RunDone,
@@ -20,18 +20,7 @@ from probe.model.events import (
     WatchStarted,
 )
 from probe.model.record import RunRecord
-from probe.model.watch import (
-    Budget,
-    ClusterEvent,
-    CommandRecord,
-    OutputLine,
-    SpanKind,
-    SpanRecord,
-    StallRecord,
-    WatchedAgent,
-    WatchedCell,
-    WatchRecord,
-)
+from probe.model.watch import ClusterEvent
 from probe.report import junit, markdown, tap
 from probe.report.fold import Recorder
 from probe.report.progress import Progress
@@ -44,42 +33,7 @@ from probe.report.watch.log import log
 from probe.report.watch.summary import by_node, by_pair
 from probe.report.watch.timeline import Axis, timeline
 from probe.report.watch.words import affected, span_words
-
-LEAK = SpanRecord(SpanKind.LEAK, 4.0, 5.8, 10, 2.0, 1.8, 2.2, 0.003, {"connected": 8, "timed-out": 2}, arrived=2)
-OUTAGE = SpanRecord(SpanKind.OUTAGE, 8.0, 8.4, 3, 0.6, 0.4, 0.8, 0.003, {"timed-out": 3}, ongoing=True)
-
-
-def cell(source: str, verdict: Verdict, *spans: SpanRecord, node: str = "n1", reason: str = "") -> WatchedCell:
-    expected = Expectation.DENY if SpanKind.LEAK in {span.kind for span in spans} else Expectation.ALLOW
-    return WatchedCell(
-        source, "prod/web", 80, Protocol.TCP, Family.IPV4, Path.POD_IP, None, Via.ONLY, expected, verdict, reason,
-        attempts=50, unknown=1, longest_gap=0.4, spans=list(spans), source_node=node, destination_node="n2",
-    )  # fmt: skip
-
-
-def watch_record(verdict: Verdict = Verdict.LEAK) -> WatchRecord:
-    return WatchRecord(
-        step="closed",
-        started="2026-01-01T00:00:00.000+00:00",
-        seconds=10.0,
-        interval=0.2,
-        timeout=0.9,
-        load=15.0,
-        budget=Budget(),
-        verdict=verdict,
-        reasons=["1 of 3 cells leaked"] if verdict is Verdict.LEAK else [],
-        cells=[
-            cell("prod/api", Verdict.PASS, OUTAGE),
-            cell("dev/job", Verdict.LEAK, LEAK, node="n3", reason="expected deny, but 10 packets got through"),
-            cell("prod/db", Verdict.PASS),
-        ],
-        agents=[WatchedAgent("prod/web", "n2", 0.003, 1, stalls=[StallRecord(6.0, 0.5), StallRecord(7.0, 0.06)])],
-        events=[ClusterEvent(4.5, "Pod", "kube-system/cni-x", "ready True -> False")],
-        command=CommandRecord("make upgrade", 2.0, 7.0, 0, [OutputLine(3.0, "stdout", "rolling out\x1b[2J")]),
-        unseen=["DaemonSets: forbidden"],
-        left_out={"the API leaves open what should happen": 2},
-        error=0.003,
-    )
+from tests.report.watch.records import LEAK, OUTAGE, cell, watch_record
 
 
 @pytest.fixture

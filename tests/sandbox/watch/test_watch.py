@@ -1,0 +1,224 @@
+"""Watches over disturbances of known length: what is measured is what was injected, and nothing else.
+
+One command line each, in a process of its own, against the sandbox that all tests share: as people use it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+
+from probe.model.cell import ExitCode
+from probe.sandbox.launch import Sandbox
+from probe.sandbox.orders.client import give
+from probe.sandbox.state import StateDirectory
+from tests.sandbox.kube import Kube
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="session")]
+
+Json: TypeAlias = dict[str, Any]
+
+DOWN = 2.0
+INTERVAL = 0.1
+SCENARIO = """
+apiVersion: cni-probe/v1
+kind: Scenario
+metadata: {name: shop}
+spec:
+  fleet:
+    namespaces:
+      shop:
+        pods:
+          web: {labels: {app: web}, ports: [80/TCP, 53/UDP], node: a}
+          api: {labels: {app: api}, ports: [80/TCP], node: b}
+          job: {ports: [81/TCP], node: b}
+  probe: {self: false}
+  steps:
+    - name: open
+      expect: {default: allow}
+    - name: web is for api alone
+      apply:
+        - apiVersion: networking.k8s.io/v1
+          kind: NetworkPolicy
+          metadata: {name: web, namespace: shop}
+          spec: {podSelector: {matchLabels: {app: web}}, ingress: [{from: [{podSelector: {matchLabels: {app: api}}}]}]}
+      expect:
+        default: allow
+        rules: [{from: shop/job, to: shop/web, verdict: deny}]
+    - name: never
+      apply:
+        - {apiVersion: v1, kind: ConfigMap, metadata: {name: never, namespace: shop}}
+      expect: {default: allow}
+"""
+DENIED = {"shop/job -> shop/web 80/TCP", "shop/job -> shop/web 53/UDP"}
+ISOLATED = {"shop/api -> shop/web 80/TCP", "shop/api -> shop/web 53/UDP"}
+
+
+class Watching:
+    """A ``cni-probe watch`` in a process of its own."""
+
+    def __init__(self, sandbox: Sandbox, folder: Path) -> None:
+        self.directory = StateDirectory(sandbox.name)
+        self._kubeconfig = sandbox.kubeconfig
+        self._scenario = folder / "shop.yaml"
+        self._scenario.write_text(SCENARIO)
+        self._out = folder / "run.json"
+
+    async def start(self, *words: str) -> asyncio.subprocess.Process:
+        """Begin it."""
+        command = [
+            sys.executable, "-m", "probe", "watch", str(self._scenario), "--step", "web is for api alone",
+            "--rate", f"{1 / INTERVAL:g}", "--max-gap", "5s", "-o", f"json={self._out}", "-o", "table",
+            "--kubeconfig", str(self._kubeconfig), *words,
+        ]  # fmt: skip
+        pipe = asyncio.subprocess.PIPE
+        return await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)
+
+    async def run(self, *words: str) -> tuple[int, Json, str]:
+        """Its exit code, the watch of its record, and its table."""
+        process = await self.start(*words)
+        out, err = await process.communicate()
+        assert process.returncode is not None, err.decode()
+        return process.returncode, self.watch(), out.decode()
+
+    def watch(self) -> Json:
+        """The watch of the record."""
+        found: Json = json.loads(self._out.read_text())["scenarios"][0]["watch"]
+        return found
+
+    def order(self, *words: str) -> str:
+        """A command that disturbs the sandbox and says when, as JSON."""
+        return f"{sys.executable} -m probe sandbox {' '.join(words)} --name {self.directory.name} -o json"
+
+
+@pytest.fixture
+def watching(sandbox: Sandbox, tmp_path: Path) -> Watching:
+    return Watching(sandbox, tmp_path)
+
+
+def spans(watch: Json, kind: str) -> dict[str, list[Json]]:
+    """Leaks or outages by cell."""
+    return {
+        f"{cell['source']} -> {cell['destination']} {cell['port']}/{cell['protocol']}": found
+        for cell in watch["cells"]
+        if (found := [span for span in cell["spans"] if span["kind"] == kind])
+    }
+
+
+def injected(watch: Json) -> float:
+    """How long an enforcer was away at least, as the command said."""
+    text = "".join(line["text"] for line in watch["command"]["lines"] if line["stream"] == "stdout")
+    return float(min(each["seconds"] for each in json.loads(text)))
+
+
+def assert_measured(found: dict[str, list[Json]], cells: set[str], seconds: float) -> None:
+    """These cells and no others, once each, for as long as was injected: within two intervals."""
+    assert set(found) == cells
+    for span in (span for each in found.values() for span in each):
+        assert span["seconds"] == pytest.approx(seconds, abs=2 * INTERVAL)
+        assert span["least"] - 2 * span["error"] <= seconds <= span["most"] + 2 * span["error"] + INTERVAL
+    assert all(len(each) == 1 for each in found.values())
+
+
+async def test_a_restart_that_fails_open_is_a_leak_of_its_length(watching: Watching) -> None:
+    order = watching.order("restart-enforcer", "--mode", "fail-open", "--down", f"{DOWN}s")
+    code, watch, table = await watching.run("--until", order, "--settle", "1s")
+    assert (code, watch["verdict"]) == (ExitCode.MISMATCH, "leak")
+    assert_measured(spans(watch, "leak"), DENIED, injected(watch))
+    assert spans(watch, "outage") == {}
+    assert "FAIL while watched: 2 of 8 cells leaked" in table
+    assert "LLLL" in table
+    assert watch["command"]["exitCode"] == 0
+
+
+async def test_a_restart_that_fails_closed_is_an_outage_of_its_length(watching: Watching) -> None:
+    order = watching.order("restart-enforcer", "--mode", "fail-closed", "--down", f"{DOWN}s")
+    code, watch, _ = await watching.run("--until", order, "--settle", "1s")
+    assert (code, watch["verdict"]) == (ExitCode.MISMATCH, "blocked")
+    assert_measured(spans(watch, "outage"), ISOLATED, injected(watch))
+    assert spans(watch, "leak") == {}
+
+
+async def test_a_restart_that_keeps_the_rules_passes(watching: Watching) -> None:
+    order = watching.order("restart-enforcer", "--mode", "keep", "--down", "1s")
+    code, watch, table = await watching.run("--until", order, "--settle", "1s")
+    assert (code, watch["verdict"], watch["reasons"]) == (ExitCode.PASSED, "pass", [])
+    assert spans(watch, "leak") == spans(watch, "outage") == {}
+    assert "never" not in table  # the step after the one that was asked for
+
+
+async def test_with_the_api_server_away_and_all_streams_cut_the_same_is_measured(watching: Watching) -> None:
+    """The API server goes away, then the enforcer; both come back, and only then anything can be read."""
+    disturb = watching.order("restart-enforcer", "--mode", "fail-open", "--down", f"{DOWN}s")
+    both = f"{watching.order('pause-api', '--down', '6s')} >&2 & sleep 1; {disturb}; wait"
+    code, watch, _ = await watching.run("--until", both, "--settle", "1s")
+    assert (code, watch["verdict"]) == (ExitCode.MISMATCH, "leak")
+    assert_measured(spans(watch, "leak"), DENIED, injected(watch))
+    assert spans(watch, "outage") == {}
+    assert {agent["lost"] for agent in watch["agents"]} == {""}
+    assert all(agent["streams"] > 1 and agent["lostEntries"] == 0 for agent in watch["agents"])
+
+
+async def test_a_command_that_fails_proves_nothing(watching: Watching) -> None:
+    code, watch, _ = await watching.run("--until", "echo could not upgrade >&2; exit 4", "--settle", "0")
+    assert (code, watch["verdict"]) == (ExitCode.HARNESS, "inconclusive")
+    assert watch["reasons"] == ["the command failed with exit code 4"]
+    assert [line["text"] for line in watch["command"]["lines"]] == ["could not upgrade"]
+
+
+async def test_a_signal_ends_it_early_with_what_was_seen_and_nothing_left(watching: Watching, kube: Kube) -> None:
+    process = await watching.start("--until", "echo begun; exec sleep 600")
+    assert process.stderr is not None
+    while (await process.stderr.readline()).strip() != b"| begun":
+        pass  # the test's own timeout ends it
+    await give(watching.directory, "restart-enforcer", nodes=[], mode="fail-open", down=0.5, rolling=False)
+    process.send_signal(signal.SIGTERM)
+    out, _ = await process.communicate()
+    watch = watching.watch()
+    assert process.returncode == ExitCode.INTERRUPTED
+    assert watch["interrupted"]
+    assert set(spans(watch, "leak")) == DENIED
+    assert watch["command"]["exitCode"] is None
+    assert b"INTERRUPTED, and while watched: 2 of 8 cells leaked" in out
+    assert await namespaces_of_runs(kube) == []
+
+
+async def test_what_happens_to_the_cluster_is_told(watching: Watching, kube: Kube) -> None:
+    process = await watching.start("--for", "3s")
+    assert process.stderr is not None
+    while b"watching" not in await process.stderr.readline():
+        pass  # the test's own timeout ends it
+    await asyncio.sleep(1.0)  # it lists what there is, which is no news
+    path = "/apis/apps/v1/namespaces/default/daemonsets"
+    await kube.ok("POST", path, DAEMONSET)
+    await kube.ok("DELETE", f"{path}/cni")
+    out, _ = await process.communicate()
+    watch = watching.watch()
+    assert process.returncode == ExitCode.PASSED, out.decode()
+    told = [(each["name"], each["what"]) for each in watch["events"] if each["kind"] == "DaemonSet"]
+    assert told == [("default/cni", "created"), ("default/cni", "gone")]
+    assert watch["unseen"] == []
+    assert b"daemonset/default/cni: created" in out
+
+
+DAEMONSET = {
+    "metadata": {"name": "cni"},
+    "spec": {
+        "selector": {"matchLabels": {"app": "cni"}},
+        "template": {
+            "metadata": {"labels": {"app": "cni"}},
+            "spec": {"containers": [{"name": "cni", "image": "cni:1"}]},
+        },
+    },
+}
+
+
+async def namespaces_of_runs(kube: Kube) -> list[str]:
+    listed = await kube.ok("GET", "/api/v1/namespaces?labelSelector=app.kubernetes.io/managed-by%3Dcni-probe")
+    return [each["metadata"]["name"] for each in listed["items"]]

@@ -140,7 +140,7 @@ class Connection:
         self._aim = aim
         self._is_flow = aim.target.protocol == sockets.UDP
         self._opened: float | None = None
-        self._ended = ""
+        self._ended: tuple[str, str, float] | None = None
         self._sent = self._answered = 0
         self._latest = 0  # the highest number that was answered; heartbeats count from 1
         self._latest_at: float | None = None
@@ -150,9 +150,10 @@ class Connection:
         self._data = b""
 
     def state(self) -> list[Any]:
-        """``[opened, sent, answered, latest answered, when that came, since when unanswered, how it ended]``."""
+        """``[opened, sent, answered, latest answered, when that came, since when unanswered, end]``, where an end is
+        ``[outcome, error, at]``."""
         since = self._held.since_start(self._unanswered[0][1]) if self._unanswered else None
-        return [self._opened, self._sent, self._answered, self._latest, self._latest_at, since, self._ended or None]
+        return [self._opened, self._sent, self._answered, self._latest, self._latest_at, since, self._ended]
 
     def look(self) -> None:
         """Notice that it has fallen silent."""
@@ -182,7 +183,7 @@ class Connection:
                 sock.close()
 
     def _end(self, kind: str, error: str) -> None:
-        self._ended = kind
+        self._ended = kind, error, self._held.time
         self._log("e", kind, error)
 
     def _socket(self) -> socket.socket:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mappi
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 
 from probe.cluster.api import Api
 from probe.cluster.clock import now
@@ -26,6 +27,7 @@ from probe.engine.changes import Changes
 from probe.engine.closing import Denials, JudgedStep, run_closing_control
 from probe.engine.computed import Consultant, StepOracle, Whereabouts, computed, disagreements
 from probe.engine.controls import Controls, run_baseline
+from probe.engine.established import Established
 from probe.engine.evidence import Scribe
 from probe.engine.liveness import WITNESS, WITNESS_NAMESPACE, WITNESS_NAMESPACE_SPEC, needs_witness
 from probe.engine.options import RunOptions
@@ -63,6 +65,7 @@ from probe.model.scenario import (
     Pod,
     Scenario,
 )
+from probe.scenario.established import held_cells
 from probe.scenario.names import map_manifest
 from probe.scenario.plan import make_plan, ways_needed
 
@@ -267,7 +270,9 @@ class ScenarioRun:
         if not later_pods:  # then all is known by now, and none of the time after the changes is lost to thinking
             oracle = consultant.at(index, _whereabouts(deployment))
             planned = computed(planned, oracle)
-        started = time.monotonic()
+        there, established = frozenset(agents.by_pod), Established(agents, self.scenario.timeouts)
+        await established.open(held_cells(planned, there, self.scenario.fleet.externals))
+        started, begun = time.monotonic(), now()
         for action in step.actions:
             if is_possible(action, self.missing):
                 await self._change(action, deployment, agents)
@@ -285,7 +290,10 @@ class ScenarioRun:
         denials, tally = Denials(controls), Tally()
         try:
             await measurement.run()
+            await established.follow(acknowledged, held_cells(planned, there, self.scenario.fleet.externals))
         finally:
+            fates = established.records(begun, acknowledged)
+            judged = tally.counted(denials.watched(measurement.records(self._scribe(agents, oracle))))
             record = StepRecord(
                 name=step.name,
                 description=step.description,
@@ -295,7 +303,7 @@ class ScenarioRun:
                 converge_seconds=measurement.converge_seconds,
                 confirm_seconds=measurement.confirm_seconds,
                 seconds=round(time.monotonic() - started, 4),
-                cells=PackedCells(tally.counted(denials.watched(measurement.records(self._scribe(agents, oracle))))),
+                cells=PackedCells(chain(judged, fates)),
                 enforcement=tally.records(),
                 sampling=measurement.sampling,
                 problems=[]

@@ -50,13 +50,14 @@ class Via(enum.StrEnum):
     CLUSTER = "cluster"  # node-port: externalTrafficPolicy Cluster, through the destination's own node
     OTHER_NODE = "other-node"  # node-port: externalTrafficPolicy Cluster, through a node without the destination
     LOCAL = "local"  # node-port: externalTrafficPolicy Local, through the destination's own node
+    ESTABLISHED = "established"  # no way of its own: over a connection that was open before the step's changes
 
 
 WAYS: dict[Path, tuple[Via, ...]] = dict.fromkeys(Path, (Via.ONLY,)) | {
     Path.CLUSTER_IP: (Via.SAME_PORT, Via.OTHER_PORT),
     Path.NODE_PORT: (Via.CLUSTER, Via.OTHER_NODE, Via.LOCAL),
 }
-"""The ways of each path."""
+"""The ways of each path, by which a cell can be tried."""
 
 
 class Expectation(enum.StrEnum):
@@ -72,6 +73,15 @@ class Expectation(enum.StrEnum):
     def denies(self) -> bool:
         """Whether the expectation is that no traffic gets through."""
         return self in (Expectation.DENY, Expectation.DROP, Expectation.REJECT)
+
+
+class Fate(enum.StrEnum):
+    """What is expected of a connection that was open before a change after which a new one is denied. The API leaves it
+    open (Kubernetes documentation, Network Policies: "Pod lifecycle")."""
+
+    EITHER = "either"
+    CUT = "cut"
+    KEPT = "kept"
 
 
 class Computed(enum.StrEnum):
@@ -167,6 +177,8 @@ class Cell:
 
     def __str__(self) -> str:
         via = "" if self.path in (Path.POD_IP, Path.EXTERNAL, Path.DNS) else f" via {self.way}"
+        if self.via is Via.ESTABLISHED:
+            via = f" {self.via}"
         family = " IPv6" if self.family is Family.IPV6 else ""
         address = f" ({self.address})" if self.address else ""
         return f"{self.source} -> {self.destination}{address} {self.port}/{self.protocol}{family}{via}"

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from probe.model.cell import Family, Protocol, Stated
+from probe.model.cell import Family, Fate, Protocol, Stated
 from probe.model.errors import Location
 
 Manifest: TypeAlias = Mapping[str, Any]
@@ -210,6 +210,16 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Established:
+    """Connections that are opened before a step's changes and followed through them: those that ``rule`` matches (its
+    verdict means nothing here). They are watched for at least ``seconds`` after the changes."""
+
+    rule: Rule
+    expect: Fate = Fate.EITHER
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
     """Which cells are tried (``probe:``): globs as in rules, empty means all. ``families`` empty means all.
 
@@ -255,6 +265,7 @@ class Step:
     selection: Selection = Selection()
     description: str = ""
     location: Location | None = None
+    established: tuple[Established, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

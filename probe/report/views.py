@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
-from probe.model.cell import WAYS, Family, Path
+from probe.model.cell import WAYS, Family, Path, Via
 from probe.model.record import CellRecord, cell_of
 
 View: TypeAlias = tuple[Family, str]
@@ -17,7 +17,7 @@ View: TypeAlias = tuple[Family, str]
 _IMPLIED = frozenset({Path.POD_IP, Path.EXTERNAL, Path.DNS})
 """Paths that the destination tells already: each leads to destinations of its own."""
 
-_ORDER = [f"{path}/{via}" if via else str(path) for path in Path for via in WAYS[path]]
+_ORDER = [f"{path}/{via}" if via else str(path) for path in Path for via in (*WAYS[path], Via.ESTABLISHED)]
 
 
 def view_of(record: CellRecord) -> View:

@@ -22,6 +22,7 @@ from probe.model.scenario import (
 )
 from probe.model.syntax import dns_label_error, label_key_error, label_value_error
 from probe.scenario.document import Place
+from probe.scenario.established import build_established
 from probe.scenario.expect import Scene, build_expectation
 from probe.scenario.fleet import build_externals, build_namespaces, build_placement
 from probe.scenario.format import UNCHANGED, Metadata, ProbeSpec, ScenarioSpec, Spec, StepSpec, TimeoutsSpec, kept
@@ -194,6 +195,11 @@ class _Builder:
             description=spec.description.strip(),
             location=place.location,
         )
+        at = place.child("established")
+        established = build_established(spec.established, at, scene, present, self.problems)
+        if spec.established and not actions and not self._damaged(place):
+            self.problems.append(at.key_problem("the step changes nothing that connections could be followed through"))
+        step = replace(step, established=established)
         if spec.expect is UNCHANGED:
             return self._unchanged(step, spec, place, before)
         at = place.child("expect")

@@ -89,11 +89,12 @@ def build_expectation(spec: ExpectSpec, place: Place, scene: Scene, problems: li
         if len(problems) > before:
             rules.append(make_rule((), (), (), Expectation.EITHER, place.child("table").location))
     for index, rule_spec in kept(spec.rules):
-        rules.append(_rule(rule_spec, place.child("rules", index), scene, problems))
+        rules.append(build_rule(rule_spec, place.child("rules", index), scene, problems))
     return tuple(rules)
 
 
-def _rule(spec: RuleSpec, place: Place, scene: Scene, problems: list[Problem]) -> Rule:
+def build_rule(spec: RuleSpec, place: Place, scene: Scene, problems: list[Problem]) -> Rule:
+    """One rule. With a mistake it speaks of all that it may have been meant to."""
     sources, destinations, ports = list(kept(spec.from_)), list(kept(spec.to)), list(kept(spec.port))
     rule = replace(
         make_rule(

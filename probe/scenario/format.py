@@ -20,7 +20,7 @@ from pydantic import (
 )
 from pydantic import model_validator as _model_validator
 
-from probe.model.cell import Computed, Expectation, Family, Protocol, Stated
+from probe.model.cell import Computed, Expectation, Family, Fate, Protocol, Stated
 from probe.model.scenario import Spread, Timeouts
 from probe.scenario import shorthand
 from probe.scenario.shorthand import Shorthand
@@ -320,6 +320,26 @@ Matrix: TypeAlias = Annotated[
 """As the schema knows it; ``matrix`` reads it, and is done with it before anything else is read."""
 
 
+class EstablishedSpec(Strict):
+    """Connections that are opened before the step's changes and followed through them."""
+
+    from_: Globs = Field(
+        default=[], alias="from", description="Sources: namespace/pod, a group of replicas, globs and lists."
+    )
+    to: Globs = Field(default=[], description="Destinations: namespace/pod, external/name, globs and lists.")
+    port: PortPatterns = Field(default=[], description="Ports: 80/TCP, 80, UDP, a port's name, globs and lists.")
+    expect: Annotated[Fate, Shorthand(shorthand.fate)] = Field(
+        default=Fate.EITHER,
+        description="Where a new connection is denied after the changes: either (the default: the API leaves it open, "
+        "and what was seen is recorded), cut or kept. Where it is allowed the open one must be kept in any case.",
+    )
+    for_: Duration | None = Field(
+        default=None,
+        alias="for",
+        description="How long they are watched after the changes, at least; default: timeouts.confirm.",
+    )
+
+
 class StepSpec(Strict):
     """Changes, made in the order of the keys below, and what is expected after them."""
 
@@ -349,6 +369,13 @@ class StepSpec(Strict):
         default=[],
         description="What to delete: networkpolicy/NAMESPACE/NAME, service/.., configmap/.., pod/.., namespace/NAME, "
         "clusternetworkpolicy/NAME, adminnetworkpolicy/.., baselineadminnetworkpolicy/..",
+    )
+    established: Annotated[
+        list[Item[EstablishedSpec]], Shorthand(shorthand.one_mapping_or_list, ({"type": "object"},))
+    ] = Field(
+        default=[],
+        description="Connections that are opened before the changes and followed through them, of the cells that the "
+        "step tries: {from, to, port, expect, for}, or a list of these, of which the last that matches counts.",
     )
     probe: ProbeSpec | None = Field(
         default=None, description="Which cells are tried in this step; its keys override spec.probe's."

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from probe.model.cell import Computed, Expectation, Family, Protocol
+from probe.model.cell import Computed, Expectation, Family, Fate, Protocol
 from probe.model.scenario import Spread
 from probe.model.syntax import port_number_error
 from probe.scenario.suggest import near_miss, suggest
@@ -147,6 +147,16 @@ def expectation(value: Any) -> Any:
     return _member(Expectation, value, "expectation")
 
 
+def fate(value: Any) -> Any:
+    """The words of Fate."""
+    return _member(Fate, value, "fate of a connection")
+
+
+def one_mapping_or_list(value: Any) -> Any:
+    """A single mapping as a list of one."""
+    return [value] if isinstance(value, dict) else value
+
+
 def duration(value: Any) -> Any:
     """Seconds: a number, or ``1.5s``, ``500ms``, ``2m``."""
     if isinstance(value, str):
@@ -168,7 +178,7 @@ def manifest_source(value: Any) -> Any:
     raise mistake("must be the path of a manifest, a glob, or a manifest")
 
 
-def _member(kind: type[Protocol] | type[Family] | type[Expectation], value: Any, what: str) -> Any:
+def _member(kind: type[Protocol] | type[Family] | type[Expectation] | type[Fate], value: Any, what: str) -> Any:
     if not isinstance(value, str):
         return value
     try:

@@ -44,6 +44,7 @@ def test_all_that_ships_is_valid() -> None:
     assert {scenario.name for scenario in shipped if scenario.labels["suite"] != "conformance"} == {
         "backend-egress",
         "dns",
+        "established",
         "frontend-ingress",
         "host-network",
         "lateral-movement",
@@ -255,13 +256,14 @@ def test_every_step_tries_something_whatever_the_clusters_family(family: Family)
 
 def test_the_examples_of_the_reference_are_valid(tmp_path: Path) -> None:
     blocks = re.findall(r"```yaml\n(.*?)```", (SCENARIOS / "README.md").read_text("utf-8"), re.DOTALL)
-    scenario, fleet, sharing, computed, table, paths, matrix = blocks
+    scenario, fleet, sharing, established, computed, table, paths, matrix = blocks
 
     def indented(text: str) -> str:
         return "".join(f"      {line}\n" for line in text.splitlines())
 
     step = "    - name: as a table\n" + indented(table).replace("expect:\n", "expect:\n        default: allow\n")
     step += "    - name: by other ways\n" + indented(paths)
+    assert "established: {to: shop/server" in established
     policy = (
         "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: api, namespace: shop}, "
         "spec: {podSelector: {matchLabels: {app: api}}}}"

@@ -1,0 +1,95 @@
+"""``established``: which connections are opened before a step's changes and followed through them.
+
+They are of the cells that the step tries, by the pods' own addresses or to endpoints outside, between ends that are
+there before the changes and after them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from probe.model.cell import Expectation, Fate, Path, Via
+from probe.model.errors import Problem
+from probe.model.plan import PlannedCell, PlannedStep, line_of
+from probe.model.scenario import Established, External, Pod
+from probe.scenario.document import Place
+from probe.scenario.expect import Scene, build_rule
+from probe.scenario.format import EstablishedSpec, Item, RuleSpec, kept
+from probe.scenario.matching import Directory, port_matches
+from probe.scenario.references import item_place
+from probe.scenario.ways import Endpoint
+
+PATHS = (Path.POD_IP, Path.EXTERNAL)
+
+
+def build_established(
+    specs: Sequence[Item[EstablishedSpec]],
+    place: Place,
+    scene: Scene,
+    before: Iterable[Pod],
+    problems: list[Problem],
+) -> tuple[Established, ...]:
+    """What a step states; ``before``: the pods that are there before its changes. ``scene`` is as after them."""
+    there = {pod.id for pod in before}
+    ends = [it for it in scene.reachable.endpoints.values() if isinstance(it, External) or it.id in there]
+    origins = [it for it in scene.origins.endpoints.values() if it.id in there]
+    selection = replace(scene.selection, include_self=False)
+    ways = tuple(way for way in scene.ways if way.path in PATHS)
+    surviving = replace(
+        scene, selection=selection, origins=Directory(origins), reachable=Directory(ends), ways=ways, leaves_open=False
+    )
+    return tuple(
+        Established(build_rule(_rule_of(spec), at, surviving, problems), spec.expect, spec.for_ or 0.0)
+        for index, spec in kept(specs)
+        for at in [item_place(place, index)]
+    )
+
+
+def _rule_of(spec: EstablishedSpec) -> RuleSpec:
+    return RuleSpec.model_construct(from_=spec.from_, to=spec.to, port=spec.port, path=[], verdict=Expectation.EITHER)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldCell:
+    """A connection to follow: its cell as a new one is judged, and what is expected of the one that was open."""
+
+    planned: PlannedCell
+    fate: Fate
+    line: int | None
+    seconds: float
+
+    @property
+    def expectation(self) -> Expectation:
+        """The fate as a cell's expectation: open means allowed. What stays allowed must be kept."""
+        if self.fate is Fate.KEPT or self.planned.expectation is Expectation.ALLOW:
+            return Expectation.ALLOW
+        return Expectation.DENY if self.fate is Fate.CUT else Expectation.EITHER
+
+
+def held_cells(planned: PlannedStep, before: Collection[str], externals: Sequence[External]) -> Iterator[HeldCell]:
+    """The connections that a step follows; ``before``: the ids of the pods that there are before its changes."""
+    if not planned.step.established:
+        return
+    pods = {pod.id: pod for pod in planned.pods}
+    ends: dict[str, Endpoint] = {**pods, **{external.id: external for external in externals}}
+    origins, reachable = Directory(pods.values()), Directory(ends.values())
+    rules = [
+        (item, origins.match(item.rule.sources), reachable.match(item.rule.destinations))
+        for item in planned.step.established
+    ]
+    for each in planned.cells:
+        cell = each.cell
+        if cell.path not in PATHS or cell.via is not Via.ONLY or cell.is_self or cell.source not in before:
+            continue
+        if cell.path is Path.POD_IP and cell.destination not in before:
+            continue
+        port = next(it for it in ends[cell.destination].ports if (it.number, it.protocol) == (cell.port, cell.protocol))
+        matching = [
+            item
+            for item, sources, destinations in rules
+            if cell.source in sources and cell.destination in destinations and port_matches(item.rule.ports, port)
+        ]
+        if matching:
+            last = matching[-1]
+            yield HeldCell(each, last.expect, line_of(last.rule.location), max(it.seconds for it in matching))

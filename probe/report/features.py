@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from tabulate import tabulate
 
 from probe.model.cell import ExitCode, Verdict
+from probe.model.enforcement import QUANTILES
 from probe.model.record import KnownFailureRecord, RunRecord, ScenarioRecord
 from probe.report.findings import count_words, findings
 from probe.report.fold import count_cells
-from probe.report.html.latency import Latency, latencies
+from probe.report.latency import Latency, latencies
 from probe.report.problems import scenario_troubles
 from probe.report.render import RenderOptions
 from probe.report.run_notes import known_words
@@ -106,7 +107,7 @@ def _lines(record: RunRecord, options: RenderOptions) -> Iterator[str]:
         if shown:
             yield from (paint(f"{title}:", "bold"), *shown, "")
     if times := list(_latency(latencies(record))):
-        yield from (paint("time until changes were in force (p50, p90, p99, longest):", "bold"), *times, "")
+        yield from (paint("time until changes were in force (p50, p90, p99, max):", "bold"), *times, "")
     yield from wrapped(answer(record, found), options.width)
     yield from summary_lines(record, options)
 
@@ -199,7 +200,7 @@ def _untested(scenarios: Iterable[ScenarioRecord]) -> Iterator[str]:
 
 def _latency(found: Iterable[Latency]) -> Iterator[str]:
     for each in found:
-        if each.seconds:
-            shares = ", ".join(duration(each.quantile(share)) for share in (0.5, 0.9, 0.99, 1.0))
-            never = f"; never: {plural(each.never, 'cell')}" if each.never else ""
-            yield f"  {each.kind}: {shares} ({plural(len(each.seconds), 'cell')}){never}"
+        times = [duration(seconds) for _, share in QUANTILES if (seconds := each.times.quantile(share)) is not None]
+        if times:
+            never = f"; never: {plural(each.times.never, 'cell')}" if each.times.never else ""
+            yield f"  {each.kind}: {', '.join(times)} ({plural(len(each.times.seconds), 'cell')}){never}"

@@ -44,10 +44,15 @@ class Subject:
 
     def is_touched(self, fault: type[Fault]) -> bool:
         """Whether any node would get other rules, or get them at another time."""
-        if fault.install is not Stages.install:
+        if is_of_time(fault):
             return len(self.views) > 1
         broken = fault()
         return any(_differ(broken, view, rules) for view, rules in zip(self.views, self.rules, strict=True))
+
+
+def is_of_time(fault: type[Fault]) -> bool:
+    """Whether a fault is in when rules take effect, not in what they are."""
+    return fault.install is not Stages.install
 
 
 def touched(fault: type[Fault], subjects: Sequence[Subject]) -> list[Scenario]:

@@ -42,13 +42,15 @@ def _observed(record: CellRecord) -> str:
 
 
 def _runs(record: CellRecord) -> str:
-    """The attempts' outcomes in order, equal neighbours counted: ``: 2 timed-out, then 1 connected``."""
+    """The attempts' outcomes in order, counted if all are known: ``: 2 timed-out, then 1 connected``."""
     runs = [(outcome, sum(1 for _ in run)) for outcome, run in groupby(attempt.outcome for attempt in record.history)]
     errors = sorted({attempt.error for attempt in record.history if attempt.error})
     said = f" ({', '.join(errors)})" if errors else ""
     if len(runs) == 1:
         return f", all {runs[0][0]}{said}" if record.attempts > 1 else said
-    return (": " if runs else "") + ", then ".join(f"{number} {outcome}" for outcome, number in runs) + said
+    counted = len(record.history) == record.attempts  # else the history leaves out what is like its neighbours
+    words = [f"{number} {outcome}" if counted else str(outcome) for outcome, number in runs]
+    return (": " if runs else "") + ", then ".join(words) + said
 
 
 def _way(record: CellRecord) -> str:

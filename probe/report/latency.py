@@ -119,7 +119,10 @@ def enforcement_lines(step: StepRecord, found: Sequence[EnforcementRecord]) -> I
 
 
 def _quantiles(each: EnforcementRecord) -> str:
-    text = "".join(f", {name} {duration(seconds)}" for name, seconds in quantiles(each) if seconds is not None)
+    told = [(name, duration(seconds)) for name, seconds in quantiles(each) if seconds is not None]
+    if len({seconds for _, seconds in told}) == 1:
+        told = [(f"{told[0][0]} to {told[-1][0]}", told[0][1])]
+    text = "".join(f", {name} {seconds}" for name, seconds in told)
     text += f", {each.never} never" if each.never else ""
     return text + (f", {each.untimed} without a time (agents starved of CPU, or inconclusive)" if each.untimed else "")
 

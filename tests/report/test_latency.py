@@ -86,6 +86,12 @@ def test_a_step_has_a_line_for_each_kind_of_change_and_says_how_exact_it_is(buil
     ]
 
 
+def test_quantiles_that_read_the_same_are_said_once(build: Any) -> None:
+    step = build.step([build.cell(matched_after=0.037, change=Change.NEW_ALLOW)])
+    ((_, found),) = enforcement(build.scenario(step))
+    assert list(enforcement_lines(step, found)) == ["new allow: 1 cell, p50 to max 37 ms"]
+
+
 def test_where_every_cell_matched_at_once_that_is_said_instead_of_an_interval(build: Any) -> None:
     step = build.step([build.cell()], sampling=SamplingRecord(None, None, 0.001, 0.0))
     assert sampling_words(step).startswith("each seen by the first attempt; clock error 1.0 ms")

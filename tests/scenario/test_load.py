@@ -213,6 +213,12 @@ def test_durations_are_seconds_or_have_a_unit(base: str, load: Load) -> None:
     assert load(text).timeouts == Timeouts(ready=120.0, attempt=0.25, confirm=2.0, converge=1.5)
 
 
+def test_what_the_cluster_may_take_has_no_limit_unless_it_is_given(base: str, load: Load) -> None:
+    assert (load(base).timeouts.enforcement, load(base).timeouts.grace) == (None, None)
+    timeouts = load(base.replace("  steps:", "  timeouts: {enforcement: 5s, grace: 300ms}\n  steps:")).timeouts
+    assert (timeouts.enforcement, timeouts.grace) == (5.0, 0.3)
+
+
 def test_a_key_with_nothing_behind_it_counts_as_absent(base: str, load: Load) -> None:
     text = base.replace("  steps:", "  probe:\n  timeouts:\n  description:\n  steps:").replace(
         "labels: {app: web}", "labels: "

@@ -69,7 +69,7 @@ class Times:
 
 def _is_lost(cell: CellRecord) -> bool:
     """Whether the cell is not as expected in the end, though it was in between."""
-    return cell.verdict.is_mismatch and (cell.outcome is Outcome.CONNECTED) is cell.expected.denies
+    return cell.verdict is not Verdict.PASS and (cell.outcome is Outcome.CONNECTED) is cell.expected.denies
 
 
 class Tally:

@@ -43,6 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout", type=float, default=60.0, metavar="SECONDS", help="with --create: for its pod (default: 60)"
     )
+    parser.add_argument(
+        "--watch", action="store_true", help="the run is to be a watch, which shows more of the cluster"
+    )
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="default: text")
     fleets = parser.add_argument_group("the run that is to be")
     fleets.add_argument("--nodes", type=int, metavar="N", help="only so many nodes, chosen at random")
@@ -81,6 +84,7 @@ async def _examine(
     from probe.cluster.nodes import Node, usable_nodes
     from probe.cluster.objects import Owner
     from probe.cluster.outfit import prepare_outfit
+    from probe.cluster.permissions import Need
     from probe.cluster.preflight.demand import Fleet, demand_of
     from probe.cluster.preflight.doctor import examine, problems
     from probe.cluster.preflight.finding import problem
@@ -102,7 +106,7 @@ async def _examine(
     )
     check_scenarios(scenarios, options)
     owner = Owner(options.run, "doctor")
-    demand = demand_of(scenarios, config.agent)
+    demand = demand_of(scenarios, config.agent, {Need.WATCH} if args.watch else ())
 
     def fleets_on(nodes: Sequence[Node]) -> Sequence[Fleet]:
         return fleet_demands(plan_fleets(scenarios, nodes, options))

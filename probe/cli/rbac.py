@@ -27,6 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="without PATHs: also for scenarios with cluster-scoped policies (with PATHs these say it)",
     )
+    parser.add_argument(
+        "--watch", action="store_true", help="also what `cni-probe watch` shows of the cluster (read only)"
+    )
     parser.add_argument("--doctor", action="store_true", help="also what `cni-probe doctor` looks at (read only)")
 
 
@@ -44,7 +47,12 @@ def add_access_arguments(parser: argparse._ActionsContainer) -> None:
 
 
 def access_of(
-    args: argparse.Namespace, *, doctor: bool = False, cluster_scoped: bool = False, results: str | None = None
+    args: argparse.Namespace,
+    *,
+    doctor: bool = False,
+    cluster_scoped: bool = False,
+    watch: bool = False,
+    results: str | None = None,
 ) -> Access:
     """The rights that the arguments ask for. Raises UsageError, ScenarioError."""
     from probe.cluster.permissions import Need, needs_of
@@ -56,6 +64,7 @@ def access_of(
     needs = set(needs_of(load_scenarios(args.paths) if args.paths else ()))
     needs |= {Need.AGENT_SOURCE} if args.agent_from_configmap else set()
     needs |= {Need.DOCTOR} if doctor else set()
+    needs |= {Need.WATCH} if watch else set()
     needs |= {Need.CLUSTER_POLICIES} if cluster_scoped else set()
     return Access(
         args.namespace, args.service_account, frozenset(needs), _secrets(args.image_pull_secret), results=results
@@ -78,6 +87,6 @@ def run(args: argparse.Namespace) -> int:
     """Print the manifests. Raises UsageError, and ScenarioError as ``validate`` does."""
     from probe.cluster.rbac import access_manifests, as_yaml
 
-    access = access_of(args, doctor=args.doctor, cluster_scoped=args.allow_cluster_scoped)
+    access = access_of(args, doctor=args.doctor, cluster_scoped=args.allow_cluster_scoped, watch=args.watch)
     sys.stdout.write(as_yaml(access_manifests(access), access.rules))
     return int(ExitCode.PASSED)

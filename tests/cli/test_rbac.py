@@ -27,6 +27,18 @@ def test_with_scenarios_it_grants_only_what_these_need(capsys: pytest.CaptureFix
     assert len(capsys.readouterr().out) < len(everything)
 
 
+def test_a_watch_may_follow_what_happens_to_the_cluster(capsys: pytest.CaptureFixture[str]) -> None:
+    def verbs(*words: str) -> dict[str, set[str]]:
+        main(["rbac", SMOKE, *words])
+        documents = yaml.safe_load_all(capsys.readouterr().out)
+        role = next(each for each in documents if each["kind"] == "ClusterRole")
+        return {rule["resources"][0]: set(rule["verbs"]) for rule in role["rules"]}
+
+    assert "daemonsets" not in verbs()
+    assert verbs("--watch")["daemonsets"] == {"list", "watch"}
+    assert "watch" in verbs("--watch")["nodes"] - verbs()["nodes"]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

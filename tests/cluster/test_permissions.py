@@ -60,7 +60,7 @@ def test_endpoints_outside_need_the_embedded_clusters_own_resource() -> None:
 
 def test_without_scenarios_all_that_needs_no_leave_of_its_own_is_needed() -> None:
     """On a real cluster: cluster-scoped policies are for who asks for them."""
-    asked_for = {Need.DOCTOR, Need.SNAPSHOT, Need.AGENT_SOURCE, Need.PULL_SECRET, Need.CLUSTER_POLICIES}
+    asked_for = {Need.DOCTOR, Need.SNAPSHOT, Need.WATCH, Need.AGENT_SOURCE, Need.PULL_SECRET, Need.CLUSTER_POLICIES}
     assert needs_of(()) == set(Need) - asked_for - {Need.EXTERNALS}
 
 

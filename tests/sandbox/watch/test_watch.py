@@ -102,12 +102,12 @@ def watching(sandbox: Sandbox, tmp_path: Path) -> Watching:
     return Watching(sandbox, tmp_path)
 
 
-def spans(watch: Json, kind: str) -> dict[str, list[Json]]:
-    """Leaks or outages by cell."""
+def cells(watch: Json, kind: str) -> dict[str, Json]:
+    """The cells with leaks or outages, by what they are."""
     return {
-        f"{cell['source']} -> {cell['destination']} {cell['port']}/{cell['protocol']}": found
+        f"{cell['source']} -> {cell['destination']} {cell['port']}/{cell['protocol']}": cell
         for cell in watch["cells"]
-        if (found := [span for span in cell["spans"] if span["kind"] == kind])
+        if any(span["kind"] == kind for span in cell["spans"])
     }
 
 
@@ -117,21 +117,25 @@ def injected(watch: Json) -> float:
     return float(min(each["seconds"] for each in json.loads(text)))
 
 
-def assert_measured(found: dict[str, list[Json]], cells: set[str], seconds: float) -> None:
-    """These cells and no others, once each, for as long as was injected: within two intervals."""
-    assert set(found) == cells
-    for span in (span for each in found.values() for span in each):
-        assert span["seconds"] == pytest.approx(seconds, abs=2 * INTERVAL)
-        assert span["least"] - 2 * span["error"] <= seconds <= span["most"] + 2 * span["error"] + INTERVAL
-    assert all(len(each) == 1 for each in found.values())
+def assert_measured(found: dict[str, Json], wanted: set[str], seconds: float) -> None:
+    """These cells and no others, once each, for as long as was injected: within two intervals.
+
+    On a machine that is too busy to try a cell every interval it is the longest interval there was.
+    """
+    assert set(found) == wanted
+    for cell in found.values():
+        (span,) = cell["spans"]
+        slack = 2 * span["error"] + INTERVAL / 2  # the kernel takes new rules, and the order's own times, a moment
+        assert span["least"] - slack <= seconds <= span["most"] + slack
+        assert span["seconds"] == pytest.approx(seconds, abs=INTERVAL + cell["longestGap"])
 
 
 async def test_a_restart_that_fails_open_is_a_leak_of_its_length(watching: Watching) -> None:
     order = watching.order("restart-enforcer", "--mode", "fail-open", "--down", f"{DOWN}s")
     code, watch, table = await watching.run("--until", order, "--settle", "1s")
     assert (code, watch["verdict"]) == (ExitCode.MISMATCH, "leak")
-    assert_measured(spans(watch, "leak"), DENIED, injected(watch))
-    assert spans(watch, "outage") == {}
+    assert_measured(cells(watch, "leak"), DENIED, injected(watch))
+    assert cells(watch, "outage") == {}
     assert "FAIL while watched: 2 of 8 cells leaked" in table
     assert "LLLL" in table
     assert watch["command"]["exitCode"] == 0
@@ -141,15 +145,15 @@ async def test_a_restart_that_fails_closed_is_an_outage_of_its_length(watching: 
     order = watching.order("restart-enforcer", "--mode", "fail-closed", "--down", f"{DOWN}s")
     code, watch, _ = await watching.run("--until", order, "--settle", "1s")
     assert (code, watch["verdict"]) == (ExitCode.MISMATCH, "blocked")
-    assert_measured(spans(watch, "outage"), ISOLATED, injected(watch))
-    assert spans(watch, "leak") == {}
+    assert_measured(cells(watch, "outage"), ISOLATED, injected(watch))
+    assert cells(watch, "leak") == {}
 
 
 async def test_a_restart_that_keeps_the_rules_passes(watching: Watching) -> None:
     order = watching.order("restart-enforcer", "--mode", "keep", "--down", "1s")
     code, watch, table = await watching.run("--until", order, "--settle", "1s")
     assert (code, watch["verdict"], watch["reasons"]) == (ExitCode.PASSED, "pass", [])
-    assert spans(watch, "leak") == spans(watch, "outage") == {}
+    assert cells(watch, "leak") == cells(watch, "outage") == {}
     assert "never" not in table  # the step after the one that was asked for
 
 
@@ -159,8 +163,8 @@ async def test_with_the_api_server_away_and_all_streams_cut_the_same_is_measured
     both = f"{watching.order('pause-api', '--down', '6s')} >&2 & sleep 1; {disturb}; wait"
     code, watch, _ = await watching.run("--until", both, "--settle", "1s")
     assert (code, watch["verdict"]) == (ExitCode.MISMATCH, "leak")
-    assert_measured(spans(watch, "leak"), DENIED, injected(watch))
-    assert spans(watch, "outage") == {}
+    assert_measured(cells(watch, "leak"), DENIED, injected(watch))
+    assert cells(watch, "outage") == {}
     assert {agent["lost"] for agent in watch["agents"]} == {""}
     assert all(agent["streams"] > 1 and agent["lostEntries"] == 0 for agent in watch["agents"])
 
@@ -183,7 +187,7 @@ async def test_a_signal_ends_it_early_with_what_was_seen_and_nothing_left(watchi
     watch = watching.watch()
     assert process.returncode == ExitCode.INTERRUPTED
     assert watch["interrupted"]
-    assert set(spans(watch, "leak")) == DENIED
+    assert set(cells(watch, "leak")) == DENIED
     assert watch["command"]["exitCode"] is None
     assert b"INTERRUPTED, and while watched: 2 of 8 cells leaked" in out
     assert await namespaces_of_runs(kube) == []

@@ -34,6 +34,11 @@ class Command:
     _tail: deque[OutputLine] = field(default_factory=lambda: deque(maxlen=_KEPT_TAIL))
     _lines: int = 0
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether it was started at all."""
+        return self._started > 0
+
     async def run(self) -> int:
         """Run it to its end; its exit code, negative for a signal. Cancelled, it and all its children are ended."""
         self._started = self.time()

@@ -139,6 +139,11 @@ class Crew:
         """Every cell."""
         return [lane for lanes in self.lanes.values() for lane in lanes]
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether there is something to watch, and every agent has begun."""
+        return bool(self.lanes) and not any(collector.lost for collector in self.collectors.values())
+
     async def start(self) -> None:
         """Begin all series, and read them from now on. An agent that cannot be asked is lost."""
         gate = asyncio.Semaphore(_PARALLEL_STARTS)

@@ -6,6 +6,7 @@ Whatever ends it, also a signal: what was seen until then is collected, judged a
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -47,7 +48,8 @@ class Watch:
     async def hold(self, step: StepRecord, agents: Agents) -> None:
         """Watch the cells of a step that was just confirmed. Raises UsageError when that is too much for agents."""
         choice = choose(step.cells, agents)
-        pace = WatchPace.of(len(choice.cells), self.options.rate, self.options.max_load)
+        most = max(Counter(cell.source for cell, _, _ in choice.cells).values(), default=0)
+        pace = WatchPace.of(len(choice.cells), most, self.options.rate, self.options.max_load)
         crew = Crew.of(choice, agents, pace)
         self._announce(step, len(choice.cells), pace)
         self._began = now()
@@ -56,14 +58,15 @@ class Watch:
         interrupted = False
         try:
             await crew.start()
-            await self._hold(command, follower, crew)
+            if crew.is_complete:  # what the command does may be done once only: not for a watch that proves nothing
+                await self._hold(command, follower, crew)
         except asyncio.CancelledError:
             interrupted = True
             raise
         finally:
             end = now()
             await crew.finish(_HURRIED_SECONDS if interrupted else _COLLECT_SECONDS)
-            said = command.record() if command is not None else None
+            said = command.record() if command is not None and command.has_begun else None
             record = self._record(step, pace, Account(crew, agents, self._began, end, self.options.budget), said)
             record.left_out = choice.left_out
             record.unseen = follower.unseen
@@ -74,7 +77,9 @@ class Watch:
         self.emit(WatchStarted(step.name, cells, pace.interval, pace.load, self.options.until))
         if pace.interval > 1 / self.options.rate:
             rate = f"{1 / pace.interval:.2g} times a second instead of {self.options.rate:g}"
-            self.emit(Noticed(f"each of {cells} cells is tried {rate}: --max-load allows {pace.load:.0f} a second"))
+            self.emit(
+                Noticed(f"each of {cells} cells is tried {rate}, which is {pace.load:.0f} times in all (--max-load)")
+            )
 
     def _command(self) -> Command | None:
         text = self.options.command

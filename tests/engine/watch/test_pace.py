@@ -11,22 +11,27 @@ from probe.model.errors import UsageError
 
 
 def test_few_cells_are_tried_at_the_rate_that_is_asked_for() -> None:
-    assert WatchPace.of(100, 5, 4000) == WatchPace(0.2, 500)
+    assert WatchPace.of(100, 10, 5, 4000) == WatchPace(0.2, 500)
 
 
 def test_many_cells_share_the_load() -> None:
-    pace = WatchPace.of(2450, 5, 4000)
+    pace = WatchPace.of(2450, 49, 5, 4000)
     assert pace.load == pytest.approx(4000)
     assert pace.interval == pytest.approx(2450 / 4000)
 
 
+def test_source_ports_of_a_pod_do_not_come_round_too_soon() -> None:
+    pace = WatchPace.of(20, 20, 100, 1e9)
+    assert 20 / pace.interval == pytest.approx(400)
+
+
 def test_no_cells_are_no_load() -> None:
-    assert WatchPace.of(0, 5, 4000).load == 0
+    assert WatchPace.of(0, 0, 5, 4000).load == 0
 
 
 def test_a_rate_that_no_agent_keeps_is_refused() -> None:
     with pytest.raises(UsageError, match="--rate 101 is too much"):
-        WatchPace.of(1, 101, 1e9)
+        WatchPace.of(1, 1, 101, 1e9)
 
 
 @pytest.mark.parametrize("begin", [0, 49, 1000])

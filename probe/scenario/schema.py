@@ -10,13 +10,15 @@ from probe.scenario.run_config_format import RunConfigSpec
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _REFERENCE = "matrixReference"
+_WRITTEN = r"\$\{\{ *matrix\."
+"""Found in whatever has a reference in it."""
 
 
 def scenario_schema() -> dict[str, Any]:
     """The schema of one Scenario document. It knows the structure; ``validate`` also knows what it means."""
     schema = _without_titles(ScenarioSpec.model_json_schema())
     schema["$defs"] = {name: _with_references(each) for name, each in schema["$defs"].items()}
-    schema["$defs"][_REFERENCE] = {"type": "string", "pattern": r"\$\{\{ *matrix\."}
+    schema["$defs"][_REFERENCE] = {"type": "string", "pattern": _WRITTEN}
     return {"$schema": DIALECT, **schema, "title": "cni-probe scenario"}
 
 
@@ -37,12 +39,14 @@ def schema_text(schema: dict[str, Any]) -> str:
 
 
 def _with_references(node: Any) -> Any:
-    """A schema in which ``${{ matrix.NAME }}`` may stand for each value below, but for those that any text can be."""
+    """A schema in which ``${{ matrix.NAME }}`` may stand for each value below, and in each key."""
     if not isinstance(node, dict):
         return node
     result = dict(node)
     if "properties" in node:
         result["properties"] = {key: _or_reference(each) for key, each in node["properties"].items()}
+    if node.get("additionalProperties") is False:
+        result["patternProperties"] = {_WRITTEN: True}
     for key in ("items", "additionalProperties"):
         if isinstance(node.get(key), dict):
             result[key] = _or_reference(node[key])

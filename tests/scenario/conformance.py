@@ -2,14 +2,16 @@
 
 Labels: ``feature`` is what a summary counts it under, ``upstream`` the case of Kubernetes' own NetworkPolicy tests that
 a scenario stands for, ``docs`` a statement of the documentation (section.statement), ``api`` a field of the API
-reference.
+reference, ``cyclonus`` a family of its cases. What a matrix makes of one file is one line of the table.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
+from typing import Final
 
 from probe.model.scenario import Scenario
 from probe.scenario import load_scenarios
@@ -41,6 +43,8 @@ where none are given ([clusters.md](clusters.md) has how to).
 - *documentation*: a statement of the page
   [Network Policies](https://kubernetes.io/docs/concepts/services-networking/network-policies/), by section.
 - *API*: the field of the API reference that it is about.
+- *cyclonus*: the family of generated cases of [cyclonus](https://github.com/mattfenwick/cyclonus) that it belongs to.
+  `scenarios/conformance/families/` has these as matrices: one file is several scenarios, of many steps.
 
 Not here, because the documentation leaves them to the network plugin: other protocols than TCP, UDP and SCTP,
 connections that were established before a policy, rewritten addresses. What it says of pods on their node's network,
@@ -67,19 +71,44 @@ FEATURES = {
     "scale": "many rules, peers and policies",
 }
 """The label ``feature`` of each conformance scenario is one of these."""
-_COLUMNS = ("feature", "upstream", "docs", "api")
+CYCLONUS: Final = {
+    "targets": (6, "whom a policy is about: its namespace, and its podSelector"),
+    "rules": (4, "no rule, and an empty one"),
+    "peers": (24, "no peer, and each kind of peer alone"),
+    "peer-pairs": (90, "every two of ten kinds of peers"),
+    "ports": (54, "each kind of port alone: by number, name, range and protocol, and some that match nothing"),
+    "port-pairs": (16, "no port, and two ports"),
+    "actions": (6, "policies, labels, pods and namespaces that come, change and go"),
+    "conflicts": (16, "policies that allow nothing beside such that allow something"),
+    "example": (1, "a named port, while pods and namespaces come and go"),
+    "upstream": (13, "some of Kubernetes' own tests, which have a column of their own"),
+}
+"""Family -> how many of cyclonus' 230 cases are in it, and what they vary; most do it in both directions."""
+_COLUMNS = ("feature", "upstream", "docs", "api", "cyclonus")
 
 
-def page(scenarios: list[Scenario]) -> str:
+def page(scenarios: Sequence[Scenario]) -> str:
     """The whole page."""
     cases = sum("upstream" in scenario.labels for scenario in scenarios)
     steps = sum(len(scenario.steps) for scenario in scenarios)
     count = f"{len(scenarios)} scenarios with {steps} steps; {cases} of them stand for a case of upstream's.\n\n"
-    tables = [*_features(scenarios), "", *_table(scenarios)]
+    tables = [*_features(scenarios), "", *_cyclonus(scenarios), "", *_table(scenarios)]
     return _HEAD + count + "".join(f"{line}\n" for line in tables)
 
 
-def _features(scenarios: list[Scenario]) -> Iterator[str]:
+def files(scenarios: Sequence[Scenario]) -> list[list[Scenario]]:
+    """The scenarios of each file."""
+    return [list(each) for _, each in groupby(scenarios, key=lambda scenario: scenario.file)]
+
+
+def of_family(scenarios: Sequence[Scenario], family: str) -> list[Scenario]:
+    """Those that stand for a family of cyclonus."""
+    if family == "upstream":
+        return [scenario for scenario in scenarios if "upstream" in scenario.labels]
+    return [scenario for scenario in scenarios if scenario.labels.get("cyclonus") == family]
+
+
+def _features(scenarios: Sequence[Scenario]) -> Iterator[str]:
     counts = Counter(scenario.labels["feature"] for scenario in scenarios)
     yield "| feature | what it is about | scenarios |"
     yield "|---|---|---|"
@@ -88,13 +117,29 @@ def _features(scenarios: list[Scenario]) -> Iterator[str]:
             yield f"| {feature} | {words} | {counts[feature]} |"
 
 
-def _table(scenarios: list[Scenario]) -> Iterator[str]:
-    yield "| scenario | feature | upstream | documentation | API | what it shows |"
+def _cyclonus(scenarios: Sequence[Scenario]) -> Iterator[str]:
+    yield "| family of cyclonus | what varies | its cases | our scenarios | steps | files |"
     yield "|---|---|---|---|---|---|"
-    for scenario in sorted(scenarios, key=lambda each: ("upstream" not in each.labels, each.name)):
-        link = f"[{scenario.name}](../scenarios/conformance/{Path(scenario.file).name})"
+    for family, (cases, what) in CYCLONUS.items():
+        ours = of_family(scenarios, family)
+        links = (
+            ", ".join(_link(first) for first, *_ in files(ours)) if family != "upstream" else "those with *upstream*"
+        )
+        steps = sum(len(scenario.steps) for scenario in ours)
+        yield f"| {family} | {what} | {cases} | {len(ours)} | {steps} | {links} |"
+
+
+def _table(scenarios: Sequence[Scenario]) -> Iterator[str]:
+    yield "| scenario | feature | upstream | documentation | API | cyclonus | what it shows |"
+    yield "|---|---|---|---|---|---|---|"
+    for scenario, *_ in sorted(files(scenarios), key=lambda each: ("upstream" not in each[0].labels, each[0].name)):
         labels = [scenario.labels.get(key, "") for key in _COLUMNS]
-        yield f"| {' | '.join([link, *labels, ' '.join(scenario.description.split())])} |"
+        yield f"| {' | '.join([_link(scenario), *labels, ' '.join(scenario.description.split())])} |"
+
+
+def _link(scenario: Scenario) -> str:
+    path = Path(scenario.file)
+    return f"[{path.stem}](../{path.relative_to(ROOT)})"
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The conformance scenarios without a run: each step's policies in the kernel, and every cell of its plan as a packet.
 
 The fleets of all scenarios are up at once; a step sees its own pods, with the labels that they have then. SCTP, which
-few machines have, and services are left to real runs.
+few machines have, and services are left to real runs. Of a matrix every fourth step is enough here.
 """
 
 from __future__ import annotations
@@ -32,10 +32,12 @@ FAMILIES = [Family.IPV4, Family.IPV6]
 def all_pods(scenario: Scenario) -> dict[str, Pod]:
     """Those of the fleet, and those that a step creates."""
     pods = {pod.id: pod for pod in scenario.fleet.pods}
+    ever = dict(pods)
     for step in scenario.steps:
         for action in step.actions:
             advance(pods, action)
-    return pods
+            ever |= pods
+    return ever
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -104,7 +106,7 @@ def tried(step: PlannedStep) -> list[Any]:
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=[scenario.name for scenario in SCENARIOS])
 async def test_packets_do_what_is_stated(everybody: World, scenario: Scenario) -> None:
-    plan = make_plan(scenario, FAMILIES)
-    for step, snapshot in zip(plan.steps, snapshots(scenario), strict=True):
+    steps = list(zip(make_plan(scenario, FAMILIES).steps, snapshots(scenario), strict=True))
+    for step, snapshot in steps[:: 4 if "[" in scenario.name else 1]:
         await enforce(everybody, snapshot)
         assert await observed(everybody, (item.cell for item in tried(step))) == expected(step), step.step.name

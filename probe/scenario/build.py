@@ -30,7 +30,7 @@ from probe.scenario.formats import SCENARIO
 from probe.scenario.hostports import host_port_clashes
 from probe.scenario.manifests import ManifestReader
 from probe.scenario.matching import Directory
-from probe.scenario.matrix import Member
+from probe.scenario.matrix import Member, told_once
 from probe.scenario.plan import left_open, plan_cells, reachable_from
 from probe.scenario.references import check_names, check_paths, check_ports
 from probe.scenario.shared import FLEET, FleetReader, Shared, with_shared_fleet
@@ -57,7 +57,7 @@ def build(member: Member, fleets: FleetReader) -> Built:
     document = parsed.document
     if parsed.spec is None:
         return Built(None, name_place, None, (*shared.problems, *parsed.problems))
-    builder = _Builder(parsed, shared, member.suffix)
+    builder = _Builder(parsed, shared, member)
     scenario = builder.scenario(parsed.spec)
     named = name_place.path in document.values and name_place.path not in parsed.damage
     problems = _distinct(builder.problems)
@@ -74,9 +74,9 @@ Probes: TypeAlias = tuple[ProbeSpec | None, ...]
 
 
 class _Builder:
-    def __init__(self, parsed: Parsed[ScenarioSpec], shared: Shared, suffix: str) -> None:
+    def __init__(self, parsed: Parsed[ScenarioSpec], shared: Shared, member: Member) -> None:
         self.document = parsed.document
-        self.suffix = suffix
+        self.member = member
         self.shared = shared
         self.damage = parsed.damage | ({FLEET} if shared.problems else set())
         self.world = World(doubts=doubts_from(self.damage))
@@ -103,7 +103,7 @@ class _Builder:
             self.problems.append(at.key_problem("the fleet has no pod"))
         steps = self._steps(spec.spec)
         return Scenario(
-            name=spec.metadata.name + self.suffix,
+            name=spec.metadata.name + self.member.suffix,
             fleet=fleet,
             steps=steps,
             file=self.document.file,
@@ -161,6 +161,8 @@ class _Builder:
         probes = self._general_probes(spec)
         if not spec.steps and not self._damaged(self.place.child("steps")):
             self.problems.append(self.place.child("steps").key_problem("there is no step"))
+        found: dict[tuple[bool, int], list[tuple[str, list[Problem]]]] = {}
+        before = len(self.problems)
         for index, step_spec in kept(spec.steps):
             place = self.place.child("steps", index)
             if step_spec.name in names and (*place.path, "name") in self.document.values:
@@ -171,6 +173,12 @@ class _Builder:
             self._check_text(step_spec.name, place.child("name"), one_line=True)
             self._check_text(step_spec.description, place.child("description"))
             steps.append(self._step(step_spec, spec.expect, probes, place, steps[-1] if steps else None))
+            origin, combination = self.member.steps.get(index, (index, ""))
+            own = found.setdefault((index in self.member.steps, origin), [])
+            own.append((combination, self.problems[before:]))
+            del self.problems[before:]
+        for own in found.values():
+            self.problems += told_once(own, self.document.file)
         return tuple(steps)
 
     def _step(self, spec: StepSpec, general: Stated | None, probes: Probes, place: Place, before: Step | None) -> Step:

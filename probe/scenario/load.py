@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ from probe.scenario.build import Built, build
 from probe.scenario.document import Document
 from probe.scenario.files import files_of
 from probe.scenario.format import API_VERSION, FLEET_KIND, KIND
-from probe.scenario.matrix import Member, expand
+from probe.scenario.matrix import expand, told_once
 from probe.scenario.run_config_format import RUN_CONFIG_KIND
 from probe.scenario.shared import FleetReader
 from probe.scenario.yaml import read_yaml
@@ -49,7 +47,6 @@ def load_scenarios(paths: Sequence[str | Path]) -> list[Scenario]:
             hint = "scenarios are *.yaml files of kind Scenario" if found else "it holds no *.yaml or *.yml file"
             problems.append(Problem(Location(str(path)), "", "no scenario in this directory", hint))
     problems += _duplicate_names(built)
-    problems += (problem for each in built for problem in each.problems)
     if not paths:
         problems.append(Problem(Location("."), "", "no path was given"))
     if problems:
@@ -67,28 +64,14 @@ def _load_file(file: Path, fleets: FleetReader, problems: list[Problem], *, skip
         if _is_scenario(document.value):
             members, found = expand(document)
             problems += found
-            for each in _told_once([build(member, fleets) for member in members], members):
-                rest = tuple(problem for problem in each.problems if problem.location not in taken)
-                yield replace(each, problems=rest)
+            built = [build(member, fleets) for member in members]
+            told = told_once(
+                [(member.suffix, each.problems) for member, each in zip(members, built, strict=True)], document.file
+            )
+            problems += (problem for problem in told if problem.location not in taken)
+            yield from built
         elif not (skip_manifests and _is_manifest(document.value)):
             problems.append(_not_a_scenario(document))
-
-
-def _told_once(built: Sequence[Built], members: Sequence[Member]) -> Iterator[Built]:
-    """Mistakes that not all combinations of a matrix have are told of the first that has them, by its name."""
-    count = Counter(problem for each in built for problem in set(each.problems))
-    told: set[Problem] = set()
-    for each, member in zip(built, members, strict=True):
-        own = [problem for problem in dict.fromkeys(each.problems) if problem not in told]
-        told.update(own)
-        yield replace(each, problems=tuple(_of_some(problem, count[problem], member, len(built)) for problem in own))
-
-
-def _of_some(problem: Problem, count: int, member: Member, members: int) -> Problem:
-    if count == members:
-        return problem
-    others = f" and {count - 1} more" if count > 1 else ""
-    return replace(problem, message=f"{problem.message}, with {member.suffix}{others}")
 
 
 def _is_manifest(value: Any) -> bool:

@@ -272,9 +272,22 @@ def test_mistakes_in_steps_behind_a_matrix_and_in_its_values_have_the_fields_of_
     text = STEPS.replace("default: deny", "defualt: deny").replace("from: shop/job", "from: shop/jbo")
     text = text.replace("networkpolicy/shop/guard", "networkpolicy/shop/gaurd")
     assert told(problems_of(text)) == [
-        (21, "spec.steps[1].matrix.peers.pairs[1].rules[0].from", 'unknown pod "shop/jbo"'),
+        (21, "spec.steps[1].matrix.peers.pairs[1].rules[0].from", 'unknown pod "shop/jbo", with [web+job] and 1 more'),
         (34, "spec.steps[1].expect.defualt", 'unknown key "defualt"'),
         (38, "spec.steps[2].delete", '"networkpolicy/shop/gaurd" does not exist at this step'),
+    ]
+
+
+def test_a_mistake_of_some_of_a_steps_combinations_says_of_which(
+    problems_of: Callable[..., tuple[Problem, ...]],
+) -> None:
+    text = STEPS.replace("{to: shop/api,", "{from: [shop/api, shop/web], to: shop/api,")
+    assert told(problems_of(text)) == [
+        (
+            21,
+            "spec.steps[1].matrix.peers.pairs[1].rules[0]",
+            "the rule matches no cell: probe.from leaves out its sources, with [web+job] and 1 more",
+        )
     ]
 
 

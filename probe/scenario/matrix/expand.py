@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from probe.model.errors import Problem
@@ -20,11 +20,15 @@ _MATRIX: Final = "matrix"
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One combination's document. ``suffix`` goes behind the scenario's name; ``damage``: what was taken out."""
+    """One combination's document. ``suffix`` goes behind the scenario's name; ``damage``: what was taken out.
+
+    ``steps``: for each step that a matrix made the step in the file that it was made of, and its combination.
+    """
 
     document: Document
     suffix: str = ""
     damage: frozenset[FieldPath] = frozenset()
+    steps: Mapping[int, tuple[int, str]] = field(default_factory=dict)
 
 
 def expand(document: Document) -> tuple[tuple[Member, ...], tuple[Problem, ...]]:
@@ -81,6 +85,7 @@ def _with_steps(member: Member, problems: list[Problem], budget: Budget) -> Memb
         return member
     copy = Copy(document, problems, budget)
     made: list[Any] = []
+    origins: dict[int, tuple[int, str]] = {}
     damage = set(member.damage)
     for index, step in enumerate(_steps(document)):
         path: FieldPath = (_SPEC, _STEPS, index)
@@ -93,11 +98,13 @@ def _with_steps(member: Member, problems: list[Problem], budget: Budget) -> Memb
         for combination in matrix.combinations:
             at: FieldPath = (_SPEC, _STEPS, len(made))
             copied = copy.copy(step, path, at, _scope(matrix, combination))
+            if combination:
+                origins[len(made)] = index, suffix_of(combination)
             made.append(_named(copied, step, suffix_of(combination)))
             damage |= {(*at, *rest) for rest in below}
         problems += _unused(matrix, copy.used)
     result = _put(made, copy.copy(_without_steps(document), (), (), Scope()), copy)
-    return Member(copy.finished(result), member.suffix, frozenset(damage | copy.damage))
+    return Member(copy.finished(result), member.suffix, frozenset(damage | copy.damage), origins)
 
 
 def _named(copied: Any, template: Any, suffix: str) -> Any:

@@ -59,9 +59,10 @@ docs: $(STAMP) ## write the pages that are made from something again
 faults: $(STAMP) ## inject faults into real runs, and print what came of each
 	$(BIN)/python -m tests.sandbox.faults
 
-detection: $(STAMP) ## run the conformance suite against every fault (half an hour); also FAULT=except-ignored SHARD=1/4 JOBS=2 STOP_AFTER=0
+detection: $(STAMP) ## run the conformance suite against every fault (half an hour); also FAULT=except-ignored SHARD=1/4 JOBS=2 STOP_AFTER=0 RESULTS=file MINUTES=10
 	@$(BIN)/python -m tests.sandbox.detection $(if $(FAULT),--fault $(FAULT)) $(if $(SHARD),--shard $(SHARD)) \
-	    $(if $(JOBS),--jobs $(JOBS)) $(if $(STOP_AFTER),--stop-after $(STOP_AFTER)) $(if $(PAGE),--page $(PAGE))
+	    $(if $(JOBS),--jobs $(JOBS)) $(if $(STOP_AFTER),--stop-after $(STOP_AFTER)) $(if $(RESULTS),--results $(RESULTS)) \
+	    $(if $(MINUTES),--minutes $(MINUTES)) $(if $(PAGE),--page $(PAGE))
 
 differential: $(STAMP) ## compare oracle and packets on N=5000 random policy sets; also SEED=1 KINDS=mixed FAULT=except-ignored
 	@$(BIN)/python -m tests.sandbox.differential $(if $(N),--sets $(N)) $(if $(SEED),--seed $(SEED)) \

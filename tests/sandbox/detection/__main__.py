@@ -12,7 +12,7 @@ import multiprocessing
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from pathlib import Path
 
 from probe.sandbox.faults.registry import FAULTS
@@ -40,25 +40,38 @@ def arguments() -> argparse.Namespace:
         help="scenarios that notice a fault are enough; 0: run all that could (%(default)s)",
     )  # fmt: skip
     parser.add_argument("--scenario", metavar="NAME", help="only this one, whether the fault can touch it or not")
-    parser.add_argument("--results", type=Path, metavar="FILE", help="add the results to this file, a line each")
-    parser.add_argument("--page", type=Path, metavar="FILE", help="write the page for the docs, of all --results")
+    parser.add_argument(
+        "--results", type=Path, metavar="FILE",
+        help="add the results to this file, a line each; what it has is not tried again, but is in the table",
+    )  # fmt: skip
+    parser.add_argument("--minutes", type=float, metavar="N", help="begin with no further fault after so long")
+    parser.add_argument(
+        "--page", type=Path, metavar="FILE", help="write the page for the docs, once all faults have been tried"
+    )
     return parser.parse_args()
 
 
 def detections(names: Sequence[str], options: argparse.Namespace) -> Iterator[Detection]:
-    """All of them, as they become known."""
-    began = time.monotonic()
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(options.jobs, spawn) as pool:
-        enough = options.stop_after or None
-        futures = [pool.submit(work, name, enough, options.scenario) for name in names]
-        for number, future in enumerate(as_completed(futures), 1):
-            found = future.result()
-            word = "MISSED" if is_missed(found) else "caught" if found.catches else "fine"
-            said = f"{found.fault}: {word}, {len(found.catches)} of {found.ran} run, {found.seconds:g} s"
-            passed = time.monotonic() - began
-            print(f"[{number}/{len(names)}, {passed:.0f} s] {said}", file=sys.stderr, flush=True)
-            yield found
+    """All of them, or as many as there is time for, as they become known."""
+    began, waiting = time.monotonic(), list(names)
+    running: set[Future[Detection]] = set()
+    with ProcessPoolExecutor(options.jobs, multiprocessing.get_context("spawn")) as pool:
+        while waiting or running:
+            if options.minutes and time.monotonic() - began > options.minutes * 60:
+                waiting.clear()
+            while waiting and len(running) < options.jobs:
+                running.add(pool.submit(work, waiting.pop(0), options.stop_after or None, options.scenario))
+            ended, running = wait(running, return_when=FIRST_COMPLETED)
+            for found in (future.result() for future in ended):
+                left = f"{len(waiting) + len(running)} left"
+                print(f"[{time.monotonic() - began:.0f} s, {left}] {progress(found)}", file=sys.stderr, flush=True)
+                yield found
+
+
+def progress(found: Detection) -> str:
+    """A line for who waits."""
+    word = "MISSED" if is_missed(found) else "caught" if found.catches else "fine"
+    return f"{found.fault}: {word}, by {len(found.catches)} of {found.ran} run, {found.seconds:g} s"
 
 
 def main() -> int:
@@ -66,22 +79,25 @@ def main() -> int:
     options = arguments()
     index, parts = options.shard
     names = (options.fault or [CLEAN, *FAULTS])[index - 1 :: parts]
-    found = []
-    for each in detections(names, options):
-        found.append(each)
+    found = {each.fault: each for each in read(options.results)}
+    for each in detections([name for name in names if name not in found], options):
+        found[each.fault] = each
         if options.results:
             with options.results.open("a") as stream:
                 stream.write(json.dumps(each.to_json()) + "\n")
-    order = [CLEAN, *FAULTS]
-    print(text(sorted(found, key=lambda each: order.index(each.fault))))
-    if options.page:
-        known = {each.fault: each for each in (read(options.results) if options.results else found)}
-        options.page.write_text(page(known, options.stop_after))
-    return int(any(map(is_missed, found)))
+    shown = [found[name] for name in (CLEAN, *FAULTS) if name in found]
+    print(text(shown))
+    if missing := [name for name in names if name not in found]:
+        print(f"not tried: {', '.join(missing)}", file=sys.stderr)
+    elif options.page:
+        options.page.write_text(page(found, options.stop_after))
+    return int(bool(missing) or any(map(is_missed, shown)))
 
 
-def read(results: Path) -> list[Detection]:
-    """What earlier pieces found; of one fault the last counts."""
+def read(results: Path | None) -> list[Detection]:
+    """What earlier pieces found."""
+    if results is None or not results.exists():
+        return []
     return [Detection.from_json(json.loads(line)) for line in results.read_text().splitlines()]
 
 

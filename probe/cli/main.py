@@ -60,6 +60,16 @@ def _run(words: Sequence[str]) -> int:
     if args.command is None:
         parser.print_help()
         return int(ExitCode.USAGE)
+    if getattr(args, "github", False):
+        from probe.cli.report_arguments import commands
+
+        with commands(args) as args.commands:  # also around what is said of mistakes
+            return _command(args)
+    return _command(args)
+
+
+def _command(args: argparse.Namespace) -> int:
+    """Run the command. Returns its exit code, also of one that failed, which is told."""
     try:
         return int(importlib.import_module(f"probe.cli.{args.command}").run(args))
     except InputError as error:

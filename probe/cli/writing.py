@@ -18,17 +18,15 @@ def write_reports(outputs: Outputs, record: RunRecord, github: GitHub | None = N
     """Write all reports. Returns the record as they have it: with a problem for each file that could not be written."""
     written = outputs.write(record)
     if github is not None:
-        written = _tell_github(github, outputs, written)
+        written = _tell_github(github, written)
     for problem in written.problems[len(record.problems) :]:
         print(f"cni-probe: {problem}", file=sys.stderr)
     return written
 
 
-def _tell_github(github: GitHub, outputs: Outputs, record: RunRecord) -> RunRecord:
-    """Annotations in the log, below the table or on stderr where stdout is for programs; the summary in its file."""
-    from probe.report.sinks import print_pieces
-
-    print_pieces(github.annotations(record), sys.stdout if outputs.stdout_is_for_people else sys.stderr)
+def _tell_github(github: GitHub, record: RunRecord) -> RunRecord:
+    """Annotations in the log, the summary in its file."""
+    github.annotate(record)
     try:
         github.append(record)
     except OSError as error:

@@ -25,6 +25,7 @@ from probe.report.render import RenderOptions
 from probe.report.summary import headline, meaning
 from probe.report.text import one_line, plural, safe, shortened
 from probe.report.words import scenario_name
+from probe.report.workflow import Commands
 
 MAX_ANNOTATIONS = 10
 SUMMARY = "GITHUB_STEP_SUMMARY"
@@ -36,13 +37,14 @@ _LONGEST = 1000
 
 @dataclass(frozen=True, slots=True)
 class GitHub:
-    """A step's summary file, and the directory that paths in annotations are relative to."""
+    """A step's summary file, its log, and the directory that paths in annotations are relative to."""
 
     summary: Path
+    commands: Commands
     workspace: Path | None = None
 
     @classmethod
-    def of(cls, environ: Mapping[str, str] = os.environ) -> GitHub:
+    def of(cls, commands: Commands, environ: Mapping[str, str] = os.environ) -> GitHub:
         """As the runner says; raises UsageError where there is none, or where the summary cannot be written."""
         path = environ.get(SUMMARY)
         if not path:
@@ -55,7 +57,11 @@ class GitHub:
         except OSError as error:
             raise UsageError(f"--github: cannot append to ${SUMMARY} ({path}): {error.strerror or error}") from None
         workspace = environ.get(_WORKSPACE)
-        return cls(Path(path), Path(workspace) if workspace else None)
+        return cls(Path(path), commands, Path(workspace) if workspace else None)
+
+    def annotate(self, record: RunRecord) -> None:
+        """Print the annotations of a run."""
+        self.commands.say(self.annotations(record))
 
     def append(self, record: RunRecord) -> None:
         """Add the run to the step's summary. Raises OSError."""

@@ -15,6 +15,7 @@ from probe.model.record import CellRecord, ClusterRecord, RunRecord, ScenarioRec
 from probe.report.journal import Journal
 from probe.report.render import RenderOptions
 from probe.report.run_record import render
+from tests.report.runner import taken
 
 CLUSTER = ClusterRecord("https://127.0.0.1:6443", "v1.34.0", ["node-1"])
 
@@ -114,14 +115,35 @@ def test_github_is_told_where_no_program_reads(
     words = ["report", str(tmp_path / "run.json"), "--github", "-o", output, "-o", f"markdown={tmp_path / 'run.md'}"]
     assert main(words) == ExitCode.PASSED
     said = capsys.readouterr()
-    commands = [line for line in getattr(said, stream).splitlines() if line.startswith("::")]
-    assert commands == [
+    assert taken(getattr(said, stream)) == [
         "::error file=shop.yaml,line=12,title=shop%3A contained::"
         "leak: shop/api -> shop/web 80/TCP: expected deny, but it connected"
     ]
     assert (tmp_path / "summary").read_text() == (tmp_path / "run.md").read_text() + "\n"
     if output == "json":
         json.loads(said.out)
+
+
+def test_to_github_neither_a_table_nor_a_mistake_is_a_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary"))
+    record = leaking()
+    record.problems = ["::add-path::/tmp"]
+    record.scenarios[0].steps[0].name = "##[add-path]/tmp"
+    (tmp_path / "run.json").write_text(render(record, RenderOptions()))
+    assert main(["report", str(tmp_path / "run.json"), "--github"]) == ExitCode.PASSED
+    said = capsys.readouterr()
+    assert "##[add-path]" in said.out
+    assert {line.partition("title=")[0] for line in taken(said.out)} == {
+        "::error file=shop.yaml,line=12,", "::error ",
+    }  # fmt: skip
+    (tmp_path / "a.yaml").write_text("apiVersion: v1\nkind: '##[add-path]/tmp'\n")
+    assert main(["run", str(tmp_path / "a.yaml"), "--github", "-o", "json"]) == ExitCode.USAGE
+    said = capsys.readouterr()
+    assert "##[add-path]" in said.err
+    assert taken(said.err) == []
+    assert said.out == ""
 
 
 def test_github_elsewhere_is_refused_before_anything_is_written(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,10 @@ import pytest
 from probe.model.errors import UsageError
 from probe.model.record import RunRecord
 from probe.report.github import GitHub
+from probe.report.workflow import Commands
+from tests.report.runner import taken
 
+COMMANDS = Commands(io.StringIO())
 COMMAND = re.compile(r"::error (?P<properties>[^:\n]*)::(?P<message>[^\n]*)\n")
 
 
@@ -26,7 +30,7 @@ def unescaped(text: str) -> str:
 def told(record: RunRecord, workspace: Path | None = None) -> list[dict[str, str]]:
     """The annotations as the runner reads them."""
     found = []
-    for line in GitHub(Path("unused"), workspace).annotations(record):
+    for line in GitHub(Path("unused"), COMMANDS, workspace).annotations(record):
         command = COMMAND.fullmatch(line)
         assert command, line
         pairs = (pair.split("=", 1) for pair in command["properties"].split(","))
@@ -88,6 +92,19 @@ def test_hostile_texts_are_no_commands(build: Any) -> None:
     assert "50%,x:y::error file=a::b ::stop-commands::x" in found["message"]
 
 
+def test_only_what_is_said_is_taken_for_a_command() -> None:
+    log = io.StringIO()
+    with Commands(log) as commands:
+        log.write("::error::of a cluster\n ##[error]of a scenario\n")
+        commands.say(["::error title=ours::one\n", "::error title=ours::two\n"])
+        log.write("::add-path::/tmp/evil\n")
+        tokens = re.findall(r"^::stop-commands::(.*)", log.getvalue(), re.MULTILINE)
+        log.write(f"::{tokens[0]}::\n::error::by a token of before\n")
+    assert taken(log.getvalue()) == ["::error title=ours::one", "::error title=ours::two"]
+    assert len(set(tokens)) == 2
+    assert all(re.fullmatch("[0-9a-f]{32}", token) for token in tokens)
+
+
 @pytest.mark.parametrize(
     "doubtful",
     [
@@ -103,7 +120,7 @@ def test_a_run_that_did_not_pass_is_never_silent(build: Any, doubtful: Any) -> N
 
 def test_the_summary_is_appended_to(tmp_path: Path, green: RunRecord) -> None:
     (tmp_path / "summary").write_text("of an earlier program\n")
-    github = GitHub.of({"GITHUB_STEP_SUMMARY": str(tmp_path / "summary")})
+    github = GitHub.of(COMMANDS, {"GITHUB_STEP_SUMMARY": str(tmp_path / "summary")})
     github.append(green)
     github.append(green)
     text = (tmp_path / "summary").read_text()
@@ -113,6 +130,6 @@ def test_the_summary_is_appended_to(tmp_path: Path, green: RunRecord) -> None:
 
 def test_without_a_runner_it_is_a_usage_error_that_says_so(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"--github needs \$GITHUB_STEP_SUMMARY"):
-        GitHub.of({})
+        GitHub.of(COMMANDS, {})
     with pytest.raises(UsageError, match=r"cannot append to .* Is a directory"):
-        GitHub.of({"GITHUB_STEP_SUMMARY": str(tmp_path)})
+        GitHub.of(COMMANDS, {"GITHUB_STEP_SUMMARY": str(tmp_path)})

@@ -209,8 +209,11 @@ def computed_plan(plan: Plan) -> tuple[Plan, tuple[Problem, ...]]:
     return replace(plan, steps=steps), problems
 
 
-def disagreements(planned: PlannedStep, oracle: StepOracle) -> Iterator[Problem]:
-    """Where what is stated cannot be what the policies say: one problem for each rule (or default) and answer."""
+def disagreements(planned: PlannedStep, oracle: StepOracle, *, why: bool = True) -> Iterator[Problem]:
+    """Where what is stated cannot be what the policies say: one problem for each rule (or default) and answer.
+
+    Without ``why`` they do not say how the policies come to theirs.
+    """
     found: dict[tuple[Location | None, Expectation, Answer], list[Cell]] = {}
     for each in planned.cells:
         if each.expectation is not Expectation.EITHER:
@@ -218,14 +221,15 @@ def disagreements(planned: PlannedStep, oracle: StepOracle) -> Iterator[Problem]
             if answer is not Answer.UNDEFINED and (answer is Answer.DENY) is not each.expectation.denies:
                 found.setdefault((each.decided_by, each.expectation, answer), []).append(each.cell)
     for (location, stated, answer), cells in found.items():
-        yield _disagreement(planned, location, stated, answer, cells, oracle)
+        problem = _disagreement(planned, location, stated, answer, cells)
+        yield replace(problem, message=f"{problem.message}: {oracle.reason(cells[0])}") if why else problem
 
 
 def _disagreement(planned: PlannedStep, location: Location | None, stated: Expectation, answer: Answer,
-                  cells: Sequence[Cell], oracle: StepOracle) -> Problem:  # fmt: skip
+                  cells: Sequence[Cell]) -> Problem:  # fmt: skip
     more = f" and {len(cells) - 1} more" if len(cells) > 1 else ""
     verb = "allow it" if answer is Answer.ALLOW else "deny it"
-    message = f"expects {stated} of {cells[0]}{more}, but the policies {verb}: {oracle.reason(cells[0])}"
+    message = f"expects {stated} of {cells[0]}{more}, but the policies {verb}"
     what = "rule" if location else "default"
     where = location or planned.step.location or Location(planned.step.name)
     return Problem(where, f'step "{planned.step.name}", {what}', message)

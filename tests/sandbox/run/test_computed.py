@@ -73,6 +73,7 @@ async def test_a_mismatch_carries_what_the_policies_say(run_it: Any, cells: Any,
     assert "shop/closed isolates shop/server for ingress" in blocked.decision.sentence
     (note,) = (each for each in record.notes if "what is stated counts" in each)
     assert "expects allow of shop/client -> shop/server 80/TCP" in note
+    assert "isolates" not in note  # which the cell tells
 
 
 def test_a_wrong_statement_ends_a_run_before_there_is_a_cluster(

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("after", metavar="AFTER", type=Path, help="one of the run after")
     parser.add_argument(
         "-o", "--output", action="append", default=[], metavar="FORMAT[=FILE]",
-        help="table (default), json, markdown or junit; may be repeated",
+        help="table (default), json, markdown, junit or html; may be repeated",
     )  # fmt: skip
     bound = Bound()
     parser.add_argument(

@@ -59,6 +59,8 @@ OBSERVED_MEANINGS = {
     ABSENT: "not tried",
 }
 WORST_FIRST = "LBMWK!-?"
+GLYPHS = {".": "→", "X": "×", "R": "⊗", "D": "×"}
+"""How pages draw symbols that mean no deviation; the others are letters there, too."""
 
 
 def expected_symbol(cell: CellRecord) -> str:

@@ -97,7 +97,7 @@ class Build:
                 f"python3 -m cni_probe_agent dial 10.244.1.3 {port} --timeout 1.5"
             ),
         )
-        return replace(cell, **more)
+        return replace(cell, **more) if more else cell
 
     def mesh(
         self,
@@ -110,8 +110,9 @@ class Build:
         for source in pods:
             for destination in pods:
                 for port in ports:
-                    special = seen(self.cell(source, destination, port))
-                    cells.append(self.cell(source, destination, port, **(special or {})))
+                    cell = self.cell(source, destination, port)
+                    special = seen(cell)
+                    cells.append(self.cell(source, destination, port, **special) if special else cell)
         return cells
 
     def step(self, cells: list[CellRecord], name: str = "frontend-policy", **more: Any) -> StepRecord:

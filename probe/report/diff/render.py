@@ -194,4 +194,11 @@ def _doubt_cases(found: Comparison) -> Iterator[Case]:
         yield Case(doubt, 0.0, "error", "doubt", f"{doubt}; {meaning(found.exit_code)}")
 
 
-FORMATS: dict[str, Renderer] = {"table": text, "json": as_json, "markdown": markdown, "junit": junit}
+def html(found: Comparison, width: int) -> Iterator[str]:
+    """A page for people who get it sent. The template engine is loaded only for it."""
+    from probe.report.diff.page import pieces
+
+    yield from pieces(found, width)
+
+
+FORMATS: dict[str, Renderer] = {"table": text, "json": as_json, "markdown": markdown, "junit": junit, "html": html}

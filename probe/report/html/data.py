@@ -18,7 +18,7 @@ from probe.report.html.cells import FIELDS, Texts, rows
 from probe.report.html.embed import embedded
 from probe.report.html.layout import WIDTH, layout
 from probe.report.matrix import namespace_of
-from probe.report.symbols import ABSENT, EXPECTED_MEANINGS, MIXED, OBSERVED_MEANINGS, WORST_FIRST
+from probe.report.symbols import ABSENT, EXPECTED_MEANINGS, GLYPHS, MIXED, OBSERVED_MEANINGS, WORST_FIRST
 from probe.report.text import one_line, safe
 from probe.report.topology import marks_of
 from probe.report.words import fleet_words, scenario_name, step_word
@@ -35,6 +35,7 @@ def data_pieces(record: RunRecord, texts: Texts) -> Iterator[str]:
             "mixed": MIXED,
             "absent": ABSENT,
             "worst": WORST_FIRST,
+            "glyphs": GLYPHS,
         },
         "scenarios": [_scenario(each, manifests) for each in record.scenarios],
         "manifests": list(manifests),

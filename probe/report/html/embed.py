@@ -22,11 +22,12 @@ def source_hash(text: str) -> str:
 
 
 def content_security_policy(style: str, script: str) -> str:
-    """Nothing is loaded and nothing is sent; exactly this style and this script apply. ``data:`` is the empty icon."""
+    """Nothing is loaded and nothing is sent; exactly this style and this script (or none) apply. ``data:`` is the empty
+    icon."""
     return "; ".join((
         "default-src 'none'",
         f"style-src {source_hash(style)}",
-        f"script-src {source_hash(script)}",
+        *([f"script-src {source_hash(script)}"] if script else []),
         "img-src data:",
         "base-uri 'none'",
         "form-action 'none'",

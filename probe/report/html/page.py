@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 from importlib import resources
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
@@ -25,16 +26,21 @@ SCRIPTS = ("dom", "cells", "filters", "matrix", "evidence", "policies", "flows",
 def pieces(record: RunRecord, options: RenderOptions) -> Iterator[str]:
     """The document, piece by piece; what a person reads first comes first."""
     texts = Texts()
-    style, script = stylesheet(), program()
-    yield from _template().generate(
-        policy=content_security_policy(style, script),
-        style=Markup(style),
-        script=Markup(script),
+    yield from document(
+        "page.html",
+        program(),
         answer=answer(record),
         latencies=[spread(each) for each in latencies(record)],
         data=map(Markup, data_pieces(record, texts)),
         texts=(Markup(embedded(texts.all())) for _ in range(1)),  # only once the data is written
     )
+
+
+def document(template: str, script: str = "", **values: Any) -> Iterator[str]:
+    """A page of ours, piece by piece: a template with the style, this script alone (or none), and its values."""
+    style = stylesheet()
+    policy = content_security_policy(style, script)
+    yield from _template(template).generate(policy=policy, style=Markup(style), script=Markup(script), **values)
 
 
 @cache
@@ -54,7 +60,7 @@ def _static(name: str) -> str:
 
 
 @cache
-def _template() -> Template:
+def _template(name: str) -> Template:
     environment = Environment(
         loader=PackageLoader("probe.report.html"),
         autoescape=True,
@@ -62,4 +68,4 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("page.html")
+    return environment.get_template(name)

@@ -12,8 +12,7 @@ const policyOf = (decider) => decider.split(" ", 1)[0]; // of "namespace/policy 
 const policiesOf = (cell) => [...new Set(deciders(cell).map(policyOf))];
 
 const BAD = { leak: "leak", blocked: "blocked", misrouted: "other", "wrong-denial": "other" };
-const GLYPHS = { ".": "→", X: "×", R: "⊗", D: "×" };
-const glyph = (symbols) => [...symbols].map((symbol) => GLYPHS[symbol] || symbol).join("");
+const glyph = (symbols) => [...symbols].map((symbol) => data.symbols.glyphs[symbol] || symbol).join("");
 const isOdd = (cell) => !["pass", "unsupported", "undefined"].includes(text(cell, "verdict"));
 
 const LANES = 6; // ports of a destination that are told apart in the matrix

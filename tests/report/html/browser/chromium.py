@@ -34,6 +34,7 @@ def start(browser: str, driver: str, profile: Path) -> webdriver.Chrome:
     for flag in (*_FLAGS, f"--user-data-dir={profile}"):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    options.add_experimental_option("perfLoggingPrefs", {"enableNetwork": True, "enablePage": False})
     return webdriver.Chrome(options=options, service=Service(driver))
 
 
@@ -48,7 +49,11 @@ class Page:
 
     def open(self, record: RunRecord, width: int = 1280, height: int = 900, *, dark: bool = False) -> None:
         """Load the record's page into a window of this size."""
-        self._file.write_text("".join(pieces(record, RenderOptions())), encoding="utf-8")
+        self.show(pieces(record, RenderOptions()), width, height, dark=dark)
+
+    def show(self, document: Iterable[str], width: int = 1280, height: int = 900, *, dark: bool = False) -> None:
+        """Load a page of ours."""
+        self._file.write_text("".join(document), encoding="utf-8")
         self.look(width, height, dark=dark)
         self.driver.get(self._file.as_uri())
 

@@ -9,15 +9,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from probe.model.cell import ExitCode
-from probe.model.record import CellRecord, RunRecord
+from probe.model.record import CellRecord, RunRecord, cell_of
 from probe.report.diff import words
 from probe.report.diff.compare import CellChange, Change, Comparison
 from probe.report.diff.match import Key, Seen, cells_by_key
-from probe.report.explain import cell_of
 from probe.report.html.answer import Count
-from probe.report.html.latency import latencies
 from probe.report.html.page import document
 from probe.report.html.spread import Spread, spread
+from probe.report.latency import latencies
 from probe.report.matrix import Matrix, matrices
 from probe.report.summary import meaning
 from probe.report.symbols import ABSENT, GLYPHS, OBSERVED_MEANINGS, WORST_FIRST, observed_symbol

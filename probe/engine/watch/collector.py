@@ -58,10 +58,13 @@ class Collector:
     _channel: AgentChannel | None = None
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def start(self) -> None:
-        """Open a stream and begin the series. Raises AgentLost."""
-        channel = await self._open()
-        self.began = await start_series(channel, self.plan)
+    async def open(self) -> None:
+        """Open a stream. Raises AgentLost."""
+        await self._open()
+
+    async def begin(self) -> None:
+        """Begin the series. Raises AgentLost."""
+        self.began = await start_series(self._channel or await self._open(), self.plan)
         self.clock.see(self.began)
 
     def stop(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from probe.cluster.channel import Target
@@ -145,17 +145,22 @@ class Crew:
         return bool(self.lanes) and not any(collector.lost for collector in self.collectors.values())
 
     async def start(self) -> None:
-        """Begin all series, and read them from now on. An agent that cannot be asked is lost."""
+        """Begin all series, and read them from now on. An agent that cannot be asked is lost.
+
+        All streams are opened first: what is being probed already would only slow that down.
+        """
         gate = asyncio.Semaphore(_PARALLEL_STARTS)
 
-        async def start(collector: Collector) -> None:
+        async def attempt(collector: Collector, step: Callable[[Collector], Awaitable[None]]) -> None:
             async with gate:
                 try:
-                    await collector.start()
+                    await step(collector)
                 except ClusterError as error:
                     collector.lost = f"its series could not be begun: {error}"
 
-        await asyncio.gather(*map(start, self.collectors.values()))
+        collectors = [*self.collectors.values()]
+        await asyncio.gather(*(attempt(each, Collector.open) for each in collectors))
+        await asyncio.gather(*(attempt(each, Collector.begin) for each in collectors if not each.lost))
         self._tasks = [asyncio.create_task(each.run()) for each in self.collectors.values()]
 
     async def finish(self, seconds: float) -> None:

@@ -94,7 +94,8 @@ class Reading:
 async def reading(agent: RunningAgent, port: int, way: Way) -> AsyncIterator[Reading]:
     """A collector that has started; at the end of the block it has read all."""
     found = Reading(agent, port, way)
-    await found.collector.start()
+    await found.collector.open()
+    await found.collector.begin()
     task = asyncio.create_task(found.collector.run())
     try:
         yield found

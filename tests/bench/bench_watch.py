@@ -29,7 +29,7 @@ from tests.bench.support import load, scenario
 NAMESPACES, PODS = 5, 10
 
 
-async def main(seconds: float = 60.0, rate: float = 5.0, protocol: str = "TCP") -> None:
+async def main(seconds: float, rate: float, *, protocol: str) -> None:
     """Watch, and print the figures."""
     document: dict[str, Any] = scenario(NAMESPACES, PODS, [f"80/{protocol}"], to_self=False)
     document["spec"]["steps"] = document["spec"]["steps"][:2]
@@ -76,5 +76,5 @@ def tell(watch: WatchRecord, seconds: float, rate: float) -> None:
 
 
 if __name__ == "__main__":
-    words = sys.argv[1:]
-    asyncio.run(main(*map(float, words[:2]), *words[2:]))
+    numbers = [float(word) for word in sys.argv[1:3]] + [60.0, 5.0][len(sys.argv[1:3]) :]
+    asyncio.run(main(*numbers[:2], protocol=sys.argv[3] if len(sys.argv) > 3 else "TCP"))

@@ -52,6 +52,7 @@ class Track:
     last: Sample | None = None
     confirmed: Sample | None = None
     _seen: list[_Seen] = field(default_factory=list)
+    _missed: int = 0  # of these: most tracks of a large fleet have none, and are told in no time
 
     @property
     def attempts(self) -> int:
@@ -86,6 +87,7 @@ class Track:
         seen = self._understood(sample, phase, timeout)
         place = bisect_right(self._seen, seen.attempt.at, key=lambda each: each.attempt.at)
         self._seen.insert(place, seen)
+        self._missed += seen.missed
         if place == len(self._seen) - 1:
             self.matching, self.last = seen.matched, sample
             self.confirmed = sample if phase == "confirm" else None
@@ -110,7 +112,7 @@ class Track:
         attempt = Attempt(phase, at, sample.outcome, round(sample.seconds, 6), sample.error)
         return _Seen(
             attempt,
-            until=at if passed else at + sample.resent,  # which of several packets passed nobody knows
+            until=at if passed or not sample.resent else at + sample.resent,  # which of them passed nobody knows
             shown=at + sample.seconds if sample.outcome is Outcome.CONNECTED else at,
             matched=matched,
             missed=told and not matched,
@@ -146,6 +148,8 @@ class Track:
     def wrong_at(self) -> float | None:
         """When the last packet was sent that showed the opposite of what is expected: it got through where a denial is
         expected, or it did not where none is, by ends that can be believed."""
+        if not self._missed:
+            return None
         return max((each.until for each in self._seen if self._is_opposite(each)), default=None)
 
     @property
@@ -158,6 +162,8 @@ class Track:
     @property
     def flaps(self) -> int:
         """How often a match was lost again."""
+        if not self._missed:
+            return 0
         told = [each for each in self._seen if each.matched or each.missed]
         return sum(before.matched and after.missed for before, after in pairwise(told))
 
@@ -171,6 +177,8 @@ class Track:
     @property
     def intervals(self) -> Iterator[float]:
         """Seconds from each attempt to the next one, until the first match."""
+        if not self._missed:
+            return iter(())
         first = self._first_match()
         times = [each.attempt.at for each in self._seen if first is None or each.attempt.at <= first.attempt.at]
         return (after - before for before, after in pairwise(times))
@@ -190,6 +198,8 @@ class Track:
         return min((each for each in self._seen if each.matched), key=lambda each: each.shown, default=None)
 
     def _misses_before_match(self) -> list[_Seen]:
+        if not self._missed:
+            return []
         first = self._first_match()
         return [each for each in self._seen if each.missed and (first is None or each.attempt.at <= first.attempt.at)]
 

@@ -18,7 +18,7 @@ FIELDS = (
     "source", "column", "destination", "port", "family", "way", "wanted", "seen", "verdict", "topology", "expected",
     "outcome", "address", "reason", "latency", "attempts", "matchedAfter", "flaps", "control", "sourceNode",
     "destinationNode", "sourceAddress", "destinationAddress", "dialled", "observedSource", "responder", "receipt",
-    "history", "repeat", "decision", "decidedBy",
+    "history", "repeat", "decision", "decidedBy", "change", "missedAt", "untimed",
 )  # fmt: skip
 """``column`` is the destination, with its address where it has several; ``wanted`` and ``seen`` are a matrix's symbols;
 ``port`` is ``80/TCP``. ``receipt`` is null or [arrived, from], ``history`` a flat list of phase, at, outcome, seconds,
@@ -83,6 +83,9 @@ def _row(cell: CellRecord, column: str, texts: Texts, names: Mapping[str, str]) 
         number(cell.repeat),
         _decision(cell.decision, texts),
         [number(decider) for decider in cell.decided_by],
+        number(cell.change.words if cell.change else None),
+        cell.missed_at,
+        number(cell.untimed),
     ]
 
 

@@ -45,7 +45,10 @@ function facts(cell) {
     ["receipt", receipt(cell)],
     ["answered by", text(cell, "responder")],
     ["seen coming from", text(cell, "observedSource")],
+    ["turned by the step", text(cell, "change")],
+    ["last not as expected", value(cell, "missedAt") === null ? "" : `${seconds(value(cell, "missedAt"))} after the change`],
     ["first as expected", value(cell, "matchedAfter") === null ? "never" : `${seconds(value(cell, "matchedAfter"))} after the change`],
+    ["no measure of the cluster", text(cell, "untimed")],
     ["flaps", value(cell, "flaps") || ""],
     ["positive control", value(cell, "control") ? "the same pair connected earlier in the run" : "none: the pair did not connect earlier in the run"],
   ];

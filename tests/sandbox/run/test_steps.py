@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from probe.model.cell import ExitCode, Verdict
+from probe.model.record import Change
 
 pytestmark = pytest.mark.sandbox
 
@@ -86,6 +87,8 @@ async def test_a_pod_created_under_a_policy_earns_its_denial_by_the_closing_cont
     assert stranger.verdict is Verdict.PASS, stranger.reason
     assert stranger.control
     assert record.exit_code == ExitCode.PASSED
+    (everywhere, _) = record.scenarios[0].steps[1].enforcement
+    assert (everywhere.change, everywhere.cells, everywhere.untimed) == (Change.NEW_DENY, 1, 0), "it has its time, too"
 
 
 async def test_a_pod_created_under_a_policy_earns_its_denial_by_a_later_step_that_opens_it(

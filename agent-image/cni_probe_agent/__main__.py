@@ -19,7 +19,7 @@ USAGE: Final = """usage: python3 -m cni_probe_agent COMMAND
                                               try one target, print the outcome, exit 0 when it connected;
                                               with --query ask it for a name, as a nameserver
 
-environment: CNI_PROBE_SOCKET (default /run/cni-probe/agent.sock), CNI_PROBE_POD_UID
+environment: CNI_PROBE_SOCKET (default /run/cni-probe/agent.sock), CNI_PROBE_POD_UID, CNI_PROBE_START
 """
 
 
@@ -36,7 +36,8 @@ def main(argv: list[str]) -> int:
     try:
         match argv:
             case ["serve", *options]:
-                return serve.run(_ports(options), path, os.environ.get("CNI_PROBE_POD_UID", ""))
+                uid, start = (os.environ.get(f"CNI_PROBE_{name}", "") for name in ("POD_UID", "START"))
+                return serve.run(_ports(options), path, uid, start)
             case ["relay"]:
                 return relay.run(path)
             case ["ready"]:

@@ -43,6 +43,10 @@ class Control:
         self._streams: set[Stream] = set()
         self._desk = SeriesDesk(reactor, receipts)
 
+    def begin(self, text: str) -> None:
+        """Begin a series by oneself, as `SeriesDesk.begin`."""
+        self._desk.begin(text)
+
     async def serve(self, listener: socket.socket) -> None:
         """Accept forever."""
         while True:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Final
 
 from .dialer import Target
@@ -14,7 +15,7 @@ from .series import MAX_CELLS, Plan, Series, valid_nonce
 from .session import BadFrame, Session
 from .sockets import SourcePorts
 
-MAX_SERIES: Final = 8
+MAX_SERIES: Final = 64
 SHORTEST_INTERVAL: Final = 0.01
 _LONGEST: Final = 86_400.0
 
@@ -27,6 +28,17 @@ class SeriesDesk:
         self._receipts = receipts
         self._ports = SourcePorts()
         self._series: dict[str, Series | Held] = {}
+
+    def begin(self, text: str) -> None:
+        """Begin the series of a frame in JSON, without any session. BadFrame."""
+        try:
+            frame = json.loads(text)
+        except ValueError:
+            raise BadFrame("not JSON") from None
+        if not isinstance(frame, dict):
+            raise BadFrame("not a JSON object")
+        name, plan = text_of(frame, "series"), _plan(frame)
+        self._series[name] = Series(self._reactor, self._ports, self._receipts, plan)
 
     def start(self, session: Session, frame: dict[str, Any]) -> None:
         """Begin a series. One that is known by that name already goes on: the frame is a repeated one."""

@@ -16,6 +16,7 @@ from .control import Control
 from .listeners import Listeners, PortSpec
 from .reactor import Reactor, readable
 from .receipts import Receipts
+from .session import BadFrame
 
 _DESCRIPTORS: Final = 16_384
 _BACKLOG: Final = 1024
@@ -35,8 +36,11 @@ class _Pipe:
             os.write(self._write, b".")
 
 
-def run(ports: Sequence[PortSpec], socket_path: str, pod_uid: str) -> int:
-    """Serve until SIGTERM or SIGINT (the agent is PID 1 of its container, so nobody else handles them)."""
+def run(ports: Sequence[PortSpec], socket_path: str, pod_uid: str, start: str = "") -> int:
+    """Serve until SIGTERM or SIGINT (the agent is PID 1 of its container, so nobody else handles them).
+
+    ``start``: a series to begin before anything else, as JSON; empty for none.
+    """
     stop = _Pipe()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop.wake)
@@ -46,6 +50,13 @@ def run(ports: Sequence[PortSpec], socket_path: str, pod_uid: str) -> int:
     receipts = Receipts()
     uid = wire.token(pod_uid)
     listeners = Listeners(reactor, uid, receipts)
+    control = Control(reactor, uid, listeners, receipts)
+    if start:
+        try:
+            control.begin(start)
+        except BadFrame as error:
+            print(f"cannot begin what the environment asks for: {error}", file=sys.stderr, flush=True)
+            return 1
     listeners.open(ports)
     for state in listeners.states:
         if state.error:
@@ -55,7 +66,7 @@ def run(ports: Sequence[PortSpec], socket_path: str, pod_uid: str) -> int:
     except OSError as error:
         print(f"cannot open the control socket {socket_path}: {error}", file=sys.stderr, flush=True)
         return 1
-    reactor.spawn(Control(reactor, uid, listeners, receipts).serve(control_socket))
+    reactor.spawn(control.serve(control_socket))
     print(f"agent of pod {uid} serves {' '.join(f'{port}/{protocol}' for port, protocol in ports)}", flush=True)
     reactor.run(readable(stop))
     with contextlib.suppress(OSError):

@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, Final
 
 from probe.cluster import objects
 from probe.cluster.api import Api, ApiError, Json
@@ -27,6 +29,7 @@ from probe.model.cell import Family
 from probe.model.errors import ClusterError, DeployError
 from probe.model.scenario import Apply, Delete, External, Label, Manifest, Namespace, ObjectRef, Pod
 
+EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
 _PARALLEL_REQUESTS = 24
 _GONE_SECONDS = 60.0
 _REFUSED_SECONDS = 10.0
@@ -91,13 +94,15 @@ class Deployment:
         for path, supply in self.outfit.supplies(actual, self.owner):
             await self.api.create(path, supply)
 
-    async def create_pods(self, pods: Sequence[Pod], timeout: float) -> tuple[RunningPod, ...]:
+    async def create_pods(
+        self, pods: Sequence[Pod], timeout: float, environment: Mapping[str, Mapping[str, str]] = EMPTY
+    ) -> tuple[RunningPod, ...]:
         """Create pods in parallel and wait until all run. Raises DeployError with the cause for each that does not.
 
-        Where some are refused nobody waits for the others.
+        Where some are refused nobody waits for the others. ``environment``: variables of agents, by pod id.
         """
         placed, ids = self.placer.place(pods), [pod.id for pod in pods]
-        creations = (self._create_pod(pod, placed[pod.id]) for pod in pods)
+        creations = (self._create_pod(pod, placed[pod.id], environment.get(pod.id, EMPTY)) for pod in pods)
         created = await asyncio.gather(*creations, return_exceptions=True)
         raise_failures(ids, created, "pods were not created", DeployError)
         starts = (self._until_running(pod, str(uid), timeout) for pod, uid in zip(pods, created, strict=True))
@@ -107,10 +112,10 @@ class Deployment:
         self.running |= {each.pod.id: each for each in running}
         return running
 
-    async def _create_pod(self, pod: Pod, node: Node) -> str:
+    async def _create_pod(self, pod: Pod, node: Node, environment: Mapping[str, str]) -> str:
         """Returns its UID."""
         namespace = self.namespaces[pod.namespace]
-        body = objects.agent_pod(pod, namespace, node.hostname or None, self.outfit.agent, self.owner)
+        body = objects.agent_pod(pod, namespace, node.hostname or None, self.outfit.agent, self.owner, environment)
         async with self._requests:
             created = await self._create_when_account_exists(f"/api/v1/namespaces/{namespace}/pods", body)
         return str(created["metadata"]["uid"])

@@ -11,6 +11,7 @@ import re
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from probe.cluster.api import Json
 from probe.model.agent_options import ZIPAPP_DIRECTORY, ZIPAPP_NAME, AgentOptions, NamespaceOptions
@@ -113,8 +114,16 @@ def pull_secret(name: str, data: Mapping[str, str], namespace_name: str, owner: 
     }
 
 
-def agent_pod(pod: Pod, namespace_name: str, node: str | None, agent: AgentOptions, owner: Owner) -> Json:
-    """A Pod with one agent that serves the pod's ports. ``node`` pins it by ``kubernetes.io/hostname``."""
+def agent_pod(
+    pod: Pod,
+    namespace_name: str,
+    node: str | None,
+    agent: AgentOptions,
+    owner: Owner,
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> Json:
+    """A Pod with one agent that serves the pod's ports. ``node`` pins it by ``kubernetes.io/hostname``; ``environment``
+    are variables of its agent."""
     metadata: Json = {
         "name": pod.name,
         "namespace": namespace_name,
@@ -123,7 +132,7 @@ def agent_pod(pod: Pod, namespace_name: str, node: str | None, agent: AgentOptio
     if agent.all_annotations:
         metadata["annotations"] = agent.all_annotations
     spec = {
-        "containers": [_agent_container(pod, agent)],
+        "containers": [_agent_container(pod, agent, environment)],
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "restartPolicy": "Always",
@@ -170,7 +179,7 @@ def _volumes(agent: AgentOptions) -> list[tuple[Json, Json]]:
     return [(volume, {"name": volume["name"], **mount}) for volume, mount in volumes]
 
 
-def _agent_container(pod: Pod, agent: AgentOptions) -> Json:
+def _agent_container(pod: Pod, agent: AgentOptions, environment: Mapping[str, str]) -> Json:
     ports = []
     for port in pod.ports:
         entry: Json = {"containerPort": port.number, "protocol": str(port.protocol)}
@@ -186,6 +195,7 @@ def _agent_container(pod: Pod, agent: AgentOptions) -> Json:
         "env": [
             {"name": "CNI_PROBE_POD_UID", "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}},
             {"name": "CNI_PROBE_SOCKET", "value": f"{_SOCKET_DIR}/agent.sock"},
+            *({"name": name, "value": value} for name, value in environment.items()),
         ],
         "ports": ports,
         "resources": agent.resources,

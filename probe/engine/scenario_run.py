@@ -34,6 +34,7 @@ from probe.engine.options import RunOptions
 from probe.engine.outside import OutsideFleet
 from probe.engine.reach import Reach
 from probe.engine.routes import NOT_OURS, Routes
+from probe.engine.start_race import Raced, run_race
 from probe.engine.step import StepMeasurement
 from probe.engine.unserved import is_possible, untried, untried_steps
 from probe.model.cell import Cell, Family
@@ -289,9 +290,11 @@ class ScenarioRun:
         timeouts, turned = self.scenario.timeouts, Changes(planned, oracle, before, previous)
         measurement = StepMeasurement(planned, acknowledged, agents, controls, timeouts, self.emit, turned)
         denials, tally = Denials(controls), Tally()
+        raced: Raced = ()
         try:
             await measurement.run()
             await established.follow(acknowledged, held_cells(planned, there, self.scenario.fleet.externals))
+            raced = await run_race(step.start_race, deployment, agents, controls, timeouts)
         finally:
             fates = established.records(begun, acknowledged)
             judged = tally.counted(denials.watched(measurement.records(self._scribe(agents, oracle))))
@@ -304,7 +307,8 @@ class ScenarioRun:
                 converge_seconds=measurement.converge_seconds,
                 confirm_seconds=measurement.confirm_seconds,
                 seconds=round(time.monotonic() - started, 4),
-                cells=PackedCells(chain(judged, fates)),
+                cells=PackedCells(chain(judged, fates, (cell for cell, _ in raced))),
+                start_race=[record for _, record in raced],
                 enforcement=tally.records(),
                 sampling=measurement.sampling,
                 problems=[]

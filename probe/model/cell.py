@@ -51,6 +51,12 @@ class Via(enum.StrEnum):
     OTHER_NODE = "other-node"  # node-port: externalTrafficPolicy Cluster, through a node without the destination
     LOCAL = "local"  # node-port: externalTrafficPolicy Local, through the destination's own node
     ESTABLISHED = "established"  # no way of its own: over a connection that was open before the step's changes
+    START = "start"  # no way of its own: in the first moments of a pod
+
+    @property
+    def is_way(self) -> bool:
+        """Whether it is a way, and not a time: such cells say nothing of how long the step's changes took."""
+        return self not in (Via.ESTABLISHED, Via.START)
 
 
 WAYS: dict[Path, tuple[Via, ...]] = dict.fromkeys(Path, (Via.ONLY,)) | {
@@ -177,7 +183,7 @@ class Cell:
 
     def __str__(self) -> str:
         via = "" if self.path in (Path.POD_IP, Path.EXTERNAL, Path.DNS) else f" via {self.way}"
-        if self.via is Via.ESTABLISHED:
+        if not self.via.is_way:
             via = f" {self.via}"
         family = " IPv6" if self.family is Family.IPV6 else ""
         address = f" ({self.address})" if self.address else ""

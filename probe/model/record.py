@@ -220,6 +220,46 @@ class EnforcementRecord:
     max: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class StartedPodRecord:
+    """A pod of a start race. ``seconds``: how long anything got through (0: nothing ever did), to one interval of
+    attempts, or, where it is allowed, how long it took until something did (None: nothing did).
+
+    From the pod's first instant on (``StartRaceRecord.source`` is the pod), from when its address was known (it is the
+    destination), or from when its labels were changed. ``packets`` of ``attempts`` got through.
+    """
+
+    name: str
+    node: str
+    address: str
+    seconds: float | None
+    packets: int
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class StartRaceRecord:
+    """The first moments of new pods, to or from one port, on the peer's node or on others.
+
+    The pods together are called ``namespace/name@topology``. ``limit``: seconds that are accepted (None: any);
+    ``interval`` is that of attempts; ``p50``, ``p99`` and ``longest`` are of the pods' seconds, by nearest rank.
+    """
+
+    source: str
+    destination: str
+    port: int
+    protocol: Protocol
+    family: Family
+    topology: Topology
+    expected: Expectation
+    limit: float | None
+    interval: float
+    p50: float | None
+    p99: float | None
+    longest: float | None
+    pods: list[StartedPodRecord] = field(default_factory=list)
+
+
 @dataclass(slots=True)
 class StepRecord:
     """A step: what was changed, how long enforcement took, and its cells in plan order.
@@ -244,6 +284,7 @@ class StepRecord:
     completed: bool = True
     line: int | None = None
     policies: list[PolicyRecord] = field(default_factory=list)
+    start_race: list[StartRaceRecord] = field(default_factory=list)
     enforcement: list[EnforcementRecord] = field(default_factory=list)
     sampling: SamplingRecord | None = None
 

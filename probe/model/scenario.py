@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from probe.model.cell import Family, Fate, Protocol, Stated
+from probe.model.cell import Expectation, Family, Fate, Protocol, Stated
 from probe.model.errors import Location
 
 Manifest: TypeAlias = Mapping[str, Any]
@@ -220,6 +220,31 @@ class Established:
 
 
 @dataclass(frozen=True, slots=True)
+class StartRace:
+    """Pods that are created when a step is confirmed, watched from their first instant on, and removed again.
+
+    They are called ``name-0``, ``name-1``... in ``namespace``. ``destinations`` are the pods that they try, ``sources``
+    those that try them (ids). ``limit``: seconds of leak (or wait) that are accepted; None: any. ``relabel``: labels
+    that they get once they run, from when on they are watched. ``reuse``: their addresses are such as others have just
+    given up. ``seconds``: for how long they are watched.
+    """
+
+    name: str
+    namespace: str
+    pods: int
+    labels: Mapping[str, str]
+    ports: tuple[Port, ...]
+    sources: tuple[str, ...]
+    destinations: tuple[str, ...]
+    expect: Expectation
+    limit: float | None = None
+    relabel: Mapping[str, str | None] = field(default_factory=dict)
+    reuse: bool = False
+    seconds: float = 2.0
+    location: Location | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
     """Which cells are tried (``probe:``): globs as in rules, empty means all. ``families`` empty means all.
 
@@ -266,6 +291,7 @@ class Step:
     description: str = ""
     location: Location | None = None
     established: tuple[Established, ...] = ()
+    start_race: StartRace | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ def _turned(step: StepRecord, before: dict[Cell, Expectation]) -> Iterator[tuple
     found it."""
     for cell in step.cells:
         change = cell.change
-        if change is None and cell.expected is not Expectation.EITHER:
+        if change is None and cell.expected is not Expectation.EITHER and cell.via.is_way:
             was = before.get(key := cell_of(cell), Expectation.ALLOW)
             before[key] = cell.expected
             if step.changes and was.denies is not cell.expected.denies:

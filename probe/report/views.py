@@ -17,7 +17,7 @@ View: TypeAlias = tuple[Family, str]
 _IMPLIED = frozenset({Path.POD_IP, Path.EXTERNAL, Path.DNS})
 """Paths that the destination tells already: each leads to destinations of its own."""
 
-_ORDER = [f"{path}/{via}" if via else str(path) for path in Path for via in (*WAYS[path], Via.ESTABLISHED)]
+_ORDER = [f"{path}/{via}" if via else str(path) for path in Path for via in (*WAYS[path], Via.ESTABLISHED, Via.START)]
 
 
 def view_of(record: CellRecord) -> View:

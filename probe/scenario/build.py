@@ -34,6 +34,7 @@ from probe.scenario.matrix import Member, told_once
 from probe.scenario.plan import left_open, plan_cells, reachable_from
 from probe.scenario.references import check_names, check_paths, check_ports
 from probe.scenario.shared import FLEET, FleetReader, Shared, with_shared_fleet
+from probe.scenario.start_race import build_start_race
 from probe.scenario.steps import StepBuilder
 from probe.scenario.structure import Parsed, parse
 from probe.scenario.world import World, doubts_from
@@ -208,6 +209,9 @@ class _Builder:
         if spec.established and not actions and not self._damaged(place):
             self.problems.append(at.key_problem("the step changes nothing that connections could be followed through"))
         step = replace(step, established=established)
+        if spec.start_race is not None:
+            race = build_start_race(spec.start_race, place.child("start-race"), self.world, self.problems)
+            step = replace(step, start_race=race)
         if spec.expect is UNCHANGED:
             return self._unchanged(step, spec, place, before)
         at = place.child("expect")

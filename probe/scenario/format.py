@@ -340,6 +340,41 @@ class EstablishedSpec(Strict):
     )
 
 
+class StartRaceSpec(Strict):
+    """Pods that are created under policies in force, watched from their first instant on, and removed again."""
+
+    namespace: str = Field(description="The namespace that they are created in.")
+    name: str = Field(default="racer", description="They are called NAME-0, NAME-1, ...")
+    pods: int = Field(default=10, ge=1, le=60, description="How many, all at once; spread over the nodes.")
+    labels: Labels = Field(default={}, description="Their labels.")
+    ports: Ports = Field(default=[], description="Ports that they serve, as in the fleet; for `from` to try.")
+    to: Globs = Field(default=[], description="Pods that they try, from their agent's first instant on.")
+    from_: Globs = Field(
+        default=[], alias="from", description="Pods that try them, from the moment that their address is known."
+    )
+    expect: Annotated[Expectation, Shorthand(shorthand.race_expectation)] = Field(
+        description="deny: nothing may get through; allow: something must, and how long that takes is measured."
+    )
+    max_window: Duration | None = Field(
+        default=None,
+        alias="max-window",
+        description="With deny, for how long something may get through. Default: not at all, since a pod must be "
+        "isolated before it starts; with relabel: any time, which is recorded.",
+    )
+    max_wait: Duration | None = Field(
+        default=None, alias="max-wait", description="With allow, how long a pod may wait; default: any time."
+    )
+    relabel: dict[str, str | None] = Field(
+        default={}, description="Labels that they get when they run; they are watched from then on. null removes one."
+    )
+    reuse_address: bool = Field(
+        default=False,
+        alias="reuse-address",
+        description="Create and delete as many pods before, so that addresses are used again where a cluster does so.",
+    )
+    for_: Duration | None = Field(default=None, alias="for", description="How long they are watched (default 2s).")
+
+
 class StepSpec(Strict):
     """Changes, made in the order of the keys below, and what is expected after them."""
 
@@ -376,6 +411,11 @@ class StepSpec(Strict):
         default=[],
         description="Connections that are opened before the changes and followed through them, of the cells that the "
         "step tries: {from, to, port, expect, for}, or a list of these, of which the last that matches counts.",
+    )
+    start_race: StartRaceSpec | None = Field(
+        default=None,
+        alias="start-race",
+        description="New pods in their first moments, once all else of the step is confirmed.",
     )
     probe: ProbeSpec | None = Field(
         default=None, description="Which cells are tried in this step; its keys override spec.probe's."

@@ -147,6 +147,14 @@ def expectation(value: Any) -> Any:
     return _member(Expectation, value, "expectation")
 
 
+def race_expectation(value: Any) -> Any:
+    """``allow`` or ``deny``."""
+    found = _member(Expectation, value, "expectation")
+    if isinstance(found, Expectation) and found not in (Expectation.ALLOW, Expectation.DENY):
+        raise mistake(f'"{value}" cannot be raced for', "write allow or deny")
+    return found
+
+
 def fate(value: Any) -> Any:
     """The words of Fate."""
     return _member(Fate, value, "fate of a connection")

@@ -46,7 +46,7 @@ class Doubts:
         return bool(self.names) and (not patterns or any(map(self.about, patterns)))
 
 
-_HARMLESS = ("name", "description", "label", "unlabel", "probe", "expect", "established")
+_HARMLESS = ("name", "description", "label", "unlabel", "probe", "expect", "established", "start-race")
 """Keys of a step that neither make nor remove anything in the cluster."""
 
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cni_probe_agent.series_desk import MAX_SERIES
 from tests.agent.conftest import Ports
-from tests.agent.support import Control, RunningAgent, free_port, serving, wait_for
+from tests.agent.support import COMMAND, Control, RunningAgent, environment, free_port, serving, wait_for
 
 INTERVAL = 0.05
 TIMEOUT = 0.3
@@ -269,7 +273,7 @@ def test_a_plan_that_makes_no_sense_is_refused(control: Control) -> None:
 
 
 def test_too_many_series_are_refused_until_some_have_ended(control: Control, agent: RunningAgent) -> None:
-    readers = [Reader(control, agent.uid) for _ in range(9)]
+    readers = [Reader(control, agent.uid) for _ in range(MAX_SERIES + 1)]
     answers = [reader.start() for reader in readers]
     assert answers[-1]["op"] == "error"
     begun = [reader for reader, answer in zip(readers, answers, strict=True) if answer["op"] == "series"]
@@ -282,3 +286,23 @@ def test_too_many_series_are_refused_until_some_have_ended(control: Control, age
 def test_what_is_not_there_cannot_be_read(control: Control) -> None:
     control.send(op="read", id="r", series="never-begun", since=0)
     assert control.receive()["error"] == "no series never-begun"
+
+
+def test_a_series_from_the_environment_begins_with_the_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ports: Ports, agent: RunningAgent
+) -> None:
+    frame = {
+        "series": "start", "nonce": "begin", "agent": 0, "interval": INTERVAL, "timeout": TIMEOUT, "lease": 60,
+        "targets": [["127.0.0.1", ports.tcp, "TCP"]], "responders": [agent.uid], "phases": [0.0], "denied": [],
+    }  # fmt: skip
+    monkeypatch.setenv("CNI_PROBE_START", json.dumps(frame))
+    with serving(tmp_path / "agent.sock", []) as started, started.control() as control:
+        control.hello(session="")
+        wait_for(lambda: control.ask("read", series="start", since=0)["entries"], "what was tried before anybody asked")
+
+
+def test_an_environment_that_makes_no_sense_ends_the_agent_with_the_reason(tmp_path: Path) -> None:
+    variables = {**environment(tmp_path / "agent.sock"), "CNI_PROBE_START": "{}"}
+    done = subprocess.run([*COMMAND, "serve"], env=variables, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 1
+    assert "cannot begin what the environment asks for: series: must be a string" in done.stderr

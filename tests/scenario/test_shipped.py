@@ -45,6 +45,7 @@ def test_all_that_ships_is_valid() -> None:
         "backend-egress",
         "dns",
         "established",
+        "first-moments",
         "frontend-ingress",
         "host-network",
         "lateral-movement",
@@ -256,7 +257,7 @@ def test_every_step_tries_something_whatever_the_clusters_family(family: Family)
 
 def test_the_examples_of_the_reference_are_valid(tmp_path: Path) -> None:
     blocks = re.findall(r"```yaml\n(.*?)```", (SCENARIOS / "README.md").read_text("utf-8"), re.DOTALL)
-    scenario, fleet, sharing, established, computed, table, paths, matrix = blocks
+    scenario, fleet, sharing, established, race, computed, table, paths, matrix = blocks
 
     def indented(text: str) -> str:
         return "".join(f"      {line}\n" for line in text.splitlines())
@@ -264,6 +265,7 @@ def test_the_examples_of_the_reference_are_valid(tmp_path: Path) -> None:
     step = "    - name: as a table\n" + indented(table).replace("expect:\n", "expect:\n        default: allow\n")
     step += "    - name: by other ways\n" + indented(paths)
     assert "established: {to: shop/server" in established
+    assert "start-race:" in race
     policy = (
         "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: api, namespace: shop}, "
         "spec: {podSelector: {matchLabels: {app: api}}}}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import replace
 
 from probe.sandbox.enforce.away import allowing_nothing
@@ -76,34 +77,47 @@ class NewPodsOpen(Fault):
     seconds = 0.3
 
     def __init__(self) -> None:
-        self._known: dict[str, set[str]] = {}
-        self._without: dict[str, Ruleset | None] = {}
+        self._until: dict[str, dict[str, float]] = {}  # by node and pod, on the monotonic clock; past ones are kept
+        self._latest: dict[str, tuple[ClusterView, Options]] = {}
         self._updates: dict[str, asyncio.Task[None]] = {}
 
     def compile(self, node: str, view: ClusterView, options: Options) -> Ruleset:
-        known = self._known.setdefault(node, set())
-        new = {pod.uid for pod in view.policed} - known
-        known |= new
-        self._without[node] = compile_node(_unselected(view, new), node, options) if new else None
-        return compile_node(view, node, options)
+        until = self._until.setdefault(node, {})
+        self._latest[node] = view, options
+        for pod in view.policed:
+            until.setdefault(pod.uid, time.monotonic() + self.seconds)
+        return self._as_of_now(node)
+
+    def _as_of_now(self, node: str) -> Ruleset:
+        view, options = self._latest[node]
+        return compile_node(_unselected(view, self._open(node)), node, options)
+
+    def _open(self, node: str) -> set[str]:
+        return {uid for uid, until in self._until[node].items() if until > time.monotonic()}
 
     async def install(self, node: str, kernel: NodeRules, ruleset: Ruleset) -> None:
         self.leave(node)
-        first = self._without[node]
-        if first is None:
-            await kernel.install(ruleset)
-            return
-        await kernel.install(first)
-        self._updates[node] = asyncio.create_task(self._later(kernel, ruleset))
+        await kernel.install(ruleset)
+        if self._open(node):
+            self._updates[node] = asyncio.create_task(self._close(node, kernel))
 
     def leave(self, node: str) -> None:
         running = self._updates.pop(node, None)
         if running is not None:
             running.cancel()
 
-    async def _later(self, kernel: NodeRules, ruleset: Ruleset) -> None:
-        await asyncio.sleep(self.seconds)
-        await kernel.install(ruleset)
+    async def _close(self, node: str, kernel: NodeRules) -> None:
+        """Isolate each when its time has come."""
+        while still_open := self._open(node):
+            await asyncio.sleep(min(self._until[node][uid] for uid in still_open) - time.monotonic() + 0.0005)
+            await kernel.install(self._as_of_now(node))
+
+
+class NewPodsOpenBriefly(NewPodsOpen):
+    """A new pod is not isolated for 50 ms, from the moment that it has its address."""
+
+    name = "new-pods-open-50ms"
+    seconds = 0.05
 
 
 def _unselected(view: ClusterView, pods: set[str]) -> ClusterView:
@@ -121,4 +135,5 @@ FAULTS: tuple[type[Fault], ...] = (
     OpenWhileUpdating,
     ClosedWhileUpdating,
     NewPodsOpen,
+    NewPodsOpenBriefly,
 )

@@ -1,0 +1,86 @@
+"""The arithmetic of a pod's first moments, and what it proves."""
+
+from __future__ import annotations
+
+import pytest
+
+from probe.cluster.series import SKIPPED, Arrival, Entry, Run, Stall
+from probe.engine.races import arrivals, judge_race, moments, quantile, spread_words
+from probe.model.cell import Expectation, Verdict
+from probe.model.record import StartedPodRecord
+
+ALLOW, DENY = Expectation.ALLOW, Expectation.DENY
+
+
+def run(first: int, count: int, outcome: str, cell: int = 0, established: bool | None = None) -> Run:
+    through = outcome == "connected" if established is None else established
+    return Run(cell, first, count, outcome, None, through, 0.0)
+
+
+def pod(seconds: float | None, packets: int = 0, attempts: int = 100) -> StartedPodRecord:
+    return StartedPodRecord("racer-0", "node-1", "10.0.0.1", seconds, packets, attempts)
+
+
+def test_the_window_lasts_until_the_last_that_got_through_and_one_interval_more() -> None:
+    entries: list[Entry] = [
+        run(0, 5, "connected"),
+        run(5, 95, "timed-out"),
+        run(0, 100, "connected", cell=1),
+        Stall(0.0, 1.0),
+    ]
+    seen = moments(entries, 0, 0.01, 0.005, [])
+    assert (seen.attempts, seen.passed) == (100, (0, 1, 2, 3, 4))
+    assert seen.window == pytest.approx(0.055)
+    assert moments(entries[1:2], 0, 0.01, 0.005, []).window == 0
+
+
+def test_a_handshake_counts_and_so_does_what_arrives_without_an_answer() -> None:
+    entries = [run(0, 3, "timed-out"), run(3, 1, "timed-out", established=True), run(4, 6, "timed-out")]
+    assert moments(entries, 0, 0.01, 0.0, [7]).passed == (3, 7)
+
+
+def test_what_was_never_tried_is_no_attempt() -> None:
+    entries = [run(0, 4, SKIPPED), run(4, 2, "timed-out")]
+    assert moments(entries, 0, 0.01, 0.0, []).attempts == 2
+
+
+def test_the_wait_ends_with_the_first_that_got_through() -> None:
+    entries = [run(0, 7, "timed-out"), run(7, 90, "connected")]
+    assert moments(entries, 0, 0.01, 0.002, []).wait == pytest.approx(0.072)
+    assert moments(entries[:1], 0, 0.01, 0.002, []).wait is None
+
+
+def test_arrivals_are_told_apart_by_agent_and_cell() -> None:
+    entries: list[Entry] = [Arrival(1, 0, 5), Arrival(2, 0, 6), Arrival(1, 3, 7), run(0, 1, "connected")]
+    assert arrivals(entries, 1) == {0: [5], 3: [7]}
+
+
+def test_quantiles_are_values_that_occurred() -> None:
+    values = [float(number) for number in range(1, 21)]
+    assert (quantile(values, 0.5), quantile(values, 0.99), quantile(values, 1.0)) == (10.0, 20.0, 20.0)
+    assert quantile([3.0], 0.5) == 3.0
+    assert spread_words([0.0, 0.012]) == "p50 0 ms, p99 12 ms, max 12 ms of 2 pods"
+
+
+@pytest.mark.parametrize(
+    ("expected", "limit", "pods", "verdict"),
+    [
+        (DENY, 0.0, [pod(0.0), pod(0.0)], Verdict.PASS),
+        (DENY, 0.0, [pod(0.0), pod(0.01, 1)], Verdict.LEAK),
+        (DENY, 0.05, [pod(0.0), pod(0.05, 5)], Verdict.PASS),
+        (DENY, 0.05, [pod(0.0), pod(0.06, 6)], Verdict.LEAK),
+        (DENY, None, [pod(0.06, 6)], Verdict.UNDEFINED),
+        (ALLOW, None, [pod(0.0, 9), pod(0.4, 9)], Verdict.PASS),
+        (ALLOW, 0.3, [pod(0.0, 9), pod(0.4, 9)], Verdict.BLOCKED),
+        (ALLOW, None, [pod(0.0, 9), pod(None)], Verdict.BLOCKED),
+    ],
+)
+def test_verdicts(expected: Expectation, limit: float | None, pods: list[StartedPodRecord], verdict: Verdict) -> None:
+    assert judge_race(expected, limit, pods, "", "").verdict is verdict
+
+
+def test_silence_has_to_be_earned() -> None:
+    assert judge_race(DENY, 0.0, [pod(0.0)], "", "it never connected").verdict is Verdict.INCONCLUSIVE
+    assert judge_race(DENY, 0.0, [pod(0.1, 1)], "", "it never connected").verdict is Verdict.LEAK, "a leak is a leak"
+    assert judge_race(DENY, 0.0, [pod(0.0)], "an agent was lost", "").verdict is Verdict.INCONCLUSIVE
+    assert judge_race(DENY, 0.0, [], "", "").verdict is Verdict.INCONCLUSIVE

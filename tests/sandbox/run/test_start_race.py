@@ -1,0 +1,80 @@
+"""New pods in their first moments: what gets through before they are isolated, and how long allowed ones wait."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from probe.model.cell import Verdict
+from probe.model.record import RunRecord, StartRaceRecord
+from probe.sandbox.faults.timing import NewPodsOpen
+from probe.sandbox.launch import Sandbox
+from tests.sandbox.run.conftest import Cluster, RunIt
+from tests.sandbox.run.test_established import upgrade
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="session")]
+
+SHIPPED = Path(__file__).parents[3] / "scenarios" / "over-time" / "first-moments.yaml"
+
+
+class NewPodsOpenLong(NewPodsOpen):
+    """Long enough that every pod is there before its window closes, however busy the machine."""
+
+    name = "new-pods-open-long"
+    seconds = 3.0
+
+
+def smaller(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "race.yaml"
+    path.write_text(text.replace("        namespace: shop\n", "        namespace: shop\n        pods: 4\n"))
+    return path
+
+
+def races(record: RunRecord, step: str) -> list[StartRaceRecord]:
+    return next(it.start_race for it in record.scenarios[0].steps if it.name == step)
+
+
+async def test_pods_are_isolated_before_they_start_and_allowed_ones_wait(
+    run_it: RunIt, cluster: Cluster, tmp_path: Path
+) -> None:
+    record = await run_it(smaller(tmp_path, SHIPPED.read_text()))
+    verdicts = {cell.verdict for step in record.scenarios[0].steps for cell in step.cells}
+    assert verdicts <= {Verdict.PASS, Verdict.UNDEFINED}, record.problems
+    assert record.exit_code == 0
+    for step in ("pods that a policy isolates", "pods with addresses that others have just given up"):
+        found = races(record, step)
+        assert {(it.source, it.destination) for it in found} == {
+            ends
+            for place in ("same-node", "cross-node")
+            for ends in ((f"shop/racer@{place}", "shop/server"), ("shop/client", f"shop/racer@{place}"))
+        }
+        assert all((it.p50, it.p99, it.longest) == (0.0, 0.0, 0.0) for it in found)
+        assert all(pod.attempts > 10 and pod.packets == 0 for it in found for pod in it.pods)
+        assert sum(len(it.pods) for it in found if it.destination == "shop/server" and it.port == 80) == 4
+    labelled = [it for it in races(record, "pods that are isolated once they are labelled") if it.port == 80]
+    assert all(pod.packets > 0 for it in labelled for pod in it.pods), "they were free until then"
+    friendly = races(record, "pods that policies let through")
+    assert all(it.longest is not None and it.longest < 2 for it in friendly if it.destination != "shop/server")
+    assert cluster.leftovers() == []
+
+
+async def test_what_gets_through_before_is_a_leak_with_its_length(
+    run_it: RunIt, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    first, _, _ = SHIPPED.read_text().partition("\n\n    - name: pods with addresses")
+    await upgrade(sandbox, fault=f"{__file__}:NewPodsOpenLong")
+    try:
+        record = await run_it(smaller(tmp_path, f"{first}\n        for: 5s\n"))
+    finally:
+        await upgrade(sandbox, fault="none")
+    found = races(record, "pods that a policy isolates")
+    assert record.exit_code == 1
+    for each in found:
+        for pod in each.pods:
+            assert pod.packets > 5, each
+            assert pod.seconds is not None
+            assert 0.5 < pod.seconds < NewPodsOpenLong.seconds + 1.5
+    leaks = [cell for cell in record.scenarios[0].steps[0].cells if cell.verdict is Verdict.LEAK]
+    assert len(leaks) == len(found)
+    assert "attempts got through; p50" in leaks[0].reason

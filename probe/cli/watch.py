@@ -52,6 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--max-load", type=float, default=4000.0, metavar="N",
         help="attempts a second in all, to which --rate gives way (default: 4000)",
     )  # fmt: skip
+    what.add_argument(
+        "--connections", action="store_true", help="also hold a connection to each allowed cell, opened before"
+    )
     budget = parser.add_argument_group("what is still good")
     budget.add_argument(
         "--max-leak", type=int, default=usual.leak, metavar="N", help="packets through a denied cell (default: 0)"
@@ -68,6 +71,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--max-gap", type=span, default=usual.gap, metavar="DURATION",
         help="of which nothing may be known of a cell (default: 2s); more proves nothing",
     )  # fmt: skip
+    budget.add_argument(
+        "--max-cut", type=int, default=usual.cut, metavar="N", help="held connections that may be cut (default: 0)"
+    )
     add_connection_arguments(parser.add_argument_group("where"))
     out = parser.add_argument_group("what comes out")
     add_report_arguments(out)
@@ -127,7 +133,7 @@ def watch_options(args: argparse.Namespace) -> WatchOptions:
     ]
     wrong += [
         f"--{name.replace('_', '-')} must not be negative"
-        for name in ("max_leak", "max_leak_total")
+        for name in ("max_leak", "max_leak_total", "max_cut")
         if (getattr(args, name) or 0) < 0
     ]
     if args.seconds is not None and args.seconds < 1:
@@ -136,8 +142,15 @@ def watch_options(args: argparse.Namespace) -> WatchOptions:
         wrong.append("--until wants a command")
     if wrong:
         raise UsageError("\n".join(wrong))
-    budget = Budget(args.max_leak, args.max_outage, args.max_leak_total, args.max_outage_total, args.max_gap)
-    return WatchOptions(args.seconds, args.until, args.settle, args.rate, args.max_load, budget)
+    budget = Budget(
+        leak=args.max_leak,
+        outage=args.max_outage,
+        leak_total=args.max_leak_total,
+        outage_total=args.max_outage_total,
+        gap=args.max_gap,
+        cut=args.max_cut,
+    )
+    return WatchOptions(args.seconds, args.until, args.settle, args.rate, args.max_load, budget, args.connections)
 
 
 async def _measure(

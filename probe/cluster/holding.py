@@ -113,7 +113,7 @@ async def read_held(channel: AgentChannel, name: str, since: int) -> HeldNews:
     frame = await channel.ask("read", series=name, since=since)
     answered = now()
     try:
-        return _news(frame, (asked + answered) / 2, since)
+        return news_of(frame, (asked + answered) / 2, since)
     except (KeyError, TypeError, ValueError) as error:
         raise malformed("read", error) from error
 
@@ -123,7 +123,8 @@ async def release(channel: AgentChannel, name: str) -> None:
     await channel.ask("stop", series=name)
 
 
-def _news(frame: Frame, at: float, since: int) -> HeldNews:
+def news_of(frame: Frame, at: float, since: int) -> HeldNews:
+    """What a ``read`` frame says, on a clock on which it is ``at`` now."""
     base = at - float(frame["time"])
     events = tuple(_event(row, base) for row in frame["entries"] if row[0] != "s")
     heard = {(int(row[0]), int(row[1])): Heard(int(row[2]), int(row[3]), base + row[4]) for row in frame["heard"]}

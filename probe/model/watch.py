@@ -67,6 +67,48 @@ class WatchedCell:
     destination_node: str | None = None
 
 
+class Fate(enum.StrEnum):
+    """What became of a connection that was held through a watch."""
+
+    KEPT = "kept"
+    STALLED = "stalled"  # silent for a while, and then not any more
+    CUT = "cut"  # silent to the end
+    ENDED = "ended"  # told so: RST, ICMP, an end of the stream
+    UNKNOWN = ""  # it could not be opened, or nothing is known of it
+
+
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """A connection was silent between two instants."""
+
+    since: float
+    until: float
+
+
+@dataclass(slots=True)
+class WatchedConnection:
+    """A connection that was held. ``ended``: when it was cut or ended; ``error`` says how, or why nothing is known.
+
+    ``sent`` heartbeats, of which ``answered`` came back; ``arrived``: the number of the last that the responder has
+    had (None: it cannot be asked).
+    """
+
+    source: str
+    destination: str
+    port: int
+    protocol: Protocol
+    family: Family
+    path: Path
+    via: Via
+    fate: Fate
+    ended: float | None = None
+    error: str = ""
+    sent: int = 0
+    answered: int = 0
+    arrived: int | None = None
+    stalls: list[Stall] = field(default_factory=list)
+
+
 @dataclass(frozen=True, slots=True)
 class StallRecord:
     """An agent did not run from ``at`` on for so many ``seconds``."""
@@ -131,7 +173,8 @@ class CommandRecord:
 class Budget:
     """What is still good. Leaks in packets, outages in seconds; for each cell, and for all together (None: no bound).
 
-    An outage of all together is the time during which any cell was out.
+    An outage of all together is the time during which any cell was out. ``gap``: seconds of which nothing is known of a
+    cell. ``cut``: held connections that may be cut or end; one that stalls may do so for as long as an ``outage``.
     """
 
     leak: int = 0
@@ -139,6 +182,7 @@ class Budget:
     leak_total: int | None = None
     outage_total: float | None = None
     gap: float = 2.0
+    cut: int = 0
 
 
 @dataclass(slots=True)
@@ -160,6 +204,7 @@ class WatchRecord:
     verdict: Verdict
     reasons: list[str] = field(default_factory=list)
     cells: list[WatchedCell] = field(default_factory=list)
+    connections: list[WatchedConnection] = field(default_factory=list)
     agents: list[WatchedAgent] = field(default_factory=list)
     events: list[ClusterEvent] = field(default_factory=list)
     events_left_out: int = 0

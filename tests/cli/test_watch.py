@@ -33,10 +33,12 @@ def test_everything_can_be_said() -> None:
     words = (
         "--until", "make upgrade", "--settle", "5s", "--rate", "10", "--max-load", "100", "--max-leak", "3",
         "--max-leak-total", "9", "--max-outage", "0", "--max-outage-total", "500ms", "--max-gap", "4",
+        "--connections", "--max-cut", "1",
     )  # fmt: skip
     options = watch_options(parsed(*words))
     assert (options.command, options.settle, options.rate, options.max_load) == ("make upgrade", 5.0, 10.0, 100.0)
-    assert options.budget == Budget(3, 0.0, 9, 0.5, 4.0)
+    assert options.budget == Budget(3, 0.0, 9, 0.5, 4.0, cut=1)
+    assert options.connections
 
 
 def test_all_mistakes_are_told_at_once() -> None:

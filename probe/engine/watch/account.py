@@ -45,12 +45,17 @@ class Account:
 
     def cells(self) -> list[WatchedCell]:
         """Every cell, judged."""
-        sleeps = {pod: tuple(self._sleeps(collector)) for pod, collector in self.crew.collectors.items()}
+        sleeps = {pod: self.sleeps(pod) for pod in self.crew.collectors}
         return [
             self._cell(lane, collector, sleeps)
             for pod, collector in self.crew.collectors.items()
             for lane in self.crew.lanes[pod]
         ]
+
+    def sleeps(self, pod: str) -> tuple[Sleep, ...]:
+        """When the agent of a pod did not run."""
+        collector = self.crew.collectors.get(pod)
+        return tuple(self._sleeps(collector)) if collector is not None else ()
 
     def troubles(self) -> Iterator[str]:
         """What keeps the watch from proving anything, beside single cells."""

@@ -58,6 +58,11 @@ class Collector:
     _channel: AgentChannel | None = None
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
+    @property
+    def channel(self) -> AgentChannel | None:
+        """The channel to the agent, if there is one at present."""
+        return self._channel
+
     async def open(self) -> None:
         """Open a stream. Raises AgentLost."""
         await self._open()

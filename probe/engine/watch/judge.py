@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from probe.model.cell import Expectation, Verdict
-from probe.model.watch import Budget, SpanKind, SpanRecord, WatchedCell
+from probe.model.watch import Budget, Fate, SpanKind, SpanRecord, WatchedCell, WatchedConnection
 
 _WORST_FIRST = (Verdict.LEAK, Verdict.BLOCKED, Verdict.INCONCLUSIVE)
 
@@ -42,7 +42,26 @@ def judge_cell(expected: Expectation, spans: Sequence[SpanRecord], gap: float, l
     return _ruling(reasons)
 
 
-def judge_watch(cells: Sequence[WatchedCell], troubles: Iterable[str], budget: Budget) -> Ruling:
+def judge_connections(found: Sequence[WatchedConnection], budget: Budget) -> list[tuple[Verdict, str]]:
+    """What is wrong with connections that were held."""
+    reasons: list[tuple[Verdict, str]] = []
+    gone = sum(each.fate in (Fate.CUT, Fate.ENDED) for each in found)
+    if gone > budget.cut:
+        reasons.append((Verdict.BLOCKED, f"{gone} of {len(found)} held connections were cut"))
+    longest = max((stall.until - stall.since for each in found for stall in each.stalls), default=0.0)
+    if longest > budget.outage:
+        reasons.append((Verdict.BLOCKED, f"a held connection stalled for {longest:.2f} s"))
+    if unknown := sum(each.fate is Fate.UNKNOWN for each in found):
+        reasons.append((Verdict.INCONCLUSIVE, f"nothing is known of {unknown} of {len(found)} held connections"))
+    return reasons
+
+
+def judge_watch(
+    cells: Sequence[WatchedCell],
+    troubles: Iterable[str],
+    budget: Budget,
+    connections: Sequence[WatchedConnection] = (),
+) -> Ruling:
     """The verdict of the whole watch. ``troubles``: what keeps it from proving anything, besides the cells."""
     reasons: list[tuple[Verdict, str]] = []
     for verdict, what in ((Verdict.LEAK, "leaked"), (Verdict.BLOCKED, "out for too long")):
@@ -62,6 +81,7 @@ def judge_watch(cells: Sequence[WatchedCell], troubles: Iterable[str], budget: B
         reasons.append((Verdict.INCONCLUSIVE, f"too little is known of {unknown} of {len(cells)} cells"))
     if not cells:
         reasons.append((Verdict.INCONCLUSIVE, "no cell was watched"))
+    reasons += judge_connections(connections, budget)
     reasons += ((Verdict.INCONCLUSIVE, trouble) for trouble in troubles)
     return _ruling(reasons)
 

@@ -15,6 +15,7 @@ class WatchOptions:
     """How long: for ``seconds``, or until ``command`` has ended and ``settle`` seconds more (exactly one is given).
 
     ``rate``: attempts a second for each cell; ``max_load``: in all, to which the rate gives way.
+    ``connections``: one is held to each allowed cell.
     """
 
     seconds: float | None = None
@@ -23,6 +24,7 @@ class WatchOptions:
     rate: float = 5.0
     max_load: float = 4000.0
     budget: Budget = field(default_factory=Budget)
+    connections: bool = False
 
     @property
     def until(self) -> str:

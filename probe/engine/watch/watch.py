@@ -16,6 +16,7 @@ from probe.cluster.clock import now
 from probe.engine.agents import Agents
 from probe.engine.watch.account import Account
 from probe.engine.watch.command import Command
+from probe.engine.watch.connections import Connections
 from probe.engine.watch.crew import Crew, choose
 from probe.engine.watch.follower import Follower
 from probe.engine.watch.judge import judge_watch
@@ -23,7 +24,7 @@ from probe.engine.watch.options import ATTEMPT_SECONDS, WatchOptions
 from probe.engine.watch.pace import WatchPace
 from probe.model.events import CommandSaid, Event, Noticed, WatchDone, WatchNews, WatchStarted
 from probe.model.record import StepRecord
-from probe.model.watch import ClusterEvent, CommandRecord, WatchRecord
+from probe.model.watch import ClusterEvent, CommandRecord, WatchedConnection, WatchRecord
 
 LEAD_SECONDS = 2.0
 """How long is watched before the command begins, so that there is a before."""
@@ -55,19 +56,26 @@ class Watch:
         self._began = now()
         follower = Follower(self.api, self._see)
         command = self._command()
+        held = Connections.of(choice.cells if self.options.connections else (), crew.collectors)
         interrupted = False
         try:
             await crew.start()
             if crew.is_complete:  # what the command does may be done once only: not for a watch that proves nothing
-                await self._hold(command, follower, crew)
+                if self.options.connections:
+                    await held.hold()
+                await self._hold(command, follower, crew, held)
         except asyncio.CancelledError:
             interrupted = True
             raise
         finally:
             end = now()
-            await crew.finish(_HURRIED_SECONDS if interrupted else _COLLECT_SECONDS)
+            patience = _HURRIED_SECONDS if interrupted else _COLLECT_SECONDS
+            if self.options.connections:
+                await held.finish(patience)
+            await crew.finish(patience)
             said = command.record() if command is not None and command.has_begun else None
-            record = self._record(step, pace, Account(crew, agents, self._began, end, self.options.budget), said)
+            account = Account(crew, agents, self._began, end, self.options.budget)
+            record = self._record(step, pace, account, [*held.records(self._began, account.sleeps)], said)
             record.left_out = choice.left_out
             record.unseen = follower.unseen
             record.interrupted = interrupted
@@ -91,8 +99,8 @@ class Watch:
         """Seconds since the watch began."""
         return now() - self._began
 
-    async def _hold(self, command: Command | None, follower: Follower, crew: Crew) -> None:
-        beside = [asyncio.create_task(follower.run()), asyncio.create_task(self._tell(crew))]
+    async def _hold(self, command: Command | None, follower: Follower, crew: Crew, held: Connections) -> None:
+        beside = [asyncio.create_task(each) for each in (follower.run(), held.follow(), self._tell(crew))]
         try:
             if command is None:
                 await asyncio.sleep(self.options.seconds or 0.0)
@@ -123,12 +131,17 @@ class Watch:
             self._events_left_out += 1
 
     def _record(
-        self, step: StepRecord, pace: WatchPace, account: Account, command: CommandRecord | None
+        self,
+        step: StepRecord,
+        pace: WatchPace,
+        account: Account,
+        connections: list[WatchedConnection],
+        command: CommandRecord | None,
     ) -> WatchRecord:
         cells, watched, troubles = account.cells(), account.watched_agents(), list(account.troubles())
         if command is not None and command.exit_code:
             troubles.append(f"the command failed with exit code {command.exit_code}")
-        ruling = judge_watch(cells, troubles, self.options.budget)
+        ruling = judge_watch(cells, troubles, self.options.budget, connections)
         return WatchRecord(
             step=step.name,
             started=datetime.fromtimestamp(account.began, UTC).isoformat(timespec="milliseconds"),
@@ -140,6 +153,7 @@ class Watch:
             verdict=ruling.verdict,
             reasons=list(ruling.reasons),
             cells=cells,
+            connections=connections,
             agents=watched,
             events=self._events,
             events_left_out=self._events_left_out,

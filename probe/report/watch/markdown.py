@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from probe.model.cell import Verdict
 from probe.model.watch import WatchRecord
 from probe.report.markup import escaped, fenced, row, table_head
 from probe.report.text import Paint, duration, one_line, shortened
+from probe.report.watch.connections import connections_words, not_kept
 from probe.report.watch.log import log
 from probe.report.watch.summary import HEAD, by_pair
 from probe.report.watch.timeline import timeline
@@ -25,6 +27,9 @@ def lines(watch: WatchRecord) -> Iterator[str]:
     yield ""
     yield f"- {_said(answer(watch))}"
     yield f"- {_said(load_words(watch))}; {_said(budget_words(watch))}"
+    if held := connections_words(watch):
+        yield f"- {_said(held)}"
+        yield from (f"  - {_said(each)}" for each in islice(not_kept(watch), MAX_CELLS))
     yield from (f"- :warning: {_said(caveat)}" for caveat in caveats(watch))
     yield ""
     if found := affected(watch):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from probe.model.cell import Verdict
 from probe.model.watch import WatchRecord
 from probe.report.text import Paint, one_line, wrapped
+from probe.report.watch.connections import connections_words, not_kept
 from probe.report.watch.log import log
 from probe.report.watch.summary import HEAD, by_node, by_pair
 from probe.report.watch.timeline import timeline
@@ -33,6 +34,10 @@ def section(watch: WatchRecord, width: int, paint: Paint) -> list[str]:
     if drawn := timeline(watch, width - 2, paint):
         lines += ["", *(f"  {line}".rstrip() for line in drawn)]
     lines += _cells(watch, width)
+    if held := connections_words(watch):
+        told = [*not_kept(watch)]
+        lines += ["", *text(held), *(line for each in told[:MAX_CELLS] for line in text(each, "    ", "      "))]
+        lines += [f"    and {len(told) - MAX_CELLS} more"] if len(told) > MAX_CELLS else []
     if any(cell.spans for cell in watch.cells):
         lines += ["", *(f"  {line}" for line in _nodes(watch))]
     entries, left = log(watch)

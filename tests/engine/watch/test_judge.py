@@ -6,7 +6,7 @@ import pytest
 
 from probe.engine.watch.judge import judge_cell, judge_watch, time_out
 from probe.model.cell import Expectation, Family, Path, Protocol, Verdict, Via
-from probe.model.watch import Budget, SpanKind, SpanRecord, WatchedCell
+from probe.model.watch import Budget, Fate, SpanKind, SpanRecord, Stall, WatchedCell, WatchedConnection
 
 ALLOW, DENY = Expectation.ALLOW, Expectation.DENY
 
@@ -95,6 +95,29 @@ def test_totals_have_budgets_of_their_own() -> None:
     cells = [cell(Verdict.PASS, outage(1, 0.8)), cell(Verdict.PASS, outage(5, 0.8))]
     assert judge_watch(cells, (), Budget(outage_total=1.7)).verdict is Verdict.PASS
     assert judge_watch(cells, (), Budget(outage_total=1.5)).verdict is Verdict.BLOCKED
+
+
+def held(fate: Fate, *stalls: Stall) -> WatchedConnection:
+    return WatchedConnection(
+        "a/b", "a/c", 80, Protocol.TCP, Family.IPV4, Path.POD_IP, Via.ONLY, fate, stalls=list(stalls)
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("connections", "budget", "verdict"),
+    [
+        ([held(Fate.KEPT)], Budget(), Verdict.PASS),
+        ([held(Fate.CUT)], Budget(), Verdict.BLOCKED),
+        ([held(Fate.ENDED)], Budget(), Verdict.BLOCKED),
+        ([held(Fate.CUT)], Budget(cut=1), Verdict.PASS),
+        ([held(Fate.STALLED, Stall(1.0, 1.9))], Budget(outage=1.0), Verdict.PASS),
+        ([held(Fate.STALLED, Stall(1.0, 1.5), Stall(3.0, 4.2))], Budget(outage=1.0), Verdict.BLOCKED),
+        ([held(Fate.UNKNOWN)], Budget(cut=9), Verdict.INCONCLUSIVE),
+        ([held(Fate.UNKNOWN), held(Fate.CUT)], Budget(), Verdict.BLOCKED),
+    ],
+)
+def test_held_connections_have_a_say(connections: list[WatchedConnection], budget: Budget, verdict: Verdict) -> None:
+    assert judge_watch([cell(Verdict.PASS)], (), budget, connections).verdict is verdict
 
 
 def test_outages_at_the_same_time_count_once_in_the_total() -> None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from probe.model.cell import Expectation, Family, Path, Protocol, Verdict, Via
 from probe.model.watch import (
     Budget,
     ClusterEvent,
     CommandRecord,
+    Fate,
     OutputLine,
     SpanKind,
     SpanRecord,
+    Stall,
     StallRecord,
     WatchedAgent,
     WatchedCell,
+    WatchedConnection,
     WatchRecord,
 )
 
@@ -25,6 +30,13 @@ def cell(source: str, verdict: Verdict, *spans: SpanRecord, node: str = "n1", re
     return WatchedCell(
         source, "prod/web", 80, Protocol.TCP, Family.IPV4, Path.POD_IP, None, Via.ONLY, expected, verdict, reason,
         attempts=50, unknown=1, longest_gap=0.4, spans=list(spans), source_node=node, destination_node="n2",
+    )  # fmt: skip
+
+
+def held(source: str, fate: Fate, **more: Any) -> WatchedConnection:
+    default: dict[str, Any] = {"sent": 50, "answered": 50, "arrived": 50}
+    return WatchedConnection(
+        source, "prod/web", 80, Protocol.TCP, Family.IPV4, Path.POD_IP, Via.ONLY, fate, **(default | more)
     )  # fmt: skip
 
 
@@ -43,6 +55,11 @@ def watch_record(verdict: Verdict = Verdict.LEAK) -> WatchRecord:
             cell("prod/api", Verdict.PASS, OUTAGE),
             cell("dev/job", Verdict.LEAK, LEAK, node="n3", reason="expected deny, but 10 packets got through"),
             cell("prod/db", Verdict.PASS),
+        ],
+        connections=[
+            held("prod/api", Fate.STALLED, stalls=[Stall(4.0, 6.5)], answered=38),
+            held("prod/db", Fate.CUT, ended=4.2, error="requests arrived no more", answered=20, arrived=20),
+            held("prod/web", Fate.KEPT),
         ],
         agents=[WatchedAgent("prod/web", "n2", 0.003, 1, stalls=[StallRecord(6.0, 0.5), StallRecord(7.0, 0.06)])],
         events=[ClusterEvent(4.5, "Pod", "kube-system/cni-x", "ready True -> False")],

@@ -65,6 +65,9 @@ def test_the_table_shows_lanes_spans_nodes_and_what_happened(record: RunRecord) 
     assert "not followed: DaemonSets: forbidden" in text
     assert "the agent of prod/web did not run 1 time, for 500 ms at worst" in text
     assert "LEAK dev/job -> prod/web 80/TCP: expected deny, but 10 packets got through" in text
+    assert "3 connections held: 1 kept, 1 stalled, 1 cut" in text
+    assert "stalled prod/api -> prod/web 80/TCP: silent from +4.00 s for 2.5 s; 50 heartbeats, 38 answered" in text
+    assert "cut prod/db -> prod/web 80/TCP: over at +4.20 s: requests arrived no more; 50 heartbeats" in text
     assert "seen prod/api -> prod/web 80/TCP, within the budget" in text
     assert "+4.50 s pod/kube-system/cni-x: ready True -> False" in text
     assert "| rolling out\\x1b[2J" in text
@@ -155,6 +158,7 @@ def test_markdown_has_the_answer_a_table_and_the_lanes(record: RunRecord) -> Non
     assert "#### :x: watched: closed" in text
     assert "| dev/job -&gt; prod/web 80/TCP | leak | leak | +4.00 s | 2.0 s | 10 |" in text
     assert "LLLL" in text
+    assert "3 connections held: 1 kept, 1 stalled, 1 cut" in text
     assert "what happened meanwhile" in text
 
 

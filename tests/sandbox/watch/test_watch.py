@@ -144,10 +144,14 @@ async def test_a_restart_that_fails_open_is_a_leak_of_its_length(watching: Watch
 
 async def test_a_restart_that_fails_closed_is_an_outage_of_its_length(watching: Watching) -> None:
     order = watching.order("restart-enforcer", "--mode", "fail-closed", "--down", f"{DOWN}s")
-    code, watch, _ = await watching.run("--until", order, "--settle", "1s")
+    code, watch, _ = await watching.run("--until", order, "--settle", "3s", "--connections")
     assert (code, watch["verdict"]) == (ExitCode.MISMATCH, "blocked")
     assert_measured(cells(watch, "outage"), ISOLATED, injected(watch))
     assert cells(watch, "leak") == {}
+    fates = {f"{it['source']} -> {it['destination']} {it['port']}/{it['protocol']}": it for it in watch["connections"]}
+    assert {name for name, it in fates.items() if it["fate"] != "kept"} == ISOLATED
+    (stall,) = fates["shop/api -> shop/web 53/UDP"]["stalls"]  # TCP comes back when it next repeats a segment
+    assert stall["until"] - stall["since"] == pytest.approx(injected(watch), abs=1.0)
 
 
 async def test_a_restart_that_keeps_the_rules_passes(watching: Watching) -> None:

@@ -1,0 +1,205 @@
+"""Connections that are held through a watch: one to each allowed cell, opened before the command, followed to the end.
+
+What a cluster does to packets of new connections says nothing of those that are open, and the other way round. Each
+carries a heartbeat both ways. One that is answered to the end was kept; one that fell silent and came back has stalled;
+one that stayed silent was cut, and one that was told so (RST, ICMP, an end of the stream) has ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from probe.cluster.channel import Target
+from probe.cluster.clock import now
+from probe.cluster.holding import MAX_HELD, HeldEvent, HeldNews, HoldPlan, hold, news_of, release
+from probe.cluster.series import Reading
+from probe.engine.routes import NOT_OURS, Route
+from probe.engine.watch.clock import SeriesClock
+from probe.engine.watch.collector import Collector
+from probe.engine.watch.spans import Sleep
+from probe.model.cell import Cell, Expectation
+from probe.model.errors import ClusterError
+from probe.model.watch import Fate, Stall, WatchedConnection
+
+HEARTBEAT_SECONDS = 0.2
+PATIENCE_SECONDS = 0.9
+_LEASE_SECONDS = 6 * 3600.0
+_POLL_SECONDS = 1.0
+_PAUSE = 0.2
+
+
+@dataclass(slots=True)
+class _Agent:
+    """The connections of one pod, and what is known of them. Times of ``news`` and ``events`` are its own."""
+
+    pod: str
+    plan: HoldPlan
+    cells: Sequence[Cell]
+    collector: Collector
+    clock: SeriesClock = field(default_factory=SeriesClock)
+    news: HeldNews | None = None
+    events: list[HeldEvent] = field(default_factory=list)
+    trouble: str = ""
+    is_read: bool = False
+
+    async def begin(self) -> None:
+        """Have them opened. What goes wrong is kept."""
+        channel = self.collector.channel
+        try:
+            if channel is None:
+                self.trouble = "the agent was away when connections were to be opened"
+            else:
+                await hold(channel, self.plan)
+        except ClusterError as error:
+            self.trouble = f"they could not be opened: {error}"
+
+    async def read(self) -> bool:
+        """Take in what is new, if the agent can be asked; whether it could."""
+        channel = self.collector.channel
+        if channel is None or self.trouble:
+            return False
+        asked = now()
+        since = self.news.last if self.news else 0
+        try:
+            frame = await channel.ask("read", series=self.plan.name, since=since)
+        except ClusterError:
+            return False  # its collector finds out why
+        news = news_of(frame, float(frame["time"]), since)
+        self.clock.see(Reading(asked, now(), news.at))
+        self.events += news.events
+        self.news = news
+        if news.lost:
+            self.trouble = f"{news.lost} entries about them were lost: nobody collected them in time"
+        return True
+
+    async def end(self) -> None:
+        """Read for the last time, as soon as the agent can be asked, and have them closed."""
+        while not await self.read():
+            self.trouble = self.trouble or self.collector.lost
+            if self.trouble:
+                return
+            await asyncio.sleep(_PAUSE)
+        self.is_read = True
+        channel = self.collector.channel
+        if channel is not None:
+            with suppress(ClusterError):
+                await release(channel, self.plan.name)
+
+
+@dataclass(slots=True)
+class Connections:
+    """All of them. ``hold``; ``follow`` until cancelled; ``finish``; ``records``."""
+
+    agents: dict[str, _Agent] = field(default_factory=dict)
+    _numbers: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, cells: Sequence[tuple[Cell, Expectation, Route]], collectors: dict[str, Collector]) -> Connections:
+        """A connection to each allowed cell between pods."""
+        found = cls()
+        found._numbers = {pod: number for number, pod in enumerate(collectors)}
+        for pod, collector in collectors.items():
+            mine = [
+                (cell, route)
+                for cell, expectation, route in cells
+                if cell.source == pod and expectation is Expectation.ALLOW and cell.path not in NOT_OURS
+            ][:MAX_HELD]
+            name = f"hold-{collector.plan.nonce}"
+            plan = HoldPlan(
+                name, name, found._numbers[pod], HEARTBEAT_SECONDS, PATIENCE_SECONDS, _LEASE_SECONDS,
+                [Target(route.address, route.port, cell.protocol) for cell, route in mine],
+                [route.responder for _, route in mine],
+            )  # fmt: skip
+            found.agents[pod] = _Agent(pod, plan, [cell for cell, _ in mine], collector)
+        return found
+
+    async def hold(self) -> None:
+        """Have them opened."""
+        await asyncio.gather(*(agent.begin() for agent in self.agents.values()))
+
+    async def follow(self) -> None:
+        """Read what becomes of them, until cancelled."""
+        while True:
+            await asyncio.sleep(_POLL_SECONDS)
+            await asyncio.gather(*(agent.read() for agent in self.agents.values()))
+
+    async def finish(self, seconds: float) -> None:
+        """Read for the last time, for at most so long, and close them."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await asyncio.gather(*(agent.end() for agent in self.agents.values()))
+
+    def records(self, began: float, sleeps: Callable[[str], Sequence[Sleep]]) -> Iterator[WatchedConnection]:
+        """What became of each. ``began``: of the watch, on our clock; ``sleeps``: when a pod's agent did not run."""
+        for agent in self.agents.values():
+            for number, cell in enumerate(agent.cells):
+                slept = (*sleeps(cell.source), *sleeps(cell.destination))
+                yield self._record(agent, number, cell, began, slept)
+
+    def _record(
+        self, agent: _Agent, number: int, cell: Cell, began: float, slept: Sequence[Sleep]
+    ) -> WatchedConnection:
+        record = WatchedConnection(
+            cell.source, cell.destination, cell.port, cell.protocol, cell.family, cell.path, cell.via, Fate.UNKNOWN
+        )
+        if agent.news is None or not agent.is_read:
+            record.error = agent.trouble or "its agent could not be asked in the end"
+            return record
+
+        def at(time: float) -> float:
+            return round(agent.clock.instant(time)[0] - began, 3)
+
+        held = agent.news.connections[number]
+        record.sent, record.answered = held.sent, held.answered
+        record.arrived = self._arrived(agent, number, cell)
+        events = [event for event in agent.events if event.connection == number]
+        stalls = [Stall(at(it.since), at(it.at)) for it in events if it.kind == "b" and it.since is not None]
+        record.stalls = [stall for stall in _merged(stalls) if not _explained(stall, slept)]
+        quiet = events[-1].kind == "q" if events else False
+        if held.opened is None:
+            record.error = held.error or "it was never answered"
+        elif held.ended is not None and held.ended_at is not None:
+            record.fate, record.ended, record.error = Fate.ENDED, at(held.ended_at), f"{held.ended} ({held.error})"
+        elif quiet and held.unanswered_since is not None:
+            record.fate, record.ended = Fate.CUT, at(held.unanswered_since)
+            record.error = _where(record.arrived, held.latest)
+        else:
+            record.fate = Fate.STALLED if record.stalls else Fate.KEPT
+        return record
+
+    def _arrived(self, agent: _Agent, number: int, cell: Cell) -> int | None:
+        """The highest heartbeat that the responder has had; None where it cannot be asked."""
+        there = self.agents.get(cell.destination)
+        if there is None or there.news is None:
+            return None
+        heard = there.news.heard.get((self._numbers[agent.pod], number))
+        return heard.latest if heard else 0
+
+
+def _merged(stalls: Sequence[Stall]) -> list[Stall]:
+    """Stalls in order. What a retransmission brings late is answered late, and looks like another stall."""
+    found: list[Stall] = []
+    for stall in stalls:
+        if found and stall.since <= found[-1].until:
+            found[-1] = Stall(found[-1].since, max(stall.until, found[-1].until))
+        else:
+            found.append(stall)
+    return found
+
+
+def _explained(stall: Stall, sleeps: Sequence[Sleep]) -> bool:
+    """Whether an end had no CPU for most of the time."""
+    slept = sum(max(0.0, min(stall.until, it.end) - max(stall.since, it.begin)) for it in sleeps)
+    return slept > (stall.until - stall.since) / 2
+
+
+def _where(arrived: int | None, answered: int) -> str:
+    """Which way was cut, as the two ends have it."""
+    if arrived is None:
+        return "no answer any more"
+    if arrived > answered:
+        return "requests still arrived, answers came back no more"
+    return "requests arrived no more"

@@ -90,9 +90,9 @@ async def _examine(
     from probe.cluster.preflight.finding import problem
     from probe.cluster.preflight.trial import try_one_pod
     from probe.engine.options import RunOptions
+    from probe.engine.planned import plan_fleets
     from probe.engine.preconditions import check_scenarios
     from probe.engine.preflight import fleet_demands
-    from probe.engine.run import plan_fleets
 
     options = RunOptions(
         agent=config.agent,

@@ -97,6 +97,13 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="run every scenario so often, so that `diff` can compare latencies",
     )
+    how.add_argument(
+        "--lanes",
+        type=lanes_of,
+        metavar="N",
+        help="run so many scenarios side by side, each in namespaces of its own (default: auto, as many as are of "
+        "use, have room on the nodes, and leave agents enough CPU)",
+    )
     how.add_argument("--keep", action="store_true", help="leave namespaces and pods in the cluster")
     how.add_argument(
         "--exact-namespaces", action="store_true", help="use the scenario's namespace names, which must not exist yet"
@@ -109,6 +116,15 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         "number of nodes (default: 2); without --sandbox: only so many nodes of the cluster, chosen at random, "
         "and one fleet for each pair of them",
     )
+
+
+def lanes_of(value: str) -> int | None:
+    """The value of ``--lanes``; None for ``auto``. Raises ArgumentTypeError."""
+    if value == "auto":
+        return None
+    if not value.isdecimal() or int(value) < 1:
+        raise argparse.ArgumentTypeError(f"must be auto or a positive number, not {value}")
+    return int(value)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -246,6 +262,7 @@ async def _measure(
             known_failures=known,
             strict_known_failures=args.strict_known_failures,
             stop_after=1 if args.fail_fast else None,
+            lanes=args.lanes,
         )
         async with connection(args, lambda said: emit(Noticed(said)), embedded=embedded) as api:
             await run_scenarios(api, scenarios, options, emit)

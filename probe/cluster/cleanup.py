@@ -38,6 +38,11 @@ class Owned:
     created: datetime
 
     @property
+    def is_namespace(self) -> bool:
+        """Whether it is a namespace, and all that is in it."""
+        return self.kind == _NAMESPACE
+
+    @property
     def path(self) -> str:
         """Where it is."""
         return f"{collection_path(self.kind)}/{quote(self.name)}"

@@ -1,4 +1,4 @@
-"""One scenario's presence in a cluster: its namespaces, pods, external endpoints, and the changes made to them.
+"""A fleet's presence in a cluster: its namespaces, pods, external endpoints, and the changes that scenarios make to it.
 
 Touches only what it made: every object carries the run's labels, names are mapped to namespaces of its own,
 and a deletion names the UID that was created.
@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from probe.cluster import objects
+from probe.cluster.alterations import Alterations
 from probe.cluster.api import Api, ApiError, Json
 from probe.cluster.clusterpolicies import actual_name, apply_confined, confined
 from probe.cluster.failures import raise_failures
@@ -56,10 +57,10 @@ class RunningPod:
 
 @dataclass(slots=True)
 class Deployment:
-    """What a scenario has in the cluster. ``namespaces`` maps logical to actual names.
+    """What a fleet has in the cluster. ``namespaces`` maps logical to actual names, those of later steps included.
 
     ``prefix`` begins the actual names of what is in no namespace. ``apart``: logical namespaces that cluster-scoped
-    policies are not about.
+    policies are not about. ``alterations``: what was done since the fleet was deployed, or restored.
     """
 
     api: Api
@@ -72,6 +73,7 @@ class Deployment:
     prefix: str = ""
     apart: Collection[str] = ()
     running: dict[str, RunningPod] = field(default_factory=dict)
+    alterations: Alterations = field(default_factory=Alterations)
     _policy_kinds: set[str] = field(default_factory=set)
     _requests: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_PARALLEL_REQUESTS))
 
@@ -82,6 +84,7 @@ class Deployment:
 
     async def _create_namespace(self, namespace: Namespace) -> None:
         actual = self.namespaces[namespace.name]
+        self.alterations.namespaces_made.add(namespace.name)
         body = self.outfit.namespace(actual, namespace, self.owner)
         try:
             await self.api.create("/api/v1/namespaces", body)
@@ -200,6 +203,7 @@ class Deployment:
 
     async def apply(self, action: Apply) -> None:
         """Create or update the object, mapped to the run's namespaces (server-side apply)."""
+        self.alterations.applied[action.ref] = None
         manifest = self.map_manifest(action.manifest, self.namespaces)
         metadata = manifest.setdefault("metadata", {})
         metadata["labels"] = metadata.get("labels", {}) | self.owner.labels
@@ -222,11 +226,18 @@ class Deployment:
         else:
             path = object_path(ref, self.namespaces)
         uid = (await self.api.get(path))["metadata"]["uid"]
+        if ref.kind == "namespace":
+            self.alterations.namespaces_deleted.add(ref.name)
         await self.api.delete(path, uid=uid)
         if ref.kind == "namespace":
             for pod_id in [pod_id for pod_id in self.running if pod_id.startswith(f"{ref.name}/")]:
                 del self.running[pod_id]
         await self._until_gone(path, uid)
+        self.alterations.applied.pop(ref, None)
+
+    def forget_alterations(self) -> None:
+        """The fleet is as it should be: from now on is noted what is done to it."""
+        self.alterations = Alterations()
 
     async def lift_policies(self) -> list[Lifted]:
         """Delete every policy of the scenario, of whatever kind, and wait until they are gone. Returns them."""
@@ -260,6 +271,7 @@ class Deployment:
 
     async def label(self, action: Label) -> None:
         """Set or remove labels of a pod or a namespace of the fleet."""
+        self.alterations.labelled.setdefault(action.ref, set()).update(action.labels)
         await self.api.merge(object_path(action.ref, self.namespaces), {"metadata": {"labels": dict(action.labels)}})
 
     async def create_external(self, external: External, namespace: str, timeout: float) -> str:

@@ -35,20 +35,23 @@ EXTERNAL_GROUP = "/apis/sandbox.cni-probe.dev/v1"
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose objects these are: the labels by which a run finds and removes what it made."""
+    """Whose objects these are: the labels by which a run finds and removes what it made.
+
+    ``scenario`` is whose fleet it is; fleets that scenarios share have names of their own, no two of a run alike.
+    """
 
     run: str
     scenario: str
 
     @property
     def labels(self) -> dict[str, str]:
-        """Labels of every object of this scenario's run."""
+        """Labels of every object of the fleet."""
         return MANAGED_BY | {RUN_LABEL: self.run, SCENARIO_LABEL: _label_value(self.scenario)}
 
     @property
     def selector(self) -> str:
-        """Label selector of everything that the run made."""
-        return f"{RUN_LABEL}={self.run}"
+        """Label selector of everything that was made for the fleet, and of nothing of the run's other fleets."""
+        return f"{RUN_LABEL}={self.run},{SCENARIO_LABEL}={_label_value(self.scenario)}"
 
 
 def _label_value(text: str) -> str:

@@ -18,6 +18,7 @@ from probe.cluster.deployment import RunningPod
 from probe.cluster.failures import raise_failures
 from probe.engine.agent import Agent, Health, Sample
 from probe.engine.externals import Outside
+from probe.engine.load import Load
 from probe.engine.reach import Reach
 from probe.engine.routes import Route, Routes
 from probe.model.cell import Cell, Outcome, Protocol
@@ -32,7 +33,7 @@ _NOTICEABLE_LAG = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Bounds on the load: probes started per second over all agents, and sockets in flight per agent."""
+    """Bounds on the load: probes started per second over all agents of a run, and sockets in flight per agent."""
 
     rate: float = 4000.0
     in_flight: int = 256
@@ -93,13 +94,17 @@ class _Round:
 
 @dataclass(slots=True)
 class Agents:
-    """All agents of a scenario, by logical pod id, the identities of its external endpoints, and the ways to each."""
+    """All agents of a fleet, by logical pod id, the identities of its external endpoints, and the ways to each.
+
+    ``load``: what they share with the agents of other fleets of the run.
+    """
 
     reach: Reach
     pace: Pace
     routes: Routes
     by_pod: dict[str, Agent] = field(default_factory=dict)
     outside: Outside = field(default_factory=Outside)
+    load: Load = field(default_factory=Load)
 
     async def open(self, pods: Iterable[RunningPod]) -> None:
         """Open a control stream to each pod. Raises ClusterError naming every pod that did not answer."""
@@ -179,6 +184,7 @@ class Agents:
         for cell in cells:
             by_source.setdefault(cell.source, []).append(cell)
         round = _Round(timeout, self.pace.rate / max(1, len(by_source)), take)
+        await self.load.turn(self.pace.seconds(cells))
         starts = (len(batch) * place // len(by_source) for place, batch in enumerate(by_source.values()))
         await asyncio.gather(
             *(
@@ -187,6 +193,7 @@ class Agents:
             )
         )
         round.tell_responders_lags()
+        self.load.note(max(round.lags.values(), default=0.0), timeout)
         return round.samples
 
     async def _probe_from(self, source: str, cells: list[Cell], round: _Round) -> None:

@@ -12,6 +12,7 @@ pair whose pods were deleted by the scenario cannot be tried and keeps its verdi
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -122,6 +123,16 @@ class JudgedStep:
         return scribe.judge_again(Judged(pair[0], evidence, record))
 
 
+@dataclass(slots=True)
+class Closing:
+    """What the closing control found. ``lifted_at``: when the policies were gone, on the monotonic clock (None: nothing
+    had to be tried). ``silent``: the denied cells that stayed so without them.
+    """
+
+    lifted_at: float | None = None
+    silent: list[Cell] = field(default_factory=list)
+
+
 async def run_closing_control(
     steps: Sequence[JudgedStep],
     deployment: Deployment,
@@ -132,21 +143,26 @@ async def run_closing_control(
     emit: Callable[[Event], None],
     *,
     restore: bool,
-) -> None:
+) -> Closing:
     """Lift the policies, try again what was denied, and emit a new ``StepDone`` for each step that this changes.
 
     ``restore`` puts the policies back for whoever looks at the fleet afterwards. Raises ClusterError when policies
     cannot be deleted or restored; what could not be tried is judged so before.
     """
+    closing = Closing()
     unclosed = [step.unclosed() for step in steps]
     tried = list(dict.fromkeys(cell for cells in unclosed for cell in cells))
     why = dict.fromkeys(tried, _UNTRIED)
     try:
         if tried:
             lifted = await deployment.lift_policies()
+            closing.lifted_at = time.monotonic()
             await agents.refresh()
             samples = await connect_again(tried, agents, controls, timeouts.attempt, timeouts.baseline)
             why = {cell: _meaning(samples[cell]) for cell in tried}
+            closing.silent = [
+                cell for cell in tried if not controls.connected_after(controls.pair(cell), closing.lifted_at)
+            ]
             if restore:
                 await deployment.restore_policies(lifted)
     except ClusterError as error:
@@ -157,6 +173,7 @@ async def run_closing_control(
             revised = step.revise(scribe, {cell: why[cell] for cell in cells})
             if revised is not None:
                 emit(StepDone(revised))
+    return closing
 
 
 def _meaning(sample: Sample) -> str:

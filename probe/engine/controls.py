@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from probe.engine.agent import Sample
 from probe.engine.agents import Agents
+from probe.engine.routes import NOT_OURS
 from probe.model.cell import Cell, Outcome, Protocol
 from probe.model.record import BaselineRecord
 
@@ -33,6 +34,25 @@ class Controls:
     _connected: dict[Pair, float] = field(default_factory=dict)
     _late: dict[Pair, float] = field(default_factory=dict)  # who failed in the baseline, and when they first connected
     _led: set[tuple[Door, str | None]] = field(default_factory=set)
+    _missed_before: frozenset[Pair] = frozenset()  # who failed in the baseline of an earlier scenario on the same pods
+
+    def carried(self, since: float | None) -> Controls:
+        """The controls of the next scenario on the same pods.
+
+        Only connections after ``since`` speak for it: then no policy was in force (monotonic clock; None: unknown).
+        """
+        connected = {} if since is None else {pair: at for pair, at in self._connected.items() if at > since}
+        missed = self._missed_before | self._late.keys()
+        return Controls(self.agents, connected, _led=set(self._led), _missed_before=missed)
+
+    def has(self, cell: Cell) -> bool:
+        """Whether the pair has its control already. For ends that are no pods of ours nobody vouches for long."""
+        return cell.path not in NOT_OURS and self.pair(cell) in self._connected
+
+    def fell_silent(self, cells: Iterable[Cell]) -> list[Cell]:
+        """Those that missed the baseline, and none of an earlier scenario on the same pods."""
+        pairs = {cell: self.pair(cell) for cell in cells}
+        return [cell for cell, pair in pairs.items() if pair in self._late and pair not in self._missed_before]
 
     def see(self, samples: Mapping[Cell, Sample]) -> None:
         """Take in a round's attempts, which have just come back."""
@@ -123,25 +143,27 @@ async def connect_again(
 async def run_baseline(
     cells: Iterable[Cell], agents: Agents, controls: Controls, attempt: float, timeout: float
 ) -> BaselineRecord:
-    """Try every cell until it connects once, for at most ``timeout`` seconds; no policy of ours exists yet.
+    """Try every cell until it connects once, for at most ``timeout`` seconds; no policy of ours exists.
 
-    ``attempt`` is the timeout of one attempt in seconds. A pair that does not connect gets no control.
+    ``attempt`` is the timeout of one attempt in seconds. A pair that does not connect gets no control; one that has its
+    control already is not tried again.
     """
     wanted = list(dict.fromkeys(cells))
+    untried = [cell for cell in wanted if not controls.has(cell)]
     started = time.monotonic()
-    last = await connect_again(wanted, agents, controls, attempt, timeout)
+    last = await connect_again(untried, agents, controls, attempt, timeout) if untried else {}
     for cell, sample in last.items():
         if not _got_through(sample):
             controls.missed(cell)
     unsupported = sum(sample.outcome is Outcome.UNSUPPORTED for sample in last.values())
     failed = [
         f"{cell}: {last[cell].outcome}" + (f" ({last[cell].error})" if last[cell].error else "")
-        for cell in wanted
+        for cell in untried
         if last[cell].outcome not in (Outcome.CONNECTED, Outcome.UNSUPPORTED)
     ]
     return BaselineRecord(
         cells=len(wanted) - unsupported,
-        connected=sum(sample.outcome is Outcome.CONNECTED for sample in last.values()),
+        connected=len(wanted) - len(untried) + sum(sample.outcome is Outcome.CONNECTED for sample in last.values()),
         seconds=round(time.monotonic() - started, 3),
         failed=failed[:_FAILED_SHOWN]
         + ([f"and {len(failed) - _FAILED_SHOWN} more"] if len(failed) > _FAILED_SHOWN else []),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from probe.cluster.api import Api
@@ -25,30 +25,36 @@ class Leftovers:
     made: list[str] = field(default_factory=list)
     kinds: frozenset[str] = frozenset()
 
-    async def remove(self, *, wait: bool) -> None:
-        """Remove it all. Between scenarios nobody waits for the end of the removal.
+    async def remove_copy(self, namespaces: Collection[str], *, wait: bool) -> None:
+        """Remove one fleet, and all cluster-scoped policies: who makes such runs alone.
+
+        Nobody waits for the end of the removal, unless asked to. Raises ClusterError; it is tried again at the end.
+        """
+        if self.options.keep:
+            return
+        seconds = self.options.removal_seconds if wait else 0.0
+        found = [each for each in await self._found() if each.name in namespaces or not each.is_namespace]
+        await remove(self.api, tuple(found), timeout=seconds)
+
+    async def remove(self) -> None:
+        """Remove it all, and wait until it is gone.
 
         What is left is a problem, said with the command that removes it.
         """
         if self.options.keep:
             return
         remaining: dict[str, str] = {}
-        seconds = self.options.removal_seconds if wait else 0.0
         try:
             # A request that was under way when the run was cut off may still make something: look until nothing is.
             while not remaining and (found := await self._found()):
-                remaining = await remove(self.api, found, timeout=seconds)
-                if not wait:
-                    return
+                remaining = await remove(self.api, found, timeout=self.options.removal_seconds)
         except CniProbeError as error:
-            if wait:  # else it is tried again, and said then
-                self.emit(ProblemSeen(f"cleaning up failed: {error}; {self._suspected()}: run {self._command()}"))
+            self.emit(ProblemSeen(f"cleaning up failed: {error}; {self._suspected()}: run {self._command()}"))
             return
-        if wait:
-            self.emit(CleanedUp(tuple(remaining)))
-            if remaining:
-                names = ", ".join(f"{name} ({cause})" if cause else name for name, cause in remaining.items())
-                self.emit(ProblemSeen(f"still terminating: {names}; run {self._command()}"))
+        self.emit(CleanedUp(tuple(remaining)))
+        if remaining:
+            names = ", ".join(f"{name} ({cause})" if cause else name for name, cause in remaining.items())
+            self.emit(ProblemSeen(f"still terminating: {names}; run {self._command()}"))
 
     async def _found(self) -> tuple[Owned, ...]:
         policies = await owned_policies(self.api, self.kinds, self.options.run)

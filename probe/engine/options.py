@@ -38,7 +38,8 @@ class RunOptions:
     pods of their own. ``trust_scenarios``: where what they state cannot be what their policies say, the statement
     counts. ``repeat``: how often every scenario is run. ``removal_seconds``: how long the end of the run's namespaces
     is waited for. ``known_failures``: mismatches that do not count; ``strict_known_failures``: one that passes does.
-    ``stop_after``: no further scenario is begun once so many have failed.
+    ``stop_after``: no further scenario is begun once so many have failed. ``lanes``: so many scenarios side by side at
+    most (None: as many as are of use and have room).
     ``hold``: what is done between the last step and the closing control.
     """
 
@@ -62,3 +63,4 @@ class RunOptions:
     stop_after: int | None = None
     removal_seconds: float = 120.0
     hold: Hold | None = None
+    lanes: int | None = None

@@ -1,9 +1,16 @@
-"""Bringing up a scenario's endpoints outside the cluster: made by the cluster where it can, else met where they are."""
+"""Bringing up endpoints outside the cluster: made by the cluster where it can, else met where they are.
+
+Their addresses are the whole cluster's, so copies of fleets that run side by side have them in common. What is made is
+an endpoint for each address, with the ports that any scenario of the run wants there: claims that are equal
+are one host with one identity, and never in each other's way. A port too many does no harm, since nobody tries it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+import ipaddress
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from probe.cluster.deployment import Deployment, offers_externals
 from probe.engine.agents import Agents
@@ -11,65 +18,83 @@ from probe.engine.externals import Addressed, Endpoint, Outside, stand_ins
 from probe.engine.liveness import WITNESS
 from probe.model.cell import Family
 from probe.model.record import PodRecord
-from probe.model.scenario import External, Scenario
+from probe.model.scenario import External, Port, Scenario
 from probe.scenario.plan import family_of
 
 _MEETING_SECONDS = 3.0
 
+OutsidePorts: TypeAlias = Mapping[str, tuple[Port, ...]]
+"""What is served outside the cluster in a run, by address in its canonical form."""
 
-@dataclass(frozen=True, slots=True)
+
+def outside_ports(scenarios: Iterable[Scenario]) -> OutsidePorts:
+    """The ports that scenarios want at each address, each once."""
+    found: dict[str, dict[tuple[int, str], Port]] = {}
+    for external in (each for scenario in scenarios for each in scenario.fleet.externals):
+        for address in external.addresses:
+            ports = found.setdefault(_canonical(address), {})
+            ports |= {(port.number, port.protocol): Port(port.number, port.protocol) for port in external.ports}
+    return {address: tuple(ports[key] for key in sorted(ports)) for address, ports in found.items()}
+
+
+def _canonical(address: str) -> str:
+    return str(ipaddress.ip_address(address))
+
+
+@dataclass(slots=True)
 class OutsideFleet:
-    """The endpoints of a scenario, about to be brought up.
+    """The endpoints of a copy of a fleet.
 
-    ``given``: addresses where agents run already, by endpoint name; ``namespace`` is where the cluster's own are made.
+    ``given``: addresses where agents run already, by endpoint name; ``namespace`` is where the cluster's own are made,
+    with the ``ports`` of their addresses.
     """
 
-    scenario: Scenario
     deployment: Deployment
     agents: Agents
     given: Mapping[str, Sequence[str]]
     namespace: str
+    ports: OutsidePorts
+    _made: dict[Addressed, str] = field(default_factory=dict)
 
-    async def start(self, families: Sequence[Family]) -> tuple[Outside, list[PodRecord]]:
+    async def start(self, scenario: Scenario, families: Sequence[Family]) -> tuple[Outside, list[PodRecord]]:
         """Bring up what pods with ``families`` can try. Raises ClusterError, AgentLost (the witness has gone)."""
-        found = stand_ins(self.scenario, self.given)
+        found = stand_ins(scenario, self.given)
         endpoints: dict[Addressed, Endpoint] = {}
-        records: list[PodRecord] = []
-        made: set[str] = set()
-        async for external, record in self._made(families):
-            made.add(external.id)
-            records.append(record)
-            endpoints |= {(external.id, address): Endpoint(address, record.uid) for address in external.addresses}
+        async for key, responder in self._of_cluster(scenario, families):
+            endpoints[key] = Endpoint(key[1], responder)
+        made = {external_id for external_id, _ in endpoints}
         for (external_id, address), there in found.addresses.items():
             if family_of(there) in families:
-                endpoints[external_id, address] = Endpoint(there, await self._meet(external_id, there))
-        records += [_record(key, endpoint) for key, endpoint in endpoints.items() if key[0] not in made]
+                endpoints[external_id, address] = Endpoint(there, await self._meet(scenario, external_id, there))
+        records = [
+            _record(key, endpoint, self.namespace if key in self._made else "") for key, endpoint in endpoints.items()
+        ]
         reasons = {key: reason for key, reason in found.reasons.items() if key[0] not in made}
         return Outside(endpoints, reasons), records
 
-    async def _made(self, families: Sequence[Family]) -> AsyncIterator[tuple[External, PodRecord]]:
-        """The endpoints that the cluster itself makes, those of which no address is given."""
-        wanted = [each for each in self.scenario.fleet.externals if each.name not in self.given]
-        if not wanted or not await offers_externals(self.deployment.api):
+    async def _of_cluster(self, scenario: Scenario, families: Sequence[Family]) -> AsyncIterator[tuple[Addressed, str]]:
+        """The endpoints that the cluster itself makes, those of which no address is given, with their identities."""
+        wanted = [each for each in scenario.fleet.externals if each.name not in self.given]
+        if not wanted or not (self._made or await offers_externals(self.deployment.api)):
             return
-        for external in (reachable(each, families) for each in wanted):
-            if external.addresses:
-                ready = self.scenario.timeouts.ready
-                responder = await self.deployment.create_external(external, self.namespace, ready)
-                addresses = list(external.addresses)
-                yield external, PodRecord(external.id, self.namespace, external.name, responder, None, addresses, {})
+        for external in wanted:
+            for number, address in enumerate(external.addresses):
+                key = external.id, address
+                if family_of(address) not in families:
+                    continue
+                if key not in self._made:
+                    name = f"{external.name}.{number}" if number else external.name  # no name of an endpoint has a dot
+                    one = External(name, (address,), self.ports[_canonical(address)])
+                    ready = scenario.timeouts.ready
+                    self._made[key] = await self.deployment.create_external(one, self.namespace, ready)
+                yield key, self._made[key]
 
-    async def _meet(self, external_id: str, address: str) -> str | None:
+    async def _meet(self, scenario: Scenario, external_id: str, address: str) -> str | None:
         """Who answers at an address; the witness asks, which no policy of the scenario selects."""
-        ports = next(each.ports for each in self.scenario.fleet.externals if each.id == external_id)
+        ports = next(each.ports for each in scenario.fleet.externals if each.id == external_id)
         return await self.agents.who_answers(WITNESS.id, address, ports, _MEETING_SECONDS)
 
 
-def reachable(external: External, families: Sequence[Family]) -> External:
-    """The endpoint with only those addresses that pods with ``families`` can try."""
-    return replace(external, addresses=tuple(each for each in external.addresses if family_of(each) in families))
-
-
-def _record(key: Addressed, endpoint: Endpoint) -> PodRecord:
+def _record(key: Addressed, endpoint: Endpoint, namespace: str) -> PodRecord:
     name = key[0].partition("/")[2]
-    return PodRecord(key[0], "", name, endpoint.responder or "", None, [endpoint.address], {})
+    return PodRecord(key[0], namespace, name, endpoint.responder or "", None, [endpoint.address], {})

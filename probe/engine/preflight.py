@@ -12,7 +12,7 @@ from probe.engine.liveness import WITNESS, needs_witness
 from probe.model.events import Event, Noticed, ProblemSeen
 
 if TYPE_CHECKING:
-    from probe.engine.run import PlannedFleet
+    from probe.engine.planned import PlannedFleet
 
 _WORTH_A_WORD = ("nodes", "network plugin", "cluster policies")
 """Checks whose warnings a reader of the results should know; the others are for ``doctor``."""

@@ -39,7 +39,8 @@ class StepMeasurement:
     """Measures the cells of one step. ``origin``: unix time at which the change was acknowledged, in seconds.
 
     ``lag``: how late the event loop of any prober was at worst while cells converged, and ``clock_error`` by how much
-    the times that they tell may be off, in seconds.
+    the times that they tell may be off, in seconds. ``slowed``: so many cells were confirmed again more slowly. ``lap``
+    is told of each phase when it is over.
     """
 
     planned: PlannedStep
@@ -54,6 +55,8 @@ class StepMeasurement:
     confirmed_at: float = 0.0
     lag: float = 0.0
     clock_error: float = 0.0
+    slowed: int = 0
+    lap: Callable[[str], None] = lambda phase: None
     findings: Findings | None = None
 
     def __post_init__(self) -> None:
@@ -72,6 +75,7 @@ class StepMeasurement:
         self.clock_error = self.agents.clock_error({planned.cell.source for planned in self.planned.cells})
         async with Volleys() as volleys:
             deadline = await self._converge(volleys, self.tracks)
+            self.lap("converge")
             began = time.monotonic()  # a wall clock may be set while we wait
             await self._confirm()
             deadline += time.monotonic() - began
@@ -79,6 +83,7 @@ class StepMeasurement:
                 lost := [track for track in self.tracks if track.pending and track.flaps]
             ) and time.monotonic() < deadline:
                 await self._converge(volleys, lost, deadline)
+                self.lap("converge")
                 await self._confirm()
             self.findings = await self._findings()
 
@@ -159,9 +164,11 @@ class StepMeasurement:
             doubtful = [track for track in self.tracks if self._is_starved(track)]
             if not doubtful:
                 break
+            self.slowed = max(self.slowed, len(doubtful))
             await self._round(doubtful, slower=_SLOWER**retry)
         self.confirmed_at = time.monotonic()
         self.confirm_seconds = round(self.confirmed_at - started, 4)
+        self.lap("confirm")
 
     async def _round(self, tracks: Sequence[Track], slower: int = 1) -> None:
         """Confirm cells, and wait for them all."""

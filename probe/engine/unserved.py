@@ -7,13 +7,19 @@ pass: what would be seen has nothing to do with what the step is about.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from datetime import UTC, datetime
 
-from probe.model.cell import Verdict
+from probe.cluster.clock import now
+from probe.engine.computed import Consultant, computed
+from probe.model.cell import Family, Verdict
 from probe.model.clusterpolicy import API_VERSIONS
-from probe.model.plan import PlannedStep
-from probe.model.record import CellRecord
+from probe.model.events import Event, StepDone, StepStarted
+from probe.model.packed import PackedCells
+from probe.model.plan import PlannedStep, line_of
+from probe.model.record import CellRecord, StepRecord
 from probe.model.scenario import Action, Apply, Delete, ObjectRef, Scenario
+from probe.scenario.plan import make_plan
 
 _VERSIONS = {kind.lower(): (kind, version) for kind, version in API_VERSIONS.items()}
 
@@ -53,3 +59,37 @@ def untried(planned: PlannedStep, reason: str) -> Iterator[CellRecord]:
     """The records of the cells of a step that cannot be tried."""
     for item in planned.cells:
         yield CellRecord.of(item.cell, item.expectation, None, Verdict.UNSUPPORTED, reason, line=item.line)
+
+
+def untried_record(planned: PlannedStep, reason: str, changes: list[str]) -> StepRecord:
+    """The record of a step that cannot be tried."""
+    return StepRecord(
+        name=planned.step.name,
+        description=planned.step.description,
+        changes=changes,
+        acknowledged=datetime.fromtimestamp(now(), UTC).isoformat(),
+        change_seconds=0.0,
+        converge_seconds=None,
+        confirm_seconds=0.0,
+        seconds=0.0,
+        cells=PackedCells(untried(planned, reason)),
+        problems=[],
+        completed=True,
+        line=line_of(planned.step.location),
+    )
+
+
+def tell_untried(
+    scenario: Scenario, reasons: Collection[str], families: Collection[Family], emit: Callable[[Event], None]
+) -> None:
+    """Tell a scenario of which no step can be tried, for the ``reasons``; nothing is deployed for it.
+
+    ``families``: those that its pods would have.
+    """
+    known = set(families) or {Family.IPV4}
+    plan = make_plan(scenario, families=[family for family in Family if family in known])
+    consultant = Consultant(scenario)
+    for index, (planned, reason) in enumerate(zip(plan.steps, reasons, strict=True)):
+        changes = list(map(str, planned.step.actions))
+        emit(StepStarted(planned.step.name, index, tuple(changes), len(planned.cells)))
+        emit(StepDone(untried_record(computed(planned, consultant.at(index, {})), reason, changes)))

@@ -1,8 +1,12 @@
-"""A run as it happens: the stream of events that progress shows and the record is folded from."""
+"""A run as it happens: the stream of events that progress shows and the record is folded from.
+
+Scenarios run side by side, so their events interleave. ``scenario`` is the place in the plan, from 0, of the scenario
+that an event belongs to (None: to the run as a whole; in journals of before it was there, to the latest one).
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from probe.model.cell import Cell, Expectation
@@ -14,6 +18,7 @@ from probe.model.record import (
     PodRecord,
     SelectionRecord,
     StepRecord,
+    TimeRecord,
 )
 from probe.model.watch import WatchRecord
 
@@ -23,7 +28,7 @@ class RunStarted:
     """The run has a cluster; ``run`` is its id (the ``cni-probe.dev/run`` label of all it makes).
 
     ``rate`` is probes started per second in all, ``in_flight`` sockets at a time for each agent: the bounds on load.
-    ``kept``: the pods stay when the run is over.
+    ``kept``: the pods stay when the run is over. ``lanes``: at most so many scenarios run side by side.
     """
 
     run: str
@@ -33,12 +38,16 @@ class RunStarted:
     rate: float = 0.0
     in_flight: int = 0
     kept: bool = False
+    lanes: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class ScenarioStarted:
-    """Namespaces and pods of a scenario are about to be created, for the ``repeat``th time. ``namespaces``: logical to
-    actual. ``sources``: the files that it was read from, with the SHA-256 of each."""
+    """A scenario is about to run, for the ``repeat``th time. ``namespaces``: logical to actual.
+    ``sources``: the files that it was read from, with the SHA-256 of each.
+
+    Comes again where it begins anew, on other pods: what was seen of it until then does not count.
+    """
 
     name: str
     file: str
@@ -49,6 +58,7 @@ class ScenarioStarted:
     steps: int
     repeat: int = 1
     sources: dict[str, str] = field(default_factory=dict)
+    scenario: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +66,20 @@ class PodReady:
     """A pod's agent answers (or an external endpoint is there)."""
 
     pod: PodRecord
+    scenario: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class FleetReady:
-    """All pods of the fleet answer. ``untested`` says what cannot be tested with the fleet as it is placed."""
+    """All pods of the fleet answer. ``untested`` says what cannot be tested with the fleet as it is placed.
+
+    ``shared``: the pods were there already, for other scenarios with the same fleet.
+    """
 
     seconds: float
     untested: tuple[str, ...] = ()
+    scenario: int | None = None
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +100,7 @@ class RoundDone:
     cells: int
     pending: int
     seen: tuple[SeenAttempt, ...] = ()
+    scenario: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +108,7 @@ class BaselineDone:
     """The positive control is over."""
 
     baseline: BaselineRecord
+    scenario: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +119,7 @@ class StepStarted:
     index: int
     changes: tuple[str, ...]
     cells: int
+    scenario: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +130,7 @@ class StepDone:
     """
 
     record: StepRecord
+    scenario: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +145,7 @@ class WatchStarted:
     interval: float
     load: float
     until: str
+    scenario: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +160,7 @@ class WatchNews:
     leaks: int
     outages: int
     away: int
+    scenario: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +175,7 @@ class WatchDone:
     """The watch is over and judged, also one that was cut short."""
 
     record: WatchRecord
+    scenario: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +183,7 @@ class ProblemSeen:
     """Something went wrong with the harness or the cluster, said once, in one sentence."""
 
     message: str
+    scenario: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,14 +191,17 @@ class Noticed:
     """Something that a reader of the results should know, and that makes none of them doubtful."""
 
     message: str
+    scenario: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ScenarioDone:
-    """The scenario is over; its namespaces may still be terminating."""
+    """The scenario is over; its namespaces may still be there. ``times``: where its time went."""
 
     name: str
     completed: bool
+    scenario: int | None = None
+    times: TimeRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,3 +264,25 @@ Event: TypeAlias = (
     | CleanedUp
     | RunDone
 )
+
+ScenarioEvent: TypeAlias = (
+    ScenarioStarted
+    | PodReady
+    | FleetReady
+    | RoundDone
+    | BaselineDone
+    | StepStarted
+    | StepDone
+    | WatchStarted
+    | WatchNews
+    | WatchDone
+    | ProblemSeen
+    | Noticed
+    | ScenarioDone
+)
+"""Events that may belong to one scenario."""
+
+
+def of_scenario(event: Event, index: int) -> Event:
+    """The event with the scenario that it belongs to; one of the run as a whole stays what it is."""
+    return replace(event, scenario=index) if isinstance(event, ScenarioEvent) else event

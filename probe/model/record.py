@@ -268,7 +268,8 @@ class StepRecord:
     the first instant at which every cell matched (None: never), ``confirm_seconds`` is the confirmation's length.
     ``line``: where the step begins in the scenario's file.
     ``policies`` are all those in force after the changes. ``enforcement`` has the cells that the changes turned, by
-    kind and by where their ends are; ``sampling`` says how exact that is.
+    kind and by where their ends are; ``sampling`` says how exact that is. ``slowed``: so many cells were confirmed
+    again more slowly, because an agent had too little CPU for what it saw to be believed.
     """
 
     name: str
@@ -287,6 +288,7 @@ class StepRecord:
     start_race: list[StartRaceRecord] = field(default_factory=list)
     enforcement: list[EnforcementRecord] = field(default_factory=list)
     sampling: SamplingRecord | None = None
+    slowed: int = 0
 
 
 @dataclass(slots=True)
@@ -312,13 +314,34 @@ class BaselineRecord:
     failed: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class TimeRecord:
+    """Where the time of a scenario went, in seconds.
+
+    ``deploy``: until all pods answered, or were brought back to how they were deployed; ``baseline``: the positive
+    control; ``change``: requests that make the steps' changes; ``converge``: until cells matched; ``confirm``: the
+    hold, every cell once more with the full timeout; ``closing``: the control with the policies lifted; ``overhead``:
+    the rest.
+    """
+
+    deploy: float = 0.0
+    baseline: float = 0.0
+    change: float = 0.0
+    converge: float = 0.0
+    confirm: float = 0.0
+    closing: float = 0.0
+    overhead: float = 0.0
+
+
 @dataclass(slots=True)
 class ScenarioRecord:
     """A scenario's run. ``untested`` says in words what this cluster could not test (no second node, one family).
 
     ``repeat`` counts the runs of one scenario in a record, from 1. ``sources``: path -> SHA-256 (hexadecimal) of every
     file that it was read from, manifests included, as it was then; empty where that is not known. ``watch``: what was
-    seen of the last step over time, if it was watched.
+    seen of the last step over time, if it was watched. ``shared_fleet``: other scenarios with the same fleet had used
+    its pods before, and they had been brought back to how they were deployed. ``times`` says where its time went (None:
+    not known).
     """
 
     name: str
@@ -336,6 +359,8 @@ class ScenarioRecord:
     repeat: int = 1
     sources: dict[str, str] = field(default_factory=dict)
     watch: WatchRecord | None = None
+    shared_fleet: bool = False
+    times: TimeRecord | None = None
 
 
 @dataclass(slots=True)
@@ -414,7 +439,8 @@ class RunRecord:
 
     ``kept`` says that the run's pods were left in the cluster, so that ``CellRecord.repeat`` can be used. ``notes`` are
     what a reader should know and what makes no result doubtful. ``not_run`` are the scenarios that a run which was told
-    to stop at failures did not come to.
+    to stop at failures did not come to. ``lanes``: at most so many scenarios ran side by side, so that the sum of their
+    times is more than the run's.
     """
 
     run: str
@@ -433,5 +459,6 @@ class RunRecord:
     selection: SelectionRecord | None = None
     known_failures: list[KnownFailureRecord] = field(default_factory=list)
     not_run: list[str] = field(default_factory=list)
+    lanes: int = 1
     api_version: str = RECORD_API_VERSION
     kind: str = RECORD_KIND

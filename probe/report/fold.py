@@ -2,6 +2,9 @@
 
 A run that is cut short, or whose orchestrator fails, still has a record: what ended is in it, what did not is
 marked as not completed, and its exit code is never 0.
+
+Scenarios that run side by side are told apart by their place in the plan, and stand in the record in its order,
+whichever was over first.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from probe.model.events import (
     RunDone,
     RunStarted,
     ScenarioDone,
+    ScenarioEvent,
     ScenarioStarted,
     Selected,
     StepDone,
@@ -52,9 +56,10 @@ class Recorder:
         self._tool = tool
         self._started: RunStarted | None = None
         self._done: RunDone | None = None
-        self._scenarios: list[_ScenarioFold] = []
+        self._scenarios: dict[int, _ScenarioFold] = {}
+        self._latest: _ScenarioFold | None = None
         self._problems: list[str] = []
-        self._notes: list[str] = []
+        self._notes: list[Noticed] = []
         self._selected: Selected | None = None
         self._known: KnownFailuresSeen = KnownFailuresSeen(())
         self._not_run: tuple[str, ...] = ()
@@ -66,22 +71,21 @@ class Recorder:
                 self._started = event
             case RunDone():
                 self._done = event
-            case Noticed(message):
-                self._notes.append(message)
+            case Noticed():
+                self._notes.append(event)
             case Selected() | StoppedEarly() | KnownFailuresSeen():
                 self._see_run(event)
-            case ScenarioStarted():
-                self._scenarios.append(_ScenarioFold(event))
-            case ProblemSeen(message) if not self._scenarios or self._scenarios[-1].over:
-                self._problems.append(message)
-            case _ if self._scenarios:
-                self._scenarios[-1].see(event)
+            case ScenarioStarted(scenario=place):
+                self._latest = _ScenarioFold(event)
+                self._scenarios[len(self._scenarios) if place is None else place] = self._latest
+            case _ if isinstance(event, ScenarioEvent):
+                self._see_in_scenario(event)
             case _:
                 pass
 
     def _see_run(self, event: Selected | StoppedEarly | KnownFailuresSeen) -> None:
         """How the run was chosen, cut short, and held against known failures."""
-        self._notes += event_notes(event)
+        self._notes += map(Noticed, event_notes(event))
         match event:
             case Selected():
                 self._selected = event
@@ -90,9 +94,18 @@ class Recorder:
             case KnownFailuresSeen():
                 self._known = event
 
+    def _see_in_scenario(self, event: ScenarioEvent) -> None:
+        """Events without a place belong to the latest scenario, if that had none either, or to the run."""
+        fold = self._latest if event.scenario is None else self._scenarios.get(event.scenario)
+        stray = fold is None or (event.scenario is None and (fold.over or fold.placed))
+        if fold is not None and not stray:
+            fold.see(event)
+        elif isinstance(event, ProblemSeen):
+            self._problems.append(event.message)
+
     def record(self) -> RunRecord:
         """The record so far; before ``RunDone`` it says ``interrupted``. Steps that ended are shared, not copied."""
-        scenarios = [fold.record() for fold in self._scenarios]
+        scenarios = [self._scenarios[place].record() for place in sorted(self._scenarios)]
         finished, seconds = self._end()
         record = RunRecord(
             run=self._started.run if self._started else "",
@@ -107,15 +120,21 @@ class Recorder:
             interrupted=self._done.interrupted if self._done else True,
             kept=self._started.kept if self._started else False,
             problems=self._problems + self._missing_scenarios(),
-            notes=list(self._notes),
+            notes=self._ordered_notes(),
             selection=self._selected.selection if self._selected else None,
             known_failures=list(self._known.failures),
             not_run=list(self._not_run),
+            lanes=self._started.lanes if self._started else 1,
         )
         problems = any(True for _ in troubles(record))
         outdated = self._known.strict and any(each.is_outdated for each in self._known.failures)
         record.exit_code = int(record_exit_code(record, problems=problems, outdated=outdated))
         return record
+
+    def _ordered_notes(self) -> list[str]:
+        """What is about the run first, then what is about its scenarios, in their order; each once."""
+        ordered = sorted(self._notes, key=lambda note: -1 if note.scenario is None else note.scenario)
+        return list(dict.fromkeys(note.message for note in ordered))
 
     def _end(self) -> tuple[str, float]:
         if self._done:
@@ -137,6 +156,7 @@ class _ScenarioFold:
 
     def __init__(self, started: ScenarioStarted) -> None:
         self.over = False
+        self.placed = started.scenario is not None
         self._announced = started.steps
         self._open_step: StepStarted | None = None
         self._rounds: list[RoundDone] = []
@@ -160,8 +180,8 @@ class _ScenarioFold:
         match event:
             case PodReady(pod):
                 record.pods.append(pod)
-            case FleetReady(seconds, untested):
-                record.deploy_seconds, record.untested = seconds, list(untested)
+            case FleetReady(seconds, untested, shared=shared):
+                record.deploy_seconds, record.untested, record.shared_fleet = seconds, list(untested), shared
             case BaselineDone(baseline):
                 record.baseline = baseline
             case StepStarted():
@@ -175,8 +195,8 @@ class _ScenarioFold:
                 record.watch = watch
             case ProblemSeen(message):
                 record.problems.append(message)
-            case ScenarioDone(_, completed):
-                self.over, record.completed = True, completed
+            case ScenarioDone(_, completed, times=times):
+                self.over, record.completed, record.times = True, completed, times
 
     def _add(self, step: StepRecord) -> None:
         """A step that is judged again (a control that came later) takes the place of what was there."""

@@ -28,7 +28,9 @@ from probe.report.document import CONFIG
 from probe.report.filling import filled
 from probe.report.run_record import cell_json
 
-JOURNAL_API_VERSION = "cni-probe/v1"
+JOURNAL_API_VERSION = "cni-probe/v2"
+_READABLE = (JOURNAL_API_VERSION, "cni-probe/v1")
+"""In the second version events name their scenario, since scenarios run side by side; in the first they do not."""
 JOURNAL_KIND = "RunJournal"
 _LASTING = (StepDone, RunDone)
 """Events after which the file is brought to the disk, not only to the system."""
@@ -187,8 +189,8 @@ class _Reading:
 
     def __init__(self, path: Path, number: int, header: dict[str, Any]) -> None:
         found = header.get("apiVersion"), header.get("kind")
-        if found != (JOURNAL_API_VERSION, JOURNAL_KIND):
-            wanted = f"{JOURNAL_API_VERSION} {JOURNAL_KIND}"
+        if found not in [(version, JOURNAL_KIND) for version in _READABLE]:
+            wanted = f"{' or '.join(_READABLE)} {JOURNAL_KIND}"
             raise UsageError(f"{path}:{number}: expected {wanted}, found {found[0]} {found[1]}")
         self._path = path
         self._tool = str(header.get("tool", "cni-probe"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self, TextIO
 
@@ -26,6 +27,7 @@ from probe.model.events import (
     RunDone,
     RunStarted,
     ScenarioDone,
+    ScenarioEvent,
     ScenarioStarted,
     Selected,
     StepDone,
@@ -69,20 +71,44 @@ class Progress:
         self._screen.status(self._state.status())
 
 
+@dataclass(slots=True)
+class _Running:
+    """A scenario that is under way: its number in the plan, and what it is doing."""
+
+    number: int = 0
+    name: str = ""
+    pods: int = 0
+    ready: int = 0
+    steps: int = 0
+    doing: str = ""
+
+
 class _State:
     """What a run is doing, as words; knows nothing of screens."""
 
     def __init__(self) -> None:
-        self._scenarios = self._scenario = self._pods = self._ready = self._steps = 0
-        self._place = ""
+        self._scenarios = self._started = self._done = 0
+        self._running: dict[int | None, _Running] = {}
+        self._known: dict[int | None, _Running] = {}  # a problem may be told of one that is over
         self._doing = "connecting"
         self._verdicts: dict[tuple[int, str], Mapping[Verdict, int]] = {}
         self._watched = (0, 0)
 
     def status(self) -> str:
-        """The living line: ``[1/2] frontend-ingress  step 2/3 deny-all: converge, 12 of 324 cells pending``."""
-        parts = [self._place, self._doing, self._failures()]
-        return "  ".join(one_line(part) for part in parts if part)
+        """The living line: ``[1/2] frontend-ingress  step 2/3 deny-all: converge, 12 of 324 cells pending``.
+
+        Of several scenarios at once: ``[17/79] 8 scenarios at once  9144 cells judged  (2 leaks so far)``.
+        """
+        if len(self._running) > 1:
+            cells = sum(sum(counts.values()) for counts in self._verdicts.values())
+            place = f"[{self._done}/{max(self._scenarios, self._started)}]"
+            parts = [f"{place} {len(self._running)} scenarios at once", f"{plural(cells, 'cell')} judged"]
+        elif self._running:
+            (only,) = self._running.values()
+            parts = [self._place(only), only.doing]
+        else:
+            parts = [self._doing]
+        return "  ".join(one_line(part) for part in (*parts, self._failures()) if part)
 
     def see(self, event: Event) -> tuple[str, bool]:
         """The line that the event is worth (or none), and whether it is worth one even beside a living line."""
@@ -93,24 +119,10 @@ class _State:
                 where = f"{cluster.server} ({cluster.version}, {plural(len(cluster.nodes), 'node')})"
                 bounds = f"; at most {event.rate:g} probes a second, {event.in_flight} in flight an agent"
                 limits = bounds if event.rate else ""
+                limits += f", {event.lanes} scenarios at once" if event.lanes > 1 else ""
                 return f"run {event.run}: {plural(event.scenarios, 'scenario')} on {where}{limits}", False
-            case RoundDone():
-                self._round(event)
-            case PodReady():
-                self._ready += 1
-                self._pods = max(self._pods, self._ready)
-                if self._doing.startswith("pods"):
-                    self._doing = f"pods {self._ready}/{self._pods} ready"
-            case ProblemSeen(message):
-                return f"{self._prefix()}problem: {message}", True
-            case Noticed(message):
-                return f"note: {message}", True
             case Selected() | StoppedEarly() | KnownFailuresSeen():
                 return "; ".join(f"note: {said}" for said in event_notes(event)), True
-            case StepDone(record):
-                return self._step_done(record)
-            case WatchStarted() | WatchNews() | WatchDone():
-                return self._watch(event)
             case CommandSaid(text):
                 return f"| {text}", True
             case CleanedUp(remaining):
@@ -119,61 +131,90 @@ class _State:
             case RunDone(_, seconds, interrupted):
                 self._doing = ""
                 return f"{'interrupted' if interrupted else 'done'} after {duration(seconds)}", False
+            case Noticed(message):
+                return f"note: {message}", True
+            case ScenarioStarted():
+                return self._start(event), False
             case _:
-                return self._phase(event), False
+                return self._in_scenario(event, self._known.get(event.scenario) or _Running())
+
+    def _start(self, event: ScenarioStarted) -> str:
+        if event.scenario not in self._running:
+            self._started += 1
+        number = self._started if event.scenario is None else event.scenario + 1
+        begun = _Running(number, event.name, event.pods, 0, event.steps, f"pods 0/{event.pods} ready")
+        self._running[event.scenario] = self._known[event.scenario] = begun
+        return f"{self._prefix(begun)}a fleet of {plural(event.pods, 'pod')}"
+
+    def _in_scenario(self, event: ScenarioEvent, at: _Running) -> tuple[str, bool]:
+        match event:
+            case RoundDone():
+                self._round(event, at)
+            case PodReady():
+                at.ready += 1
+                at.pods = max(at.pods, at.ready)
+                if at.doing.startswith("pods"):
+                    at.doing = f"pods {at.ready}/{at.pods} ready"
+            case ProblemSeen(message):
+                return f"{self._prefix(at)}problem: {message}", True
+            case StepDone(record):
+                return self._step_done(record, at)
+            case WatchStarted() | WatchNews() | WatchDone():
+                return self._watch(event, at)
+            case _:
+                return self._phase(event, at), False
         return "", False
 
-    def _phase(self, event: Event) -> str:
+    def _phase(self, event: ScenarioEvent, at: _Running) -> str:
         """Lines of the phases of a scenario."""
         match event:
-            case ScenarioStarted():
-                self._scenario += 1
-                self._pods, self._ready, self._steps = event.pods, 0, event.steps
-                self._place = f"[{self._scenario}/{max(self._scenarios, self._scenario)}] {event.name}"
-                self._doing = f"pods 0/{event.pods} ready"
-                return f"{self._prefix()}creating {plural(event.pods, 'pod')}"
-            case FleetReady(seconds):
-                self._doing = "baseline"
-                return f"{self._prefix()}{plural(self._ready, 'pod')} ready in {duration(seconds)}"
+            case FleetReady(seconds, shared=shared):
+                at.doing = "baseline"
+                how = "taken over" if shared else f"ready in {duration(seconds)}"
+                return f"{self._prefix(at)}{plural(at.ready, 'pod')} {how}"
             case BaselineDone(baseline):
                 connected = f"{baseline.connected} of {plural(baseline.cells, 'cell')} connected"
-                return f"{self._prefix()}baseline: {connected} in {duration(baseline.seconds)}"
+                return f"{self._prefix(at)}baseline: {connected} in {duration(baseline.seconds)}"
             case StepStarted():
                 number = event.index + 1
-                self._doing = f"step {number}/{max(self._steps, number)} {event.name}: changing"
+                at.doing = f"step {number}/{max(at.steps, number)} {event.name}: changing"
             case ScenarioDone(_, completed):
+                self._running.pop(event.scenario, None)
+                self._known.pop(None, None)
+                self._done += 1
                 self._doing = "cleaning up"
-                return "" if completed else f"{self._prefix()}stopped before its end"
+                return "" if completed else f"{self._prefix(at)}stopped before its end"
         return ""
 
-    def _watch(self, event: WatchStarted | WatchNews | WatchDone) -> tuple[str, bool]:
+    def _watch(self, event: WatchStarted | WatchNews | WatchDone, at: _Running) -> tuple[str, bool]:
         match event:
             case WatchStarted():
-                self._doing, self._watched = "watching", (0, 0)
+                at.doing, self._watched = "watching", (0, 0)
                 pace = f"every {duration(event.interval)}, {event.load:.0f} probes a second in all"
-                return f"{self._prefix()}watching {plural(event.cells, 'cell')}, {pace}, {event.until}", True
+                return f"{self._prefix(at)}watching {plural(event.cells, 'cell')}, {pace}, {event.until}", True
             case WatchNews():
                 found = f"{plural(event.leaks, 'cell')} leaked, {plural(event.outages, 'cell')} had an outage"
                 away = f", {plural(event.away, 'agent')} away" if event.away else ""
-                self._doing = f"watching for {duration(event.seconds)}, {event.attempts} probes: {found}{away}"
+                at.doing = f"watching for {duration(event.seconds)}, {event.attempts} probes: {found}{away}"
                 if (event.leaks, event.outages) == self._watched:
                     return "", False
                 self._watched = event.leaks, event.outages
-                return f"{self._prefix()}after {duration(event.seconds)}: {found}", True
+                return f"{self._prefix(at)}after {duration(event.seconds)}: {found}", True
             case WatchDone(record):
-                self._doing = "closing control"
+                at.doing = "closing control"
                 why = f": {'; '.join(record.reasons)}" if record.reasons else ""
-                return f"{self._prefix()}watched for {duration(record.seconds)}: {record.verdict}{why}", True
+                return f"{self._prefix(at)}watched for {duration(record.seconds)}: {record.verdict}{why}", True
 
-    def _round(self, event: RoundDone) -> None:
-        where = self._doing.rpartition(": ")[0] if event.step else ""
+    @staticmethod
+    def _round(event: RoundDone, at: _Running) -> None:
+        where = at.doing.rpartition(": ")[0] if event.step else ""
         pending = f"{event.phase}, {event.pending} of {plural(event.cells, 'cell')} pending"
         # A round is told when it is over, so once nothing is pending what goes on is the confirmation.
         now = pending if event.pending or event.phase != "converge" else f"confirming {plural(event.cells, 'cell')}"
-        self._doing = ": ".join(part for part in (where, now) if part)
+        at.doing = ": ".join(part for part in (where, now) if part)
 
-    def _step_done(self, record: StepRecord) -> tuple[str, bool]:
-        key = self._scenario, record.name  # seen before: a later control has judged the step once more
+    def _step_done(self, record: StepRecord, at: _Running) -> tuple[str, bool]:
+        key = at.number, record.name  # seen before: a later control has judged the step once more
         counts, waiting = count_cells(record.cells), 0
         if Verdict.INCONCLUSIVE in counts and key not in self._verdicts:
             waiting = sum(map(_waits_for_control, record.cells))
@@ -184,7 +225,7 @@ class _State:
         bad = not record.completed or any(_is_bad(verdict) for verdict in counts)
         said = [count_words(counts)] if counts else []
         said += [f"{waiting} to be proven at the end"] if waiting else []
-        return f"{self._prefix()}{record.name}: {', '.join(said)}{enforced}{cut}", bad
+        return f"{self._prefix(at)}{record.name}: {', '.join(said)}{enforced}{cut}", bad
 
     def _failures(self) -> str:
         bad: dict[Verdict, int] = {}
@@ -194,8 +235,12 @@ class _State:
                     bad[verdict] = bad.get(verdict, 0) + number
         return f"({count_words(bad)} so far)" if bad else ""
 
-    def _prefix(self) -> str:
-        return f"{self._place}: " if self._place else ""
+    def _place(self, at: _Running) -> str:
+        return f"[{at.number}/{max(self._scenarios, self._started, at.number)}] {at.name}" if at.number else ""
+
+    def _prefix(self, at: _Running) -> str:
+        place = self._place(at)
+        return f"{place}: " if place else ""
 
 
 def _waits_for_control(cell: CellRecord) -> bool:

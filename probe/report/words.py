@@ -28,7 +28,8 @@ def fleet_words(scenario: ScenarioRecord) -> str:
     if externals:
         text += f" and {plural(externals, 'external endpoint')}"
     if scenario.deploy_seconds:
-        text += f", ready in {duration(scenario.deploy_seconds)}"
+        how = "shared, clean again after" if scenario.shared_fleet else "ready in"
+        text += f", {how} {duration(scenario.deploy_seconds)}"
     if baseline := scenario.baseline:
         text += f"; baseline: {baseline.connected} of {plural(baseline.cells, 'cell')} connected"
         text += f" in {duration(baseline.seconds)}"
@@ -66,6 +67,8 @@ def step_timing(step: StepRecord, counts: Mapping[Verdict, int]) -> str:
     if Verdict.PASS not in counts and counts:
         return count_words(counts)
     held = f"held for {duration(step.confirm_seconds)}"
+    if step.slowed:
+        held += f" ({plural(step.slowed, 'cell')} again, more slowly: agents had too little CPU)"
     if not step.changes or slowest is None or slowest.matched_after is None:
         return f"{cells} as expected, {held}"
     after = duration(slowest.matched_after)

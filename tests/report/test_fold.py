@@ -14,6 +14,7 @@ from probe.model.events import (
     CleanedUp,
     Event,
     FleetReady,
+    Noticed,
     PodReady,
     ProblemSeen,
     RoundDone,
@@ -23,6 +24,7 @@ from probe.model.events import (
     ScenarioStarted,
     StepDone,
     StepStarted,
+    of_scenario,
 )
 from probe.model.record import BaselineRecord, ClusterRecord, RunRecord
 from probe.report.fold import Recorder
@@ -151,3 +153,36 @@ def test_a_record_handed_out_does_not_change_with_later_events(build: Any) -> No
         recorder.see(event)
     assert len(early.scenarios[0].pods) == 1
     assert early.scenarios[0].steps == []
+
+
+def test_scenarios_that_run_side_by_side_stand_in_the_order_of_the_plan(build: Any) -> None:
+    started, *_, done = run_events(build, scenarios=2)
+    one = [of_scenario(event, 0) for event in scenario_events(build, "one")]
+    two = [of_scenario(event, 1) for event in scenario_events(build, "two")]
+    mixed = [two[0], *(event for pair in zip(one, two[1:], strict=False) for event in pair), *one[len(two) - 1 :]]
+    record = fold([started, *mixed, done])
+    alone = fold([started, *one, *two, done])
+    assert [scenario.name for scenario in record.scenarios] == ["one", "two"]
+    assert record == alone
+    assert record.exit_code == ExitCode.PASSED
+
+
+def test_a_scenario_that_begins_anew_on_other_pods_has_nothing_of_the_ones_before(build: Any) -> None:
+    started, *_, done = run_events(build)
+    events = [of_scenario(event, 0) for event in scenario_events(build)]
+    assert fold([started, *events[:3], *events, done]).scenarios == fold([started, *events, done]).scenarios
+
+
+def test_a_problem_that_is_told_of_a_scenario_that_is_over_is_its_own(build: Any) -> None:
+    started, *_, done = run_events(build)
+    events = [of_scenario(event, 0) for event in scenario_events(build)]
+    record = fold([started, *events, ProblemSeen("not clean", scenario=0), ProblemSeen("of the run"), done])
+    assert record.scenarios[0].problems == ["not clean"]
+    assert record.problems == ["of the run"]
+    assert record.exit_code == ExitCode.HARNESS
+
+
+def test_notes_of_scenarios_stand_in_the_order_of_the_plan_behind_those_of_the_run(build: Any) -> None:
+    started, *events = run_events(build)
+    notes = [Noticed("b", scenario=1), Noticed("a", scenario=0), Noticed("run"), Noticed("a", scenario=2)]
+    assert fold([started, *notes, *events]).notes == ["run", "a", "b"]

@@ -96,6 +96,17 @@ def test_every_event_is_read_back_as_it_was(tmp_path: Path, green: RunRecord) ->
     assert is_journal(tmp_path / "j")
 
 
+def test_a_journal_of_before_scenarios_ran_side_by_side_is_read_as_ever(tmp_path: Path, green: RunRecord) -> None:
+    path = tmp_path / "j"
+    write(path, events_of(green))
+    head, *lines = path.read_text().splitlines()
+    old = [json.dumps(json.loads(head) | {"apiVersion": "cni-probe/v1"})]
+    old += [json.dumps({key: value for key, value in json.loads(line).items() if key != "scenario"}) for line in lines]
+    path.write_text("\n".join(old) + "\n")
+    (run,) = read_journal(path)
+    assert list(run.events) == events_of(green)
+
+
 def test_two_runs_at_once_cannot_write_to_one_file(tmp_path: Path) -> None:
     """Each would be folded with the other's steps, and one that was killed might look as if it had ended well."""
     with Journal(tmp_path / "j"):

@@ -66,7 +66,7 @@ def test_a_log_gets_one_line_for_every_phase(build: Any, capsys: pytest.CaptureF
     place = "[1/1] seeds\\x1b[2J"
     assert show(build) == [
         "run ab12cd: 1 scenario on https://api (v1.34, 1 node)",
-        f"{place}: creating 2 pods",
+        f"{place}: a fleet of 2 pods",
         f"{place}: 2 pods ready in 800 ms",
         f"{place}: baseline: 4 of 4 cells connected in 100 ms",
         f"{place}: open: 4 pass after 120 ms",
@@ -142,7 +142,7 @@ def test_a_terminal_keeps_only_what_lasts_and_stdout_stays_untouched(build: Any)
     assert done.stdout == b"data\n"
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
     assert "[1/1] seeds: problem: it broke" in text
-    assert "creating 2 pods" not in text
+    assert "a fleet of 2 pods" not in text
     assert shown.count(b"\x1b[?25l") == shown.count(b"\x1b[?25h") == 1  # the cursor is given back
 
 
@@ -169,3 +169,28 @@ def test_rich_is_imported_only_for_a_living_line() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True)
     assert done.stdout == "False\n"
+
+
+def test_of_several_scenarios_at_once_the_living_line_tells_how_far_the_run_is(build: Any) -> None:
+    started = RunStarted("ab12cd", "2026-11-20T10:00:00Z", ClusterRecord("https://api", "v1.34", ["n"], []), 9, lanes=3)
+    one, two = (ScenarioStarted(name, "", "", {}, {}, 2, 1, scenario=index) for index, name in ((3, "d"), (5, "f")))
+    stream = io.StringIO()
+    with Progress(stream) as progress:
+        for event in (started, one, two, StepDone(build.step([build.cell()] * 3, name="open"), scenario=3)):
+            progress.see(event)
+        assert progress._state.status() == "[0/9] 2 scenarios at once  3 cells judged"
+        leak = build.cell(expected="deny", outcome="connected")
+        progress.see(StepDone(build.step([leak], name="open"), scenario=5))
+        progress.see(ScenarioDone("d", True, scenario=3))
+        assert progress._state.status() == "[6/9] f  pods 0/2 ready  (1 leak so far)"
+        progress.see(ProblemSeen("late", scenario=3))
+        progress.see(ProblemSeen("of the run"))
+    assert stream.getvalue().splitlines()[0].endswith(", 3 scenarios at once")
+    assert stream.getvalue().splitlines()[1:] == [
+        "[4/9] d: a fleet of 2 pods",
+        "[6/9] f: a fleet of 2 pods",
+        "[4/9] d: open: 3 pass after 120 ms",
+        "[6/9] f: open: 1 leak",
+        "[4/9] d: problem: late",
+        "problem: of the run",
+    ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from probe.cluster import objects
@@ -18,7 +18,7 @@ from probe.cluster.preflight.families import judge_families, judge_sctp
 from probe.cluster.preflight.finding import Finding, Level
 from probe.cluster.preflight.image import judge_image
 from probe.cluster.preflight.look import Denied, Quick, Unseen, look_around, look_quickly
-from probe.cluster.preflight.nodes import judge_nodes, judge_slots
+from probe.cluster.preflight.nodes import free_slots, judge_nodes, judge_slots
 from probe.cluster.preflight.permissions import judge_permissions
 from probe.cluster.preflight.plugins import judge_plugins
 from probe.cluster.preflight.policies import judge_cluster_policies
@@ -42,6 +42,11 @@ class QuickCheck:
     def nodes(self) -> tuple[Node, ...]:
         """The nodes that pods can be placed on; none where they may not be listed."""
         return () if isinstance(self.seen.nodes, Unseen) else usable(self.seen.nodes, self.demand.agent)
+
+    @property
+    def free_slots(self) -> Mapping[str, int] | None:
+        """How many more pods each node can take; None where nobody can tell."""
+        return free_slots(self.seen.nodes, self.seen.pods)
 
     def findings(self, fleets: Iterable[Fleet] = (), user: str = "") -> list[Finding]:
         """Of permissions, nodes, slots for the fleets, plugins, image and exec."""

@@ -52,14 +52,21 @@ def _remedy(nodes: Sequence[Json], unready: Sequence[str], agent: AgentOptions) 
     return "; ".join(remedies) or "see: kubectl get nodes"
 
 
-def judge_slots(nodes: Listing, pods: Mapping[str, int] | None, fleets: Iterable[Fleet]) -> list[Finding]:
-    """Whether each node has slots for the pods that go there (allocatable pods without those that are not over).
-
-    Scenarios run one after the other, so each is judged by itself.
-    """
+def free_slots(nodes: Listing, pods: Mapping[str, int] | None) -> Mapping[str, int] | None:
+    """How many more pods each node can take (allocatable pods without those that are not over); None: unknown."""
     if isinstance(nodes, Unseen) or pods is None:
+        return None
+    return {name: max(0, slots - pods.get(name, 0)) for name, slots in _allocatable(nodes).items()}
+
+
+def judge_slots(nodes: Listing, pods: Mapping[str, int] | None, fleets: Iterable[Fleet]) -> list[Finding]:
+    """Whether each node has slots for the pods that go there.
+
+    Each scenario is judged by itself: only so many run side by side as have room.
+    """
+    free = free_slots(nodes, pods)
+    if free is None:
         return []
-    free = {name: slots - pods.get(name, 0) for name, slots in _allocatable(nodes).items()}
     findings = []
     largest: Counter[str] = Counter()
     for fleet in fleets:
@@ -73,7 +80,7 @@ def judge_slots(nodes: Listing, pods: Mapping[str, int] | None, fleets: Iterable
         findings += [
             problem(
                 _SLOTS,
-                f"{name} has {max(free[name], 0)} free, and {fleet.scenario} puts {count} pods there",
+                f"{name} has {free[name]} free, and {fleet.scenario} puts {count} pods there",
                 "remove pods from the node, or raise the kubelet's maxPods",
             )
             for name, count in sorted(counts.items())
@@ -82,7 +89,7 @@ def judge_slots(nodes: Listing, pods: Mapping[str, int] | None, fleets: Iterable
     if findings:
         return findings
     if not largest:
-        return [ok(_SLOTS, ", ".join(f"{name} {max(count, 0)} free" for name, count in sorted(free.items())[:5]))]
+        return [ok(_SLOTS, ", ".join(f"{name} {count} free" for name, count in sorted(free.items())[:5]))]
     told = [f"{name} {free[name]} free ({count} needed)" for name, count in sorted(largest.items()) if name in free]
     return [ok(_SLOTS, f"enough for the largest scenario: {names(told)}")]
 

@@ -145,6 +145,11 @@ class Connections:
         record = WatchedConnection(
             cell.source, cell.destination, cell.port, cell.protocol, cell.family, cell.path, cell.via, Fate.UNKNOWN
         )
+        there = self.agents.get(cell.destination)
+        lost = agent.collector.lost or (there.collector.lost if there else "")
+        if lost:  # whose end is gone is no matter of the network
+            record.error = f"an end of it was lost: {lost}"
+            return record
         if agent.news is None or not agent.is_read:
             record.error = agent.trouble or "its agent could not be asked in the end"
             return record
@@ -158,13 +163,14 @@ class Connections:
         events = [event for event in agent.events if event.connection == number]
         stalls = [Stall(at(it.since), at(it.at)) for it in events if it.kind == "b" and it.since is not None]
         record.stalls = [stall for stall in _merged(stalls) if not _explained(stall, slept)]
-        quiet = events[-1].kind == "q" if events else False
+        since = held.unanswered_since
+        quiet = since is not None and agent.news.at - since > PATIENCE_SECONDS
         if held.opened is None:
             record.error = held.error or "it was never answered"
         elif held.ended is not None and held.ended_at is not None:
             record.fate, record.ended, record.error = Fate.ENDED, at(held.ended_at), f"{held.ended} ({held.error})"
-        elif quiet and held.unanswered_since is not None:
-            record.fate, record.ended = Fate.CUT, at(held.unanswered_since)
+        elif quiet and since is not None:
+            record.fate, record.ended = Fate.CUT, at(since)
             record.error = _where(record.arrived, held.latest)
         else:
             record.fate = Fate.STALLED if record.stalls else Fate.KEPT

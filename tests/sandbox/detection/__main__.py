@@ -90,7 +90,7 @@ def main() -> int:
     if missing := [name for name in names if name not in found]:
         print(f"not tried: {', '.join(missing)}", file=sys.stderr)
     elif options.page:
-        options.page.write_text(page(found, options.stop_after))
+        options.page.write_text(page(found))
     return int(bool(missing) or any(map(is_missed, shown)))
 
 

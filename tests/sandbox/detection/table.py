@@ -20,8 +20,8 @@ cluster without any fault does not pass.
 
 - *could*: scenarios for which some node would get other rules with the fault than without, or get them at another time.
   Only these are run, the quickest first: no packet can tell the others apart.
-- *caught by*: how many of them had a cell that was not as expected. The run of a fault ends when {enough} have; then it
-  is "{enough} or more".
+- *caught by*: how many of those that were run had a cell that was not as expected. A few are enough to end the run of a
+  fault.
 - *first*: the scenario that caught it first, with its verdict. `leak`: something passed that must not; `blocked`: the
   reverse; `misrouted`: somebody else answered.
 
@@ -87,9 +87,9 @@ def _answer(found: Sequence[Detection]) -> Iterator[str]:
             yield f"left open by the API: {each.fault} ({'noticed' if each.catches else 'not noticed'})"
 
 
-def page(found: Mapping[str, Detection], enough: int) -> str:
+def page(found: Mapping[str, Detection]) -> str:
     """The page of the docs, in the order of the registry. All faults must have been tried."""
-    lines = [_PAGE.format(enough=enough).rstrip("\n"), ""]
+    lines = [_PAGE.rstrip("\n"), ""]
     clean = found[CLEAN]
     required = [name for name, fault in FAULTS.items() if not fault.left_open]
     caught = sum(bool(found[name].catches) for name in required)
@@ -102,14 +102,14 @@ def page(found: Mapping[str, Detection], enough: int) -> str:
         "| fault | what it does | effect | could | caught by | first | verdict |",
         "|---|---|---|---|---|---|---|",
     ]
-    lines += [_row(name, found[name], enough) for name in FAULTS]
+    lines += [_row(name, found[name]) for name in FAULTS]
     return "\n".join(lines) + "\n"
 
 
-def _row(name: str, found: Detection, enough: int) -> str:
+def _row(name: str, found: Detection) -> str:
     fault = FAULTS[name]
     effect = f"{fault.effect}; the API leaves it open" if fault.left_open else str(fault.effect)
-    count = f"{enough} or more" if found.is_capped and found.catches else str(len(found.catches))
+    count = f"{len(found.catches)} of {found.ran}"
     first, verdict = (found.catches[0].scenario, found.catches[0].verdict) if found.catches else ("", "")
     cells = [f"`{name}`", fault.summary(), effect, str(found.touched), count, first, verdict]
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"

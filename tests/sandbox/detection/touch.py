@@ -1,7 +1,7 @@
 """Which scenarios a fault can touch: those for which a node would get other rules with it than without.
 
 What a fault does not change in the rules, no packet can show; so only these scenarios need packets. Faults of when
-rules take effect change none of them: they can touch whatever changes anything.
+rules take effect change none of them: they can touch whatever changes anything, or looks at new pods.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from probe.sandbox.enforce.compile import Options, compile_node
 from probe.sandbox.enforce.controller import Stages
 from probe.sandbox.enforce.view import ClusterView
 from probe.sandbox.faults.fault import Fault
+from probe.sandbox.faults.timing import NewPodsOpen
 from probe.scenario import make_plan
 from probe.scenario.select import weight
 from tests.sandbox.detection.history import NODES, views
@@ -42,8 +43,15 @@ class Subject:
         """What each node does after each change, where nothing is broken."""
         return tuple(tuple(meaning_of(compile_node(view, node)) for node in NODES) for view in self.views)
 
+    @property
+    def looks_at_new_pods(self) -> bool:
+        """Whether pods are watched from their first instant on."""
+        return any(step.start_race is not None for step in self.scenario.steps)
+
     def is_touched(self, fault: type[Fault]) -> bool:
         """Whether any node would get other rules, or get them at another time."""
+        if issubclass(fault, NewPodsOpen):
+            return self.looks_at_new_pods
         if is_of_time(fault):
             return len(self.views) > 1
         broken = fault()

@@ -29,7 +29,7 @@ class Need(enum.StrEnum):
     SERVICES = "scenarios with Services"
     SERVICE_PATHS = "scenarios with paths through Services"
     CONFIG_MAPS = "scenarios with ConfigMaps"
-    POD_CHANGES = "scenarios that delete pods or change their labels"
+    POD_CHANGES = "scenarios that delete pods (start-race does) or change their labels"
     NAMESPACE_CHANGES = "scenarios that delete namespaces or change their labels"
     AGENT_SOURCE = "the agent's source in a ConfigMap"
     PULL_SECRET = "an image pull secret that is copied"
@@ -224,6 +224,8 @@ def needs_of(scenarios: Sequence[Scenario]) -> frozenset[Need]:
         for step in scenario.steps:
             if any(_leads_through_a_service(pattern) for pattern in step.selection.paths):
                 found.add(Need.SERVICE_PATHS)
+            if step.start_race is not None:
+                found.add(Need.POD_CHANGES)
             found |= {need for action in step.actions for need in _needs_of_action(action)}
     return frozenset(found)
 

@@ -94,14 +94,6 @@ class Race:
     # --- what is tried ---
 
     @property
-    def _wanted(self) -> tuple[Pod, ...]:
-        spec = self.spec
-        return tuple(
-            Pod(spec.namespace, f"{spec.name}-{number}", spec.name, spec.labels, spec.ports)
-            for number in range(spec.pods)
-        )
-
-    @property
     def family(self) -> Family:
         """The family that all pods have: the primary one of the first peer."""
         peer = next(iter((*self.spec.destinations, *self.spec.sources)))
@@ -152,7 +144,7 @@ class Race:
             await self._listen(peer, self._listening.setdefault(peer, _Ear(f"{self._nonce}-ear")), 10_000)
         if self.spec.reuse:
             await self._give_up_addresses()
-        wanted = self._wanted
+        wanted = self.spec.racers
         outward = [line for line in lines if line.outbound]
         environment = {pod.id: {ENVIRONMENT: self._order(number, outward)} for number, pod in enumerate(wanted)}
         try:
@@ -219,7 +211,7 @@ class Race:
 
     async def _give_up_addresses(self) -> None:
         """Pods that come and go before the race, and whose addresses the racers are then likely to get."""
-        before = tuple(replace(pod, name=f"{pod.name}-before", labels={}) for pod in self._wanted)
+        before = tuple(replace(pod, name=f"{pod.name}-before", labels={}) for pod in self.spec.racers)
         await self.deployment.create_pods(before, self.timeouts.ready)
         await asyncio.gather(*map(self._delete, before))
 
@@ -342,7 +334,7 @@ class Race:
     def _started(self, line: _Line, pod: RunningPod) -> StartedPodRecord | None:
         """One pod, as measured; None if it was not."""
         id = pod.pod.id
-        number = next(place for place, wanted in enumerate(self._wanted) if wanted.id == id)
+        number = next(place for place, wanted in enumerate(self.spec.racers) if wanted.id == id)
         ear = self._own.get(id) if line.outbound else self._inbound.get((line.peer, id))
         if ear is None:
             return None

@@ -243,6 +243,12 @@ class StartRace:
     seconds: float = 2.0
     location: Location | None = None
 
+    @property
+    def racers(self) -> tuple[Pod, ...]:
+        """The pods."""
+        names = (f"{self.name}-{number}" for number in range(self.pods))
+        return tuple(Pod(self.namespace, name, self.name, self.labels, self.ports) for name in names)
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:

@@ -39,6 +39,7 @@ def needs_with(tmp_path: Path, changes: str) -> frozenset[Need]:
         ("label: {shop/web: {tier: front}}", Need.POD_CHANGES),
         ("label: {shop: {tier: front}}", Need.NAMESPACE_CHANGES),
         ("delete: [pod/shop/web]", Need.POD_CHANGES),
+        ("start-race: {namespace: shop, to: shop/web, expect: allow}", Need.POD_CHANGES),
         ("apply: [{apiVersion: v1, kind: ConfigMap, metadata: {name: x, namespace: shop}}]", Need.CONFIG_MAPS),
         ("probe: {paths: [cluster-ip]}", Need.SERVICE_PATHS),
         ("probe: {paths: [node-port/local]}", Need.SERVICE_PATHS),

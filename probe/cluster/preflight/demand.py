@@ -73,6 +73,7 @@ def most_pods(scenario: Scenario) -> tuple[Pod, ...]:
                     alive.pop(f"{ref.namespace}/{ref.name}", None)
                 case Delete(ref) if ref.kind == "namespace":
                     alive = {id: pod for id, pod in alive.items() if pod.namespace != ref.name}
-        if len(alive) > len(most):
-            most = tuple(alive.values())
+        racers = step.start_race.racers if step.start_race is not None else ()
+        if len(alive) + len(racers) > len(most):
+            most = (*alive.values(), *racers)
     return most

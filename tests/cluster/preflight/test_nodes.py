@@ -10,7 +10,8 @@ from probe.cluster.preflight.finding import Level
 from probe.cluster.preflight.look import Unseen
 from probe.cluster.preflight.nodes import judge_nodes, judge_slots
 from probe.model.agent_options import AgentOptions
-from probe.model.scenario import CreatePod, Delete, ObjectRef, Pod, Spread
+from probe.model.cell import Expectation
+from probe.model.scenario import CreatePod, Delete, ObjectRef, Pod, Spread, StartRace
 from tests.cluster.preflight.objects import node, scenario
 
 
@@ -81,3 +82,11 @@ def test_the_largest_moment_of_a_scenario_counts() -> None:
         replace(small.steps[0], actions=(Delete(ObjectRef("namespace", None, "shop")),)),
     )
     assert [pod.name for pod in most_pods(replace(small, steps=steps))] == ["pod-1", "new", "newer"]
+
+
+def test_the_pods_of_a_start_race_count_while_it_lasts() -> None:
+    small = scenario(2)
+    race = StartRace("racer", "shop", 2, {}, (), (), ("shop/pod-0",), Expectation.DENY)
+    steps = (replace(small.steps[0], start_race=race), small.steps[0])
+    found = [pod.name for pod in most_pods(replace(small, steps=steps))]
+    assert found == ["pod-0", "pod-1", "racer-0", "racer-1"]

@@ -149,9 +149,7 @@ class Race:
         environment = {pod.id: {ENVIRONMENT: self._order(number, outward)} for number, pod in enumerate(wanted)}
         try:
             async with asyncio.TaskGroup() as group:
-                creation = group.create_task(
-                    self.deployment.create_pods(wanted, self.timeouts.ready, environment if outward else {})
-                )
+                creation = group.create_task(self._create(wanted, environment if outward else {}))
                 for number, pod in enumerate(wanted):
                     group.create_task(self._try_from_outside(pod, number, lines))
             self.pods = creation.result()
@@ -168,6 +166,15 @@ class Race:
             raise group_error.exceptions[0] from None
         finally:
             await self._remove(wanted)
+
+    async def _create(
+        self, pods: Sequence[Pod], environment: Mapping[str, Mapping[str, str]]
+    ) -> tuple[RunningPod, ...]:
+        made: list[RunningPod] = []
+        for start in range(0, len(pods), self.spec.at_once):
+            some = pods[start : start + self.spec.at_once]
+            made += await self.deployment.create_pods(some, self.timeouts.ready, environment)
+        return tuple(made)
 
     def _order(self, number: int, outward: Sequence[_Line]) -> str:
         """What an agent finds in its environment: a series that it begins at once."""

@@ -223,10 +223,10 @@ class Established:
 class StartRace:
     """Pods that are created when a step is confirmed, watched from their first instant on, and removed again.
 
-    They are called ``name-0``, ``name-1``... in ``namespace``. ``destinations`` are the pods that they try, ``sources``
-    those that try them (ids). ``limit``: seconds of leak (or wait) that are accepted; None: any. ``relabel``: labels
-    that they get once they run, from when on they are watched. ``reuse``: their addresses are such as others have just
-    given up. ``seconds``: for how long they are watched.
+    They are called ``name-0``, ``name-1``... in ``namespace``, and created ``at_once`` at a time. ``destinations`` are
+    the pods that they try, ``sources`` those that try them (ids). ``limit``: seconds of leak (or wait) that are
+    accepted; None: any. ``relabel``: labels that they get once they run, from when on they are watched. ``reuse``:
+    their addresses are such as others have just given up. ``seconds``: for how long they are watched.
     """
 
     name: str
@@ -238,6 +238,7 @@ class StartRace:
     destinations: tuple[str, ...]
     expect: Expectation
     limit: float | None = None
+    at_once: int = 60
     relabel: Mapping[str, str | None] = field(default_factory=dict)
     reuse: bool = False
     seconds: float = 2.0

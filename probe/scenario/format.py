@@ -345,7 +345,13 @@ class StartRaceSpec(Strict):
 
     namespace: str = Field(description="The namespace that they are created in.")
     name: str = Field(default="racer", description="They are called NAME-0, NAME-1, ...")
-    pods: int = Field(default=10, ge=1, le=60, description="How many, all at once; spread over the nodes.")
+    pods: int = Field(default=10, ge=1, le=60, description="How many; spread over the nodes.")
+    at_once: int | None = Field(
+        default=None,
+        alias="at-once",
+        ge=1,
+        description="How many of them are created at a time (default: all, which is a load of its own).",
+    )
     labels: Labels = Field(default={}, description="Their labels.")
     ports: Ports = Field(default=[], description="Ports that they serve, as in the fleet; for `from` to try.")
     to: Globs = Field(default=[], description="Pods that they try, from their agent's first instant on.")

@@ -42,6 +42,7 @@ def build_start_race(spec: StartRaceSpec, place: Place, world: World, problems: 
         name=spec.name,
         namespace=spec.namespace,
         pods=spec.pods,
+        at_once=spec.at_once or spec.pods,
         labels=dict(spec.labels),
         ports=tuple(ports),
         sources=tuple(pod.id for pod in sources),

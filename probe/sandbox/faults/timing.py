@@ -80,6 +80,7 @@ class NewPodsOpen(Fault):
         self._until: dict[str, dict[str, float]] = {}  # by node and pod, on the monotonic clock; past ones are kept
         self._latest: dict[str, tuple[ClusterView, Options]] = {}
         self._updates: dict[str, asyncio.Task[None]] = {}
+        self._turns: dict[str, asyncio.Lock] = {}
 
     def compile(self, node: str, view: ClusterView, options: Options) -> Ruleset:
         until = self._until.setdefault(node, {})
@@ -96,10 +97,14 @@ class NewPodsOpen(Fault):
         return {uid for uid, until in self._until[node].items() if until > time.monotonic()}
 
     async def install(self, node: str, kernel: NodeRules, ruleset: Ruleset) -> None:
+        await self._install(node, kernel)
         self.leave(node)
-        await kernel.install(ruleset)
-        if self._open(node):
-            self._updates[node] = asyncio.create_task(self._close(node, kernel))
+        self._updates[node] = asyncio.create_task(self._close(node, kernel))
+
+    async def _install(self, node: str, kernel: NodeRules) -> None:
+        """Never two at once, and none that is cut short: either would leave a node without any rules for a moment."""
+        async with self._turns.setdefault(node, asyncio.Lock()):
+            await kernel.install(self._as_of_now(node))
 
     def leave(self, node: str) -> None:
         running = self._updates.pop(node, None)
@@ -109,8 +114,9 @@ class NewPodsOpen(Fault):
     async def _close(self, node: str, kernel: NodeRules) -> None:
         """Isolate each when its time has come."""
         while still_open := self._open(node):
-            await asyncio.sleep(min(self._until[node][uid] for uid in still_open) - time.monotonic() + 0.0005)
-            await kernel.install(self._as_of_now(node))
+            nearest = min(self._until[node][uid] for uid in still_open)
+            await asyncio.sleep(nearest - time.monotonic() + 0.0005)
+            await asyncio.shield(self._install(node, kernel))
 
 
 class NewPodsOpenBriefly(NewPodsOpen):

@@ -16,6 +16,7 @@ from probe.report.html.cells import Texts
 from probe.report.html.data import data_pieces
 from probe.report.html.embed import content_security_policy, embedded
 from probe.report.html.spread import spread
+from probe.report.html.watch import watch_views
 from probe.report.latency import latencies
 from probe.report.render import RenderOptions
 
@@ -31,6 +32,7 @@ def pieces(record: RunRecord, options: RenderOptions) -> Iterator[str]:
         program(),
         answer=answer(record),
         latencies=[spread(each) for each in latencies(record)],
+        watches=watch_views(record),
         data=map(Markup, data_pieces(record, texts)),
         texts=(Markup(embedded(texts.all())) for _ in range(1)),  # only once the data is written
     )

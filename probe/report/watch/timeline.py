@@ -34,17 +34,21 @@ class Axis:
         for column in range(self.column(begin), self.column(end) + 1):
             lane[column] = mark
 
-    def lines(self) -> tuple[str, str]:
-        """The scale: labels, and ticks."""
-        step = next((each for each in _STEPS if each / self.seconds * self.width >= _TICK_COLUMNS), _STEPS[-1])
-        labels, ticks = [" "] * (self.width + 8), ["-"] * self.width
+    def ticks(self, least: int) -> Iterator[tuple[float, str]]:
+        """Instants at least so many columns apart, with their names."""
+        step = next((each for each in _STEPS if each / self.seconds * self.width >= least), _STEPS[-1])
         at = 0.0
         while at < self.seconds:
+            yield at, f"{at:g}s" if self.seconds < 600 else f"{at / 60:g}m"
+            at += step
+
+    def lines(self) -> tuple[str, str]:
+        """The scale: labels, and ticks."""
+        labels, ticks = [" "] * (self.width + 8), ["-"] * self.width
+        for at, text in self.ticks(_TICK_COLUMNS):
             column = self.column(at)
             ticks[column] = "|"
-            text = f"{at:g}s" if self.seconds < 600 else f"{at / 60:g}m"
             labels[column : column + len(text)] = text
-            at += step
         return "".join(labels[: self.width + 8]).rstrip(), "".join(ticks)
 
 

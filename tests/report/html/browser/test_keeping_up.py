@@ -12,6 +12,7 @@ from probe.model.record import RunRecord
 from probe.report.diff.compare import compare
 from probe.report.diff.render import FORMATS
 from tests.report.html.browser.chromium import Page
+from tests.report.watch.records import watch_record
 
 pytestmark = pytest.mark.browser
 
@@ -55,9 +56,16 @@ def test_what_is_not_ours_may_not_run(page: Page, green: RunRecord) -> None:
     assert "Content Security Policy" in refused
 
 
+@pytest.fixture
+def everything(red: RunRecord) -> RunRecord:
+    """A run that has all that a page may show."""
+    red.scenarios[0].watch = watch_record()
+    return red
+
+
 @pytest.mark.parametrize("width", [360, 2560])
-def test_the_page_fits_into_any_window(page: Page, red: RunRecord, width: int) -> None:
-    page.open(red, width)
+def test_the_page_fits_into_any_window(page: Page, everything: RunRecord, width: int) -> None:
+    page.open(everything, width)
     assert page.run("return document.documentElement.scrollWidth") <= width
     page.click(".place")
     assert page.run("return document.documentElement.scrollWidth") <= width
@@ -65,9 +73,9 @@ def test_the_page_fits_into_any_window(page: Page, red: RunRecord, width: int) -
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_assistive_technology_finds_nothing_serious(page: Page, red: RunRecord, axe: str, dark: bool) -> None:
+def test_assistive_technology_finds_nothing_serious(page: Page, everything: RunRecord, axe: str, dark: bool) -> None:
     rules = ["color-contrast"] if dark else []  # the scheme changes nothing else
-    page.open(red, dark=dark)
+    page.open(everything, dark=dark)
     page.run(axe)
     page.choose("#pod", "production/backend")
     found = _serious(page, *rules)

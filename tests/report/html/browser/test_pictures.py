@@ -22,6 +22,7 @@ from probe.report.diff.compare import compare
 from probe.report.diff.render import FORMATS
 from probe.report.run_record import record_from_json
 from tests.report.html.browser.chromium import Page
+from tests.report.watch.records import watch_record
 
 pytestmark = [pytest.mark.browser, pytest.mark.sandbox]
 
@@ -59,6 +60,27 @@ def before(leaking: RunRecord, tmp_path: Path) -> RunRecord:
         return measured(tmp_path)
     scenarios = [replace(each, steps=[_mended(step) for step in each.steps]) for each in leaking.scenarios]
     return replace(leaking, scenarios=scenarios)
+
+
+@pytest.fixture
+def watched(leaking: RunRecord, tmp_path: Path) -> RunRecord:
+    """A watch of a cluster whose enforcers restart and are open meanwhile: measured for a picture that is kept."""
+    if not os.environ.get("CNI_PROBE_SCREENSHOTS"):
+        first, *others = leaking.scenarios
+        return replace(leaking, scenarios=[replace(first, watch=watch_record()), *others])
+    probe, name, config = f"{sys.executable} -m probe", f"pictures-{os.getpid()}", tmp_path / "kubeconfig"
+    restart = f"{probe} sandbox restart-enforcer --name {name} --mode fail-open --down 2s --rolling"
+    watch = f"watch scenarios/seeds/ingress.yaml --step frontend-policy --kubeconfig {config} --settle 3s -q"
+    _do(*probe.split(), *f"sandbox up --name {name} --kubeconfig {config}".split())
+    try:
+        _do(*probe.split(), *watch.split(), "--until", restart, "-o", f"json={tmp_path / 'watch.json'}", may_fail=True)
+    finally:
+        _do(*probe.split(), *f"sandbox down --name {name}".split())
+    return record_from_json(json.loads((tmp_path / "watch.json").read_text("utf-8")))
+
+
+def _do(*words: str, may_fail: bool = False) -> None:
+    subprocess.run(words, cwd=_ROOT, capture_output=True, timeout=110, check=not may_fail)
 
 
 def _mended(step: StepRecord) -> StepRecord:
@@ -110,6 +132,12 @@ def test_pictures_of_flows(page: Page, leaking: RunRecord, keep: Keep) -> None:
     page.choose("#pod", "edge/proxy")
     assert "reaches in three hops shop/db" in page.text("#radius")
     keep("blast-radius", page.picture("#graph"))
+
+
+def test_a_picture_of_a_watch(page: Page, watched: RunRecord, keep: Keep) -> None:
+    page.open(watched, 1060, 700)
+    assert page.all(".watch .leak rect")
+    keep("watch", page.picture(".watch", 620))
 
 
 def test_a_picture_of_two_runs(page: Page, before: RunRecord, leaking: RunRecord, keep: Keep) -> None:

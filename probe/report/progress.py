@@ -1,4 +1,4 @@
-"""Shows on stderr what a run is doing: one living line on a terminal, a few plain lines everywhere else.
+"""Shows on stderr what a run is doing: a living block on a terminal, a few plain lines everywhere else.
 
 Only what is lasting is printed as a line of its own on a terminal (problems, steps that failed): the report repeats
 the rest. stdout is never touched, so that reports can be piped.
@@ -6,11 +6,10 @@ the rest. stdout is never touched, so that reports can be piped.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self, TextIO
+from typing import Self, TextIO
 
 from probe.model.cell import Verdict
 from probe.model.events import (
@@ -41,17 +40,15 @@ from probe.model.record import CellRecord, StepRecord
 from probe.report.findings import count_words
 from probe.report.fold import count_cells
 from probe.report.run_notes import event_notes
-from probe.report.text import duration, one_line, plural, shortened
+from probe.report.screens import screen_for
+from probe.report.text import duration, one_line, plural
 
 
 class Progress:
     """Context manager; ``see`` takes every event of a run. ``live`` None means: when the stream is a terminal."""
 
     def __init__(self, stream: TextIO, *, quiet: bool = False, live: bool | None = None) -> None:
-        capable = stream.isatty() and os.environ.get("TERM") != "dumb"
-        self._screen: _Screen = _Plain(stream, quiet)
-        if not quiet and (capable if live is None else live):
-            self._screen = _Live(stream)
+        self._screen = screen_for(stream, quiet=quiet, live=live)
         self._state = _State()
 
     def __enter__(self) -> Self:
@@ -94,21 +91,21 @@ class _State:
         self._verdicts: dict[tuple[int, str], Mapping[Verdict, int]] = {}
         self._watched = (0, 0)
 
-    def status(self) -> str:
-        """The living line: ``[1/2] frontend-ingress  step 2/3 deny-all: converge, 12 of 324 cells pending``.
+    def status(self) -> list[str]:
+        """``[1/2] frontend-ingress  step 2/3 deny-all: converge, 12 of 324 cells pending``.
 
-        Of several scenarios at once: ``[17/79] 8 scenarios at once  9144 cells judged  (2 leaks so far)``.
+        Of several scenarios at once: ``17 of 79 scenarios done, 9144 cells judged  (2 leak so far)``, then what each of
+        them is doing, the first one first.
         """
         if len(self._running) > 1:
             cells = sum(sum(counts.values()) for counts in self._verdicts.values())
-            place = f"[{self._done}/{max(self._scenarios, self._started)}]"
-            parts = [f"{place} {len(self._running)} scenarios at once", f"{plural(cells, 'cell')} judged"]
-        elif self._running:
-            (only,) = self._running.values()
-            parts = [self._place(only), only.doing]
-        else:
-            parts = [self._doing]
-        return "  ".join(one_line(part) for part in (*parts, self._failures()) if part)
+            done = f"{self._done} of {plural(max(self._scenarios, self._started), 'scenario')} done"
+            head = [f"{done}, {plural(cells, 'cell')} judged, {len(self._running)} at once"]
+            lanes = sorted(self._running.values(), key=lambda each: each.number)
+            return [_joined([*head, self._failures()]), *(_joined([self._place(each), each.doing]) for each in lanes)]
+        only = next(iter(self._running.values()), None)
+        doing = [self._place(only), only.doing] if only else [self._doing]
+        return [_joined([*doing, self._failures()])]
 
     def see(self, event: Event) -> tuple[str, bool]:
         """The line that the event is worth (or none), and whether it is worth one even beside a living line."""
@@ -132,7 +129,7 @@ class _State:
                 self._doing = ""
                 return f"{'interrupted' if interrupted else 'done'} after {duration(seconds)}", False
             case Noticed(message):
-                return f"note: {message}", True
+                return f"note: {message}", False
             case ScenarioStarted():
                 return self._start(event), False
             case _:
@@ -243,6 +240,10 @@ class _State:
         return f"{place}: " if place else ""
 
 
+def _joined(parts: Iterable[str]) -> str:
+    return "  ".join(one_line(part) for part in parts if part)
+
+
 def _waits_for_control(cell: CellRecord) -> bool:
     """Whether only the closing control can tell: denied as expected, by a pair that had no chance to connect before."""
     denied = cell.expected.denies and cell.outcome is not None and cell.outcome.is_denial
@@ -251,68 +252,3 @@ def _waits_for_control(cell: CellRecord) -> bool:
 
 def _is_bad(verdict: Verdict) -> bool:
     return verdict.is_mismatch or verdict is Verdict.INCONCLUSIVE
-
-
-class _Screen(Protocol):
-    """Something that shows lines and a status."""
-
-    def start(self) -> None: ...
-
-    def stop(self) -> None: ...
-
-    def line(self, text: str, lasting: bool) -> None: ...
-
-    def status(self, text: str) -> None: ...
-
-
-class _Plain:
-    """Lines only, one a phase: for logs. Quiet: only problems and what failed."""
-
-    def __init__(self, stream: TextIO, quiet: bool) -> None:
-        self._stream = stream
-        self._quiet = quiet
-
-    def start(self) -> None:
-        pass
-
-    def stop(self) -> None:
-        pass
-
-    def line(self, text: str, lasting: bool) -> None:
-        if lasting or not self._quiet:
-            encoding = self._stream.encoding or "utf-8"
-            self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
-            self._stream.flush()
-
-    def status(self, text: str) -> None:
-        pass
-
-
-class _Live:
-    """A spinner with the status; lasting lines scroll above it. Leaves nothing of itself behind."""
-
-    def __init__(self, stream: TextIO) -> None:
-        # Imported here: only a terminal needs rich, and --help must not wait for it.
-        from rich.console import Console
-        from rich.live import Live
-        from rich.spinner import Spinner
-
-        self._console = Console(file=stream, force_terminal=True, highlight=False, markup=False)
-        self._spinner = Spinner("dots" if self._console.encoding.startswith("utf") else "line")
-        # stdout stays what it is, whoever prints there; stderr is shared, so that its lines go above the spinner.
-        self._live = Live(self._spinner, console=self._console, transient=True, redirect_stdout=False)
-
-    def start(self) -> None:
-        self._live.start()
-
-    def stop(self) -> None:
-        self._live.stop()
-
-    def line(self, text: str, lasting: bool) -> None:
-        if lasting:
-            self._console.print(text, style="yellow", soft_wrap=True)
-
-    def status(self, text: str) -> None:
-        from rich.text import Text
-
-        self._spinner.update(text=Text(shortened(text, max(20, self._console.width - 4)), no_wrap=True))

@@ -1,4 +1,4 @@
-"""Where progress is shown: lines for a log, or a living block at the bottom of a terminal with lasting lines above it."""
+"""Where progress is shown: lines for a log, or a living block at the end of a terminal below what lasts."""
 
 from __future__ import annotations
 

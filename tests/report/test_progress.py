@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -31,6 +31,8 @@ from probe.model.events import (
 )
 from probe.model.record import BaselineRecord, ClusterRecord
 from probe.report.progress import Progress
+from probe.report.screens import Live, fitting
+from tests.report.terminal import Terminal
 
 
 def events(build: Any) -> Iterator[Event]:
@@ -101,7 +103,7 @@ def test_the_living_line_tells_place_phase_pending_and_failures(build: Any) -> N
     with Progress(stream, live=True) as progress:
         for event in events(build):
             progress.see(event)
-            seen.append(progress._state.status())
+            seen.append(progress._state.status()[0])
     assert seen[0] == "connecting"
     assert seen[2].endswith("pods 1/2 ready")
     assert seen[5].endswith("baseline, 1 of 4 cells pending")
@@ -114,9 +116,9 @@ def test_a_step_that_is_judged_again_replaces_its_failures(build: Any) -> None:
     doubtful = build.cell(expected="deny", verdict=Verdict.INCONCLUSIVE)
     with Progress(io.StringIO()) as progress:
         progress.see(StepDone(build.step([doubtful], name="closed")))
-        assert "1 inconclusive so far" in progress._state.status()
+        assert "1 inconclusive so far" in progress._state.status()[0]
         progress.see(StepDone(build.step([build.cell(expected="deny")], name="closed")))
-        assert "so far" not in progress._state.status()
+        assert "so far" not in progress._state.status()[0]
 
 
 def test_a_terminal_keeps_only_what_lasts_and_stdout_stays_untouched(build: Any) -> None:
@@ -144,6 +146,71 @@ def test_a_terminal_keeps_only_what_lasts_and_stdout_stays_untouched(build: Any)
     assert "[1/1] seeds: problem: it broke" in text
     assert "a fleet of 2 pods" not in text
     assert shown.count(b"\x1b[?25l") == shown.count(b"\x1b[?25h") == 1  # the cursor is given back
+
+
+@pytest.mark.parametrize(("width", "height"), [(200, 50), (80, 24), (40, 6)])
+def test_a_terminal_is_never_garbled_whatever_goes_on_side_by_side(build: Any, width: int, height: int) -> None:
+    """After every event its screen has the lasting lines in order, and below them the block, each line whole."""
+    screen, lasting = Terminal(width, height), []
+    with Shown(screen, width, height) as progress:
+        progress.see(RunStarted("ab12cd", "2026-11-20T10:00:00Z", ClusterRecord("https://api", "v1.34", ["n"], []), 9))
+        for number in range(9):
+            progress.see(ScenarioStarted(f"策略-{number}", "", "", {}, {}, 2, 3, scenario=number))
+            progress.see(StepStarted("a step of a name that no terminal is wide enough for " * 3, 0, (), 4, number))
+        for number in range(9):
+            progress.see(RoundDone("open", "converge", 300, number, scenario=number))
+            if number % 3 == 0:
+                lasting.append(f"[{number + 1}/9] 策略-{number}: problem: it broke {number}")
+                progress.see(ProblemSeen(f"it broke {number}", number))
+            text = [line for line in screen.text if line]
+            told = "".join(text).replace(" ", "")
+            assert all(line.replace(" ", "") in told for line in lasting)
+            block = text[-min(10, height - 3) :]
+            assert "0 of 9 scenarios done, 0 cells judged, 9 at once"[: width - 25] in block[0]
+            assert sum("0 of 9 scen" in line for line in text) == 1
+            assert block[-1].startswith("  [9/9]" if height > 12 else "  and 8 more")
+        for number in range(9):
+            progress.see(ScenarioDone(f"策略-{number}", True, number))
+    assert "".join(screen.text).replace(" ", "") == "".join(lasting).replace(" ", "")
+
+
+class Shown:
+    """Progress on such a terminal, drawn after every event."""
+
+    def __init__(self, screen: Terminal, width: int, height: int) -> None:
+        self._stream = io.StringIO()
+        self._screen = screen
+        self._progress = Progress(self._stream, live=True)
+        live = self._progress._screen
+        assert isinstance(live, Live)
+        live._console.size = (width, height)
+        live._block.auto_refresh = False
+        self._live = live
+
+    def __enter__(self) -> Self:
+        self._progress.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._progress.__exit__(*error)
+        self._flush()
+
+    def see(self, event: Event) -> None:
+        self._progress.see(event)
+        self._live._block.refresh()
+        self._flush()
+
+    def _flush(self) -> None:
+        self._screen.write(self._stream.getvalue())
+        self._stream.seek(0)
+        self._stream.truncate()
+
+
+def test_more_than_fits_is_counted() -> None:
+    assert fitting(["a", "b", "c"], 80, 3) == ["a", "b", "c"]
+    assert fitting(["a", "b", "c", "d"], 80, 3) == ["a", "b", "and 2 more"]
+    assert fitting(["a", "b"], 80, 0) == ["and 2 more"]
+    assert fitting(["x" * 90, "策" * 50], 40, 3) == ["x" * 19 + ".." + "x" * 19, "策" * 9 + ".." + "策" * 9]
 
 
 def _read(master: int) -> bytes:
@@ -178,11 +245,15 @@ def test_of_several_scenarios_at_once_the_living_line_tells_how_far_the_run_is(b
     with Progress(stream) as progress:
         for event in (started, one, two, StepDone(build.step([build.cell()] * 3, name="open"), scenario=3)):
             progress.see(event)
-        assert progress._state.status() == "[0/9] 2 scenarios at once  3 cells judged"
+        assert progress._state.status() == [
+            "0 of 9 scenarios done, 3 cells judged, 2 at once",
+            "[4/9] d  pods 0/2 ready",
+            "[6/9] f  pods 0/2 ready",
+        ]
         leak = build.cell(expected="deny", outcome="connected")
         progress.see(StepDone(build.step([leak], name="open"), scenario=5))
         progress.see(ScenarioDone("d", True, scenario=3))
-        assert progress._state.status() == "[6/9] f  pods 0/2 ready  (1 leak so far)"
+        assert progress._state.status() == ["[6/9] f  pods 0/2 ready  (1 leak so far)"]
         progress.see(ProblemSeen("late", scenario=3))
         progress.see(ProblemSeen("of the run"))
     assert stream.getvalue().splitlines()[0].endswith(", 3 scenarios at once")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,14 @@ from probe.report.run_record import record_from_json, record_schema, record_to_j
 
 
 def check(data: Any) -> None:
+    _validator().validate(data)
+
+
+@cache
+def _validator() -> jsonschema.Draft202012Validator:
     schema = record_schema()
     jsonschema.Draft202012Validator.check_schema(schema)
-    jsonschema.validate(data, schema, cls=jsonschema.Draft202012Validator)
+    return jsonschema.Draft202012Validator(schema)
 
 
 def test_a_record_survives_the_round_trip_through_text(red: RunRecord, green: RunRecord) -> None:

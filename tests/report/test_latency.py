@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from probe.model.cell import Via
 from probe.model.enforcement import Tally
 from probe.model.record import Change, SamplingRecord, Topology
 from probe.report.latency import enforcement, enforcement_lines, latencies, sampling_words
@@ -59,6 +60,11 @@ def test_a_cell_that_never_matched_is_counted_apart(build: Any) -> None:
 def test_what_the_api_leaves_open_has_no_latency(build: Any) -> None:
     cell = build.cell(expected="either", outcome="timed-out", matched_after=0.0)
     assert latencies(build.run(build.scenario(build.step([cell])))) == []
+
+
+def test_open_connections_and_the_first_moments_of_pods_say_nothing_of_it(build: Any) -> None:
+    cells = [build.cell(via=via, matched_after=None, **DENY) for via in (Via.ESTABLISHED, Via.START)]
+    assert latencies(build.run(build.scenario(build.step(cells)))) == []
 
 
 def test_a_step_has_a_line_for_each_kind_of_change_and_says_how_exact_it_is(build: Any) -> None:

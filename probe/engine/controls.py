@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -35,19 +35,26 @@ class Controls:
     _late: dict[Pair, float] = field(default_factory=dict)  # who failed in the baseline, and when they first connected
     _led: set[tuple[Door, str | None]] = field(default_factory=set)
     _missed_before: frozenset[Pair] = frozenset()  # who failed in the baseline of an earlier scenario on the same pods
+    _fresh: float = -math.inf  # since when connections speak for denials
 
     def carried(self, since: float | None) -> Controls:
         """The controls of the next scenario on the same pods.
 
-        Only connections after ``since`` speak for it: then no policy was in force (monotonic clock; None: unknown).
+        For a denial only connections after ``since`` speak, from when on no policy was in force (monotonic clock; None:
+        from now on). That a pair could connect at all, where it is expected to, is known from earlier ones, too.
         """
-        connected = {} if since is None else {pair: at for pair, at in self._connected.items() if at > since}
+        fresh = time.monotonic() if since is None else since
         missed = self._missed_before | self._late.keys()
-        return Controls(self.agents, connected, _led=set(self._led), _missed_before=missed)
+        return Controls(self.agents, dict(self._connected), _led=set(self._led), _missed_before=missed, _fresh=fresh)
 
-    def has(self, cell: Cell) -> bool:
+    def has(self, cell: Cell, *, for_denial: bool) -> bool:
         """Whether the pair has its control already. For ends that are no pods of ours nobody vouches for long."""
-        return cell.path not in NOT_OURS and self.pair(cell) in self._connected
+        at = self._connected.get(self.pair(cell))
+        return at is not None and cell.path not in NOT_OURS and (at > self._fresh or not for_denial)
+
+    def has_any(self, cells: Iterable[Cell]) -> bool:
+        """Whether one of these pairs could connect."""
+        return any(self.has(cell, for_denial=True) for cell in cells)
 
     def fell_silent(self, cells: Iterable[Cell]) -> list[Cell]:
         """Those that missed the baseline, and none of an earlier scenario on the same pods."""
@@ -70,13 +77,16 @@ class Controls:
         """The cell was tried before there was any policy, and did not connect: something else was in its way."""
         self._late[self.pair(cell)] = math.inf
 
-    def vouched(self, pair: Pair, moment: float) -> bool:
+    def vouched(self, pair: Pair, moment: float, *, for_denial: bool = True) -> bool:
         """Whether this very pair, which may be gone by now, connected when that speaks for ``moment`` (monotonic).
 
         A pair that never had a chance before does so at any time. One that had its chance and missed it must have
-        connected before: what was in its way then may have been there still.
+        connected before: what was in its way then may have been there still. For a denial it must have been since the
+        scenario before was over.
         """
-        return pair in self._connected and self._late.get(pair, -math.inf) < moment
+        at = self._connected.get(pair)
+        known = at is not None and (at > self._fresh or not for_denial)
+        return known and self._late.get(pair, -math.inf) < moment
 
     def connected_after(self, pair: Pair, moment: float) -> bool:
         """Whether this very pair connected in a round that ended after ``moment`` (of the monotonic clock)."""
@@ -141,15 +151,20 @@ async def connect_again(
 
 
 async def run_baseline(
-    cells: Iterable[Cell], agents: Agents, controls: Controls, attempt: float, timeout: float
+    cells: Iterable[Cell],
+    denied: Collection[Cell],
+    agents: Agents,
+    controls: Controls,
+    attempt: float,
+    timeout: float,
 ) -> BaselineRecord:
     """Try every cell until it connects once, for at most ``timeout`` seconds; no policy of ours exists.
 
     ``attempt`` is the timeout of one attempt in seconds. A pair that does not connect gets no control; one that has its
-    control already is not tried again.
+    control already, as those of ``denied`` cells have to be, is not tried again.
     """
     wanted = list(dict.fromkeys(cells))
-    untried = [cell for cell in wanted if not controls.has(cell)]
+    untried = [cell for cell in wanted if not controls.has(cell, for_denial=cell in denied)]
     started = time.monotonic()
     last = await connect_again(untried, agents, controls, attempt, timeout) if untried else {}
     for cell, sample in last.items():

@@ -1,11 +1,13 @@
 """A deployed copy of a fleet: scenarios whose fleets are alike use its pods, one after the other.
 
-Sharing must never make a denial look earned. So each scenario has a baseline of its own: a control counts from the
-moment on at which the policies of the scenario before were lifted, and what has connected since (in that scenario's
-closing control) need not be tried twice. What a network plugin keeps in force after that is seen there, by pairs that
-had connected and are silent now. Between two scenarios the fleet is restored, and the API server is asked
-whether it is as it was. A copy of which anything is doubtful is thrown away and never repaired: after a policy that
-was not lifted, an agent that was lost or restarted, an error, a namespace that was deleted.
+Sharing must never make a denial look earned. So each scenario has a baseline of its own: the control of a denial counts
+from the moment on at which the policies of the scenario before were lifted, and only what has connected since (in that
+scenario's closing control) is not tried again. What a network plugin keeps in force after that is seen there, by pairs
+that are silent. That a pair which no step denies could connect is known from the scenarios before.
+
+Between two scenarios the fleet is restored, and the API server is asked whether it is as it was. A copy of which
+anything is doubtful is thrown away and never repaired: after a policy that was not lifted, an agent that was lost or
+restarted, an error, a namespace that was deleted.
 """
 
 from __future__ import annotations

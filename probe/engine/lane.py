@@ -160,7 +160,7 @@ class Lane:
             await self._retire()
             copy = await self._ready(turn)
             closing = await turn.run(copy, self.yard.options, began)
-            if before is not None and any(map(copy.controls.has, error.silent)):  # so it was not the network as such
+            if before is not None and copy.controls.has_any(error.silent):  # so it was not the network as such
                 self.yard.emit(of_scenario(ProblemSeen(f"after this scenario {error}"), before.index))
         copy.last, copy.lifted_at = turn.job.planned, closing.lifted_at
         if closing.silent:

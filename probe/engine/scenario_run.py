@@ -30,7 +30,7 @@ from probe.engine.start_race import Raced, run_race
 from probe.engine.step import StepMeasurement
 from probe.engine.stopwatch import Stopwatch
 from probe.engine.unserved import is_possible, untried_record, untried_steps
-from probe.model.cell import Cell, Family
+from probe.model.cell import Cell, Expectation, Family
 from probe.model.enforcement import Tally
 from probe.model.errors import ClusterError, ScenarioError
 from probe.model.events import (
@@ -83,14 +83,17 @@ class ScenarioRun:
         await self._introduce(began)
         plan = make_plan(self.scenario, families=copy.families)
         consultant = Consultant(self.scenario)
+        denied: set[Cell] = set()
         for planned, oracle in zip(plan.steps, consultant.all(_whereabouts(copy.deployment)), strict=True):
             if not self._has_later_pods(planned):
                 self._cross_check(planned, oracle)
+                planned = computed(planned, oracle)
+            denied |= {each.cell for each in planned.cells if each.expectation is not Expectation.ALLOW}
         services.wanted = ways_needed(plan).services
         await services.make(self.scenario.fleet.pods)
         self.stopwatch.lap("overhead")
         cells = [*_cells_of(plan, {pod.id for pod in self.scenario.fleet.pods})]
-        baseline = await run_baseline(cells, agents, copy.controls, timeouts.attempt, timeouts.baseline)
+        baseline = await run_baseline(cells, denied, agents, copy.controls, timeouts.attempt, timeouts.baseline)
         self.stopwatch.lap("baseline")
         if copy.last is not None and (silent := copy.controls.fell_silent(cells)):
             raise NotClean(silent)

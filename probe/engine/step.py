@@ -24,7 +24,7 @@ from probe.engine.routes import NOT_OURS
 from probe.engine.sampling import Sampling, Volleys, Waiting
 from probe.engine.starvation import starved
 from probe.engine.track import Track
-from probe.model.cell import Cell
+from probe.model.cell import Cell, Expectation
 from probe.model.events import Event, Noticed, RoundDone, SeenAttempt
 from probe.model.plan import PlannedStep
 from probe.model.record import SamplingRecord
@@ -91,7 +91,8 @@ class StepMeasurement:
         """Judge the cells, in plan order, before the next step; inconclusive if this one was cut short."""
         limits, changes, perhaps = Limits.of(self.timeouts, self.clock_error), self.changes, 0
         for track in self.tracks:
-            control = self.controls.vouched(self.controls.pair(track.planned.cell), self.confirmed_at)
+            pair, denied = self.controls.pair(track.planned.cell), track.planned.expectation is not Expectation.ALLOW
+            control = self.controls.vouched(pair, self.confirmed_at, for_denial=denied)
             stays_denied = limits.grace is not None and changes.stays_denied(track.planned)
             lateness = limits.look(track, stays_denied=stays_denied)
             perhaps += lateness.perhaps

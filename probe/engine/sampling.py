@@ -24,7 +24,7 @@ _GROWTH: Final = 0.02
 """Of the time that has passed."""
 _SHARE: Final = 0.5
 """Of the run's pace."""
-_LATE: Final = 0.1
+_LATE: Final = 0.25
 """Seconds after which a volley is taken to be late."""
 
 

@@ -74,7 +74,8 @@ def select(
 
 def weight(plan: Plan) -> float:
     """About how many seconds a scenario takes on a cluster that enforces at once: a fleet, windows, and probes."""
-    return 2.0 + sum(1.6 + len(step.cells) / 2000 for step in plan.steps)
+    races = sum(2 + step.step.start_race.seconds for step in plan.steps if step.step.start_race)
+    return 2.0 + races + sum(1.6 + len(step.cells) / 2000 for step in plan.steps)
 
 
 # --- tags and names ------------------------------------------------------------------------------------------------

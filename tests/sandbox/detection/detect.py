@@ -86,7 +86,12 @@ async def detect(
     if scenarios:
         try:
             async with Sandbox.start(cluster) as sandbox, connect(str(sandbox.kubeconfig)) as api:
-                run = RunOptions(allow_cluster_scoped=True, allow_host_network=True, stop_after=stop_after)
+                run = RunOptions(
+                    allow_cluster_scoped=True,
+                    allow_host_network=True,
+                    stop_after=stop_after,
+                    lanes=1 if stop_after else None,  # the next one is begun only if it is needed
+                )
                 await run_scenarios(api, [_impatient(scenario, limit) for scenario in scenarios], run, recorder.see)
         except CniProbeError as error:
             recorder.see(ProblemSeen(str(error)))

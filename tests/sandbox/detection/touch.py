@@ -13,6 +13,7 @@ from functools import cached_property
 from probe.model.scenario import Scenario
 from probe.sandbox.enforce.compile import Options, compile_node
 from probe.sandbox.enforce.controller import Stages
+from probe.sandbox.enforce.ruleset import Ruleset
 from probe.sandbox.enforce.view import ClusterView
 from probe.sandbox.faults.fault import Fault
 from probe.sandbox.faults.timing import NewPodsOpen
@@ -41,7 +42,16 @@ class Subject:
     @cached_property
     def rules(self) -> tuple[tuple[Meaning, ...], ...]:
         """What each node does after each change, where nothing is broken."""
-        return tuple(tuple(meaning_of(compile_node(view, node)) for node in NODES) for view in self.views)
+        return tuple(tuple(self._meaning(compile_node(view, node)) for node in NODES) for view in self.views)
+
+    def _meaning(self, ruleset: Ruleset) -> Meaning:
+        """What the rules do to packets that this scenario has: a node sends none unless pods are on its network."""
+        meaning = meaning_of(ruleset)
+        return {hook: does for hook, does in meaning.items() if self._has_host_network or "hook output" not in hook}
+
+    @cached_property
+    def _has_host_network(self) -> bool:
+        return any(pod.host_network for view in self.views for pod in view.pods)
 
     @property
     def looks_at_new_pods(self) -> bool:
@@ -55,7 +65,17 @@ class Subject:
         if is_of_time(fault):
             return len(self.views) > 1
         broken = fault()
-        return any(_differ(broken, view, rules) for view, rules in zip(self.views, self.rules, strict=True))
+        return any(self._differ(broken, view, rules) for view, rules in zip(self.views, self.rules, strict=True))
+
+    def _differ(self, broken: Fault, view: ClusterView, rules: Sequence[Meaning]) -> bool:
+        """All nodes are asked each time, also once one differs: faults remember."""
+        return True in [self._differs(broken, node, view, healthy) for node, healthy in zip(NODES, rules, strict=True)]
+
+    def _differs(self, broken: Fault, node: str, view: ClusterView, healthy: Meaning) -> bool:
+        seen = broken.see(node, view)
+        if seen == view and type(broken).compile is Stages.compile:
+            return False
+        return self._meaning(broken.compile(node, seen, Options())) != healthy
 
 
 def is_of_time(fault: type[Fault]) -> bool:
@@ -66,16 +86,3 @@ def is_of_time(fault: type[Fault]) -> bool:
 def touched(fault: type[Fault], subjects: Sequence[Subject]) -> list[Scenario]:
     """The scenarios that a fault can touch, the quickest first."""
     return [each.scenario for each in sorted(subjects, key=lambda each: each.seconds) if each.is_touched(fault)]
-
-
-def _differ(broken: Fault, view: ClusterView, rules: Sequence[Meaning]) -> bool:
-    """All nodes are asked each time, also once one differs: faults remember."""
-    found = [_differs(broken, node, view, healthy) for node, healthy in zip(NODES, rules, strict=True)]
-    return True in found
-
-
-def _differs(broken: Fault, node: str, view: ClusterView, healthy: Meaning) -> bool:
-    seen = broken.see(node, view)
-    if seen == view and type(broken).compile is Stages.compile:
-        return False
-    return meaning_of(broken.compile(node, seen, Options())) != healthy

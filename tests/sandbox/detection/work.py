@@ -13,6 +13,10 @@ from tests.sandbox.detection.detect import CLEAN, LIMIT, Detection, detect
 from tests.sandbox.detection.touch import Subject, is_of_time, touched
 
 
+A_FEW = 3
+"""Scenarios that are run with a fault that the API leaves open, which none of them need notice."""
+
+
 @cache
 def subjects() -> tuple[Subject, ...]:
     """The suite, and what is computed of it once."""
@@ -29,6 +33,7 @@ def work(fault: str, stop_after: int | None, only: str | None = None) -> Detecti
         scenarios = [scenario for scenario in scenarios if scenario.name == only]
     elif fault != CLEAN:
         scenarios = touched(FAULTS[fault], subjects())
+        scenarios = scenarios[:A_FEW] if FAULTS[fault].left_open else scenarios
     if fault == CLEAN or not is_of_time(FAULTS[fault]):
         return asyncio.run(detect(fault, scenarios, stop_after if fault != CLEAN else None))
     control = asyncio.run(detect(CLEAN, scenarios[:stop_after], limit=LIMIT))

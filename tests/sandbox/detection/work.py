@@ -12,7 +12,6 @@ from probe.scenario.suite import conformance_suite
 from tests.sandbox.detection.detect import CLEAN, LIMIT, Detection, detect
 from tests.sandbox.detection.touch import Subject, is_of_time, touched
 
-
 A_FEW = 3
 """Scenarios that are run with a fault that the API leaves open, which none of them need notice."""
 

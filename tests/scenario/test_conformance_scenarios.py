@@ -47,7 +47,7 @@ DOCUMENTATION = """
     default-policies.deny-ingress default-policies.allow-ingress default-policies.deny-egress
     default-policies.allow-egress default-policies.deny-all
     filtering.protocols port-range.egress targeting.namespaces-by-label targeting.namespace-by-name
-    lifecycle.new-pod lifecycle.new-namespace lifecycle.labels-change lifecycle.eventually
+    lifecycle.new-pod lifecycle.before-start lifecycle.new-namespace lifecycle.labels-change lifecycle.eventually
 """
 """Statements of the page on network policies, by its sections in order."""
 

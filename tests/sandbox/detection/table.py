@@ -88,28 +88,28 @@ def _answer(found: Sequence[Detection]) -> Iterator[str]:
 
 
 def page(found: Mapping[str, Detection]) -> str:
-    """The page of the docs, in the order of the registry. All faults must have been tried."""
+    """The page of the docs, in the order of the registry. What was not tried is said."""
     lines = [_PAGE.rstrip("\n"), ""]
-    clean = found[CLEAN]
     required = [name for name, fault in FAULTS.items() if not fault.left_open]
-    caught = sum(bool(found[name].catches) for name in required)
-    lines.append(
-        f"{caught} of {len(required)} faults are caught; {len(FAULTS) - len(required)} more are left open by the API. "
-        f"Without a fault, {clean.ran} scenarios pass."
-    )
-    lines += [
-        "",
-        "| fault | what it does | effect | could | caught by | first | verdict |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    lines += [_row(name, found[name]) for name in FAULTS]
+    tried = [found[name] for name in required if name in found]
+    caught = sum(bool(each.catches) for each in tried)
+    untried = f", and {len(required) - len(tried)} were not tried" if len(tried) < len(required) else ""
+    left_open = len(FAULTS) - len(required)
+    lines.append(f"{caught} of {len(required)} faults are caught{untried}; {left_open} more are left open by the API.")
+    if CLEAN in found:
+        lines.append(f"Without a fault, {found[CLEAN].ran} scenarios pass.")
+    lines += ["", *_PAGE_HEAD]
+    lines += [_row(name, found.get(name)) for name in FAULTS]
     return "\n".join(lines) + "\n"
 
 
-def _row(name: str, found: Detection) -> str:
+def _row(name: str, found: Detection | None) -> str:
     fault = FAULTS[name]
     effect = f"{fault.effect}; the API leaves it open" if fault.left_open else str(fault.effect)
-    count = f"{len(found.catches)} of {found.ran}"
-    first, verdict = (found.catches[0].scenario, found.catches[0].verdict) if found.catches else ("", "")
-    cells = [f"`{name}`", fault.summary(), effect, str(found.touched), count, first, verdict]
+    cells = [f"`{name}`", fault.summary(), effect]
+    if found is None:
+        cells += ["", "not tried", "", ""]
+    else:
+        first, verdict = (found.catches[0].scenario, found.catches[0].verdict) if found.catches else ("", "")
+        cells += [str(found.touched), f"{len(found.catches)} of {found.ran}", first, verdict]
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"

@@ -72,6 +72,9 @@ class Waiting:
             self._over.clear()
             return
         self.tracks.pop(cell, None)
+
+    def settle(self) -> None:
+        """End the wait if nothing is left to wait for."""
         if not self.tracks:
             self._over.set()
 

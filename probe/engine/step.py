@@ -143,12 +143,17 @@ class StepMeasurement:
         by_cell = {track.planned.cell: track for track in tracks}
         for track in tracks:
             track.under_way += 1
+        left = len(by_cell)
 
         def take(cell: Cell, sample: Sample) -> None:
+            nonlocal left
+            left -= 1
             track = by_cell[cell]
             track.under_way -= 1
             self._see(track, sample, "converge", timeout, news)
             waiting.see(track)
+            if left:  # else this volley ends at once, and is told of before what comes after it begins
+                waiting.settle()
 
         samples = await self.agents.probe(list(by_cell), timeout, take)
         self.controls.see(samples)
@@ -156,6 +161,7 @@ class StepMeasurement:
             by_cell[cell].learn(sample, timeout)
             self.lag = max(self.lag, sample.lag)
         self.emit(RoundDone(self.planned.step.name, "converge", len(tracks), len(waiting.tracks), tuple(news)))
+        waiting.settle()
 
     async def _confirm(self) -> None:
         started = time.monotonic()

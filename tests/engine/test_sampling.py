@@ -72,7 +72,9 @@ async def test_a_wait_ends_as_soon_as_nothing_is_left_to_wait_for() -> None:
     waiting = Waiting(found)
     await waiting.change(0.001)
     found[0].see(Sample(Outcome.TIMED_OUT, at=1.0), "converge", HELD)
-    asyncio.get_running_loop().call_soon(waiting.see, found[0])
+    waiting.see(found[0])
+    await waiting.change(0.001)
+    asyncio.get_running_loop().call_soon(waiting.settle)
     async with asyncio.timeout(60):
         await waiting.change(3600)
 

@@ -12,7 +12,8 @@ from .listeners import PortSpec, parse_port
 SOCKET_PATH: Final = "/run/cni-probe/agent.sock"
 USAGE: Final = """usage: python3 -m cni_probe_agent COMMAND
 
-  serve [--port PORT/PROTOCOL]...             be the agent: listen, dial, until SIGTERM
+  serve [--port PORT/PROTOCOL]... [--linger]  be the agent: listen, dial, until SIGTERM;
+                                              with --linger go on after it, until SIGKILL
   relay                                       join stdin and stdout to the agent's control socket
   ready                                       exit 0 when the agent answers
   dial ADDRESS PORT/PROTOCOL [--timeout S] [--query NAME]
@@ -36,8 +37,10 @@ def main(argv: list[str]) -> int:
     try:
         match argv:
             case ["serve", *options]:
+                linger = options[-1:] == ["--linger"]
+                ports = _ports(options[:-1] if linger else options)
                 uid, start = (os.environ.get(f"CNI_PROBE_{name}", "") for name in ("POD_UID", "START"))
-                return serve.run(_ports(options), path, uid, start)
+                return serve.run(ports, path, uid, start, linger=linger)
             case ["relay"]:
                 return relay.run(path)
             case ["ready"]:
@@ -58,7 +61,7 @@ def main(argv: list[str]) -> int:
 def _ports(options: list[str]) -> list[PortSpec]:
     flags, values = options[::2], options[1::2]
     if set(flags) - {"--port"} or len(flags) != len(values):
-        raise _Usage("serve takes only --port PORT/PROTOCOL, any number of times")
+        raise _Usage("serve takes only --port PORT/PROTOCOL, any number of times, and --linger after these")
     return [parse_port(value) for value in values]
 
 

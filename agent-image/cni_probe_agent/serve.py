@@ -36,14 +36,15 @@ class _Pipe:
             os.write(self._write, b".")
 
 
-def run(ports: Sequence[PortSpec], socket_path: str, pod_uid: str, start: str = "") -> int:
+def run(ports: Sequence[PortSpec], socket_path: str, pod_uid: str, start: str = "", *, linger: bool = False) -> int:
     """Serve until SIGTERM or SIGINT (the agent is PID 1 of its container, so nobody else handles them).
 
-    ``start``: a series to begin before anything else, as JSON; empty for none.
+    ``start``: a series to begin before anything else, as JSON; empty for none. ``linger``: go on after SIGTERM, as a
+    server does that has requests to finish in its pod's grace period.
     """
     stop = _Pipe()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop.wake)
+        signal.signal(number, signal.SIG_IGN if linger and number == signal.SIGTERM else stop.wake)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # PID 1 reaps what is handed to it
     _raise_descriptor_limit()
     reactor = Reactor()

@@ -24,11 +24,11 @@ from probe.cluster.nodes import Node, not_ready_cause
 from probe.cluster.objects import Owner
 from probe.cluster.outfit import Outfit
 from probe.cluster.placement import Placer
-from probe.cluster.pods import PodWatch, container_id, hopeless_cause, is_running, pending_cause
+from probe.cluster.pods import PodWatch, container_id, hopeless_cause, is_over, is_running, pending_cause
 from probe.cluster.resources import CLUSTER_POLICIES, POLICIES, cluster_policy_path, object_path
 from probe.model.cell import Family
 from probe.model.errors import ClusterError, DeployError
-from probe.model.scenario import Apply, Delete, External, Label, Manifest, Namespace, ObjectRef, Pod
+from probe.model.scenario import Apply, Delete, External, Label, Manifest, Namespace, ObjectRef, Pod, Replace
 
 EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
 _PARALLEL_REQUESTS = 24
@@ -44,6 +44,7 @@ class RunningPod:
     """A pod as it was deployed. ``namespace`` and ``name`` are actual, ``addresses`` by family (PodStatus.podIPs).
 
     ``container`` is the ID of its container when it was last seen running; another one has another agent.
+    ``strayed``: why it does not have the addresses that it was to get; empty: it has.
     """
 
     pod: Pod
@@ -53,6 +54,7 @@ class RunningPod:
     node: str
     addresses: Mapping[Family, str]
     container: str = ""
+    strayed: str = ""
 
 
 @dataclass(slots=True)
@@ -75,6 +77,7 @@ class Deployment:
     running: dict[str, RunningPod] = field(default_factory=dict)
     alterations: Alterations = field(default_factory=Alterations)
     _policy_kinds: set[str] = field(default_factory=set)
+    _addresses: dict[str, Mapping[Family, str]] = field(default_factory=dict)  # of pods that may be gone
     _requests: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_PARALLEL_REQUESTS))
 
     async def create_namespaces(self, namespaces: Sequence[Namespace]) -> None:
@@ -112,13 +115,27 @@ class Deployment:
         started = await asyncio.gather(*starts, return_exceptions=True)
         raise_failures(ids, started, "pods did not start", DeployError)
         running = tuple(result for result in started if isinstance(result, RunningPod))
+        running = tuple(self._checked(each) for each in running)
         self.running |= {each.pod.id: each for each in running}
+        self._addresses |= {each.pod.id: each.addresses for each in running}
         return running
+
+    def _checked(self, running: RunningPod) -> RunningPod:
+        """With the reason, if it has not got the addresses of the pod that it was to follow."""
+        other = running.pod.address_of
+        if other is None or running.addresses == self._addresses[other]:
+            return running
+        given, wanted = (", ".join(addresses.values()) for addresses in (running.addresses, self._addresses[other]))
+        return replace(
+            running, strayed=f"{running.pod.id} got {given} of the cluster, not {wanted}, which was {other}'s"
+        )
 
     async def _create_pod(self, pod: Pod, node: Node, environment: Mapping[str, str]) -> str:
         """Returns its UID."""
         namespace = self.namespaces[pod.namespace]
-        body = objects.agent_pod(pod, namespace, node.hostname or None, self.outfit.agent, self.owner, environment)
+        wanted = tuple(self._addresses[pod.address_of].values()) if pod.address_of is not None else ()
+        agent, hostname = self.outfit.agent, node.hostname or None
+        body = objects.agent_pod(pod, namespace, hostname, agent, self.owner, environment, wanted)
         async with self._requests:
             created = await self._create_when_account_exists(f"/api/v1/namespaces/{namespace}/pods", body)
         return str(created["metadata"]["uid"])
@@ -189,9 +206,14 @@ class Deployment:
             return ""
 
     async def delete_pod(self, ref: ObjectRef) -> None:
-        """Delete a pod of the fleet and wait until it is gone."""
+        """Delete a pod of the fleet, whose end may have begun, and wait until it is gone."""
         running = self.running.pop(f"{ref.namespace}/{ref.name}")
-        await self.api.delete(f"/api/v1/namespaces/{running.namespace}/pods/{running.name}", uid=running.uid)
+        hurry = None if running.pod.grace_seconds is None else 1
+        try:
+            await self.api.delete(_path(running), uid=running.uid, grace_seconds=hurry)
+        except ApiError as error:
+            if error.code != 404 or hurry is None:  # its time may just have run out
+                raise
 
         def gone(seen: Json | None) -> bool:
             return seen is None or seen["metadata"]["uid"] != running.uid
@@ -200,6 +222,31 @@ class Deployment:
             await self.watch.until([(running.namespace, running.name)], gone, _GONE_SECONDS)
         except TimeoutError:
             raise ClusterError(f"{ref} is still there {_GONE_SECONDS:g} s after its deletion") from None
+
+    async def complete_pod(self, ref: ObjectRef) -> None:
+        """End the containers of a pod of the fleet, by its deadline, and wait until it is over (Failed, Succeeded)."""
+        running = self.running[f"{ref.namespace}/{ref.name}"]
+        await self.api.merge(_path(running), {"spec": {"activeDeadlineSeconds": 1}})
+
+        def over(seen: Json | None) -> bool:
+            return seen is None or seen["metadata"]["uid"] != running.uid or is_over(seen)
+
+        try:
+            await self.watch.until([(running.namespace, running.name)], over, _GONE_SECONDS)
+        except TimeoutError:
+            raise ClusterError(f"{ref} still runs {_GONE_SECONDS:g} s after its deadline") from None
+
+    async def terminate_pod(self, ref: ObjectRef) -> None:
+        """Begin to delete a pod of the fleet."""
+        running = self.running[f"{ref.namespace}/{ref.name}"]
+        await self.api.delete(_path(running), uid=running.uid)
+
+    async def replace(self, action: Replace) -> None:
+        """Delete an object of a namespace and create it again as soon as the API server lets it."""
+        path = object_path(action.ref, self.namespaces)
+        uid = (await self.api.get(path))["metadata"]["uid"]
+        await self.api.delete(path, uid=uid)
+        await self.apply(action)
 
     async def apply(self, action: Apply) -> None:
         """Create or update the object, mapped to the run's namespaces (server-side apply)."""
@@ -302,6 +349,10 @@ class Deployment:
             if time.monotonic() > deadline:
                 raise ClusterError(f"{path} is still there {_GONE_SECONDS:g} s after its deletion")
             await asyncio.sleep(0.05)
+
+
+def _path(running: RunningPod) -> str:
+    return f"/api/v1/namespaces/{running.namespace}/pods/{running.name}"
 
 
 def _running_pod(pod: Pod, seen: Json) -> RunningPod:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -28,6 +28,9 @@ CODE_CONFIGMAP = "cni-probe-agent"
 PULL_SECRET_TYPE = "kubernetes.io/dockerconfigjson"
 
 _SOCKET_DIR = "/run/cni-probe"
+
+ADDRESSES_ANNOTATION = "sandbox.cni-probe.dev/addresses"
+"""On a pod: the addresses that it should get, with commas between (the embedded cluster's)."""
 
 EXTERNAL_GROUP = "/apis/sandbox.cni-probe.dev/v1"
 """Served by clusters that can make endpoints outside themselves: the embedded one."""
@@ -124,22 +127,27 @@ def agent_pod(
     agent: AgentOptions,
     owner: Owner,
     environment: Mapping[str, str] = MappingProxyType({}),
+    addresses: Sequence[str] = (),
 ) -> Json:
     """A Pod with one agent that serves the pod's ports. ``node`` pins it by ``kubernetes.io/hostname``; ``environment``
-    are variables of its agent."""
+    are variables of its agent.
+
+    ``addresses``: those that it should get, which only the embedded cluster heeds.
+    """
     metadata: Json = {
         "name": pod.name,
         "namespace": namespace_name,
         "labels": agent.all_labels | dict(pod.labels) | owner.labels | {POD_LABEL: pod_label(pod)},
     }
-    if agent.all_annotations:
-        metadata["annotations"] = agent.all_annotations
+    annotations = agent.all_annotations | ({ADDRESSES_ANNOTATION: ",".join(addresses)} if addresses else {})
+    if annotations:
+        metadata["annotations"] = annotations
     spec = {
         "containers": [_agent_container(pod, agent, environment)],
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "restartPolicy": "Always",
-        "terminationGracePeriodSeconds": 1,
+        "terminationGracePeriodSeconds": 1 if pod.grace_seconds is None else pod.grace_seconds,
         **_network(pod),
         "volumes": [volume for volume, _ in _volumes(agent)],
         **_placing(agent, node),
@@ -190,6 +198,8 @@ def _agent_container(pod: Pod, agent: AgentOptions, environment: Mapping[str, st
             entry["name"] = port.name
         ports.append(entry)
     serve = [word for port in pod.ports for word in ("--port", str(port))]
+    if pod.grace_seconds is not None:
+        serve.append("--linger")
     return {
         "name": CONTAINER,
         "image": agent.image,

@@ -17,7 +17,16 @@ from probe.cluster.resources import CLUSTER_POLICIES
 from probe.model.agent_options import AgentOptions
 from probe.model.cell import WAYS, Path
 from probe.model.clusterpolicy import GROUP, PLURALS
-from probe.model.scenario import Apply, CreateNamespace, CreatePod, Delete, Label, Scenario
+from probe.model.scenario import (
+    Apply,
+    Complete,
+    CreateNamespace,
+    CreatePod,
+    Delete,
+    Label,
+    Scenario,
+    Terminate,
+)
 
 
 class Need(enum.StrEnum):
@@ -259,7 +268,7 @@ def _needs_of_action(action: object) -> Iterable[Need]:
     match action:
         case CreateNamespace() | CreatePod():
             return ()
-        case Apply() | Delete() | Label():
+        case Apply() | Delete() | Label() | Complete() | Terminate():
             return (_KINDS[action.ref.kind],)
         case _:
             raise TypeError(f"no permissions are known for {action}")

@@ -37,6 +37,8 @@ class Placer:
         return placed
 
     def _home(self, pod: Pod) -> Node:
+        if pod.address_of in self._homes:  # addresses belong to nodes
+            return self._homes[pod.address_of]
         if pod.node is not None:
             if pod.node not in self._symbols:
                 self._symbols[pod.node] = self.nodes[len(self._symbols) % len(self.nodes)]

@@ -139,6 +139,11 @@ def is_running(pod: Json | None) -> bool:
     return running and bool(status.get("podIP"))
 
 
+def is_over(pod: Json) -> bool:
+    """Whether its containers have ended for good (PodStatus.phase)."""
+    return pod.get("status", {}).get("phase") in ("Failed", "Succeeded")
+
+
 def hopeless_cause(pod: Json | None) -> str:
     """Why the pod will not start by itself; empty while there is hope."""
     if pod is None:
@@ -181,7 +186,7 @@ def _eviction(pod: Json) -> str:
         said = disruption or {}
         cause = f"{said.get('reason', '')}: {status.get('message') or said.get('message', '')}".strip(": ")
         return f"the pod was evicted ({cause})" if cause else "the pod was evicted"
-    if status.get("phase") in ("Failed", "Succeeded"):
+    if is_over(pod):
         return f"the pod {hopeless_cause(pod) or 'has ended'}"
     return "the pod was deleted" if "deletionTimestamp" in pod["metadata"] else ""
 

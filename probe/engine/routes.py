@@ -61,6 +61,8 @@ class Routes:
         ``agents`` by logical pod id, the cell's source included.
         """
         source = agents[cell.source]
+        if source.running.strayed:
+            return _unsupported(source.running.strayed)
         if cell.family not in source.running.addresses:
             return _unsupported(f"{cell.source} has no {cell.family} address")
         if cell.path is Path.EXTERNAL:
@@ -70,6 +72,8 @@ class Routes:
         destination = agents.get(cell.destination)
         if destination is None:
             return Sample(Outcome.AGENT_ERROR, f"{cell.destination} is not running")
+        if destination.running.strayed:
+            return _unsupported(destination.running.strayed)
         own = destination.running.addresses.get(cell.family)
         if own is None:
             return _unsupported(f"{cell.destination} has no {cell.family} address")

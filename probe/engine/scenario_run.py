@@ -45,7 +45,19 @@ from probe.model.events import (
 from probe.model.packed import PackedCells
 from probe.model.plan import Plan, PlannedStep, line_of
 from probe.model.record import PodRecord, StepRecord
-from probe.model.scenario import Action, Apply, CreateNamespace, CreatePod, Delete, Label, Pod, Scenario
+from probe.model.scenario import (
+    Action,
+    Apply,
+    Complete,
+    CreateNamespace,
+    CreatePod,
+    Delete,
+    Label,
+    Pod,
+    Replace,
+    Scenario,
+    Terminate,
+)
 from probe.scenario.established import held_cells
 from probe.scenario.plan import make_plan, ways_needed
 
@@ -235,8 +247,15 @@ class ScenarioRun:
                 await self._create_pod(action.pod)
             case Label():
                 await deployment.label(action)
+            case Replace():
+                await deployment.replace(action)
             case Apply():
                 await deployment.apply(action)
+            case Complete(ref):
+                await agents.forget([f"{ref.namespace}/{ref.name}"])
+                await deployment.complete_pod(ref)
+            case Terminate(ref):
+                await deployment.terminate_pod(ref)
             case Delete():
                 await agents.forget(_pods_of(action, agents))
                 await deployment.delete(action)

@@ -42,7 +42,10 @@ class Pod:
 
     ``node`` is a symbol: pods with the same symbol share a node, different symbols get different nodes as far as
     the cluster has them. Without one the fleet's placement decides. ``host_network``: PodSpec.hostNetwork, so its
-    address is its node's (path ``node-ip``); needs the run option of that name.
+    address is its node's (path ``node-ip``); needs the run option of that name. ``grace_seconds``:
+    PodSpec.terminationGracePeriodSeconds, for the whole of which the agent goes on; None: it ends when it is told to.
+    ``address_of``: the id of an earlier pod whose address this one is to get, on the same node; only some clusters can
+    do that.
     """
 
     namespace: str
@@ -52,6 +55,8 @@ class Pod:
     ports: tuple[Port, ...]
     node: str | None = None
     host_network: bool = False
+    grace_seconds: int | None = None
+    address_of: str | None = None
 
     @property
     def id(self) -> str:
@@ -145,6 +150,15 @@ class Apply:
 
 
 @dataclass(frozen=True, slots=True)
+class Replace(Apply):
+    """Delete one object and create it at once, without a moment between for anybody to notice (``kubectl replace
+    --force``)."""
+
+    def __str__(self) -> str:
+        return f"replace {self.ref}"
+
+
+@dataclass(frozen=True, slots=True)
 class Delete:
     """Delete one object and wait until it is gone."""
 
@@ -186,7 +200,27 @@ class CreatePod:
         return f"create pod/{self.pod.id}"
 
 
-Action: TypeAlias = CreateNamespace | CreatePod | Label | Apply | Delete
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """End a pod's containers and wait until it is over, as a job's pod is: the object stays, its address is free."""
+
+    ref: ObjectRef
+
+    def __str__(self) -> str:
+        return f"complete {self.ref}"
+
+
+@dataclass(frozen=True, slots=True)
+class Terminate:
+    """Begin to delete a pod and wait for nothing: it goes on in its grace period."""
+
+    ref: ObjectRef
+
+    def __str__(self) -> str:
+        return f"terminate {self.ref}"
+
+
+Action: TypeAlias = CreateNamespace | CreatePod | Label | Apply | Delete | Complete | Terminate
 
 
 @dataclass(frozen=True, slots=True)

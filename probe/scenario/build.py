@@ -100,6 +100,10 @@ class _Builder:
         for pod in fleet.pods:
             self.world.do(CreatePod(pod), "")
         self._check_host_ports(fleet.pods, (), at)
+        for pod in fleet.pods:
+            if pod.address_of is not None:
+                there = at.child("namespaces", pod.namespace, "pods", pod.group, "addressOf")
+                self.problems.append(there.problem("no pod was there before the fleet", "let a step create this pod"))
         if not fleet.pods and not self.world.doubts.names:
             self.problems.append(at.key_problem("the fleet has no pod"))
         steps = self._steps(spec.spec)

@@ -69,9 +69,32 @@ def _pods(namespace: str, name: str, spec: PodSpec, place: Place, problems: list
     ports = build_ports(list(kept(spec.ports)), place.child("ports"), problems)
     if spec.host_network:
         problems += _low_ports(list(kept(spec.ports)), place.child("ports"))
+    if spec.address_of is not None:
+        problems += _own_address(spec, place)
     for index, pod_name in enumerate(names):
         node = symbols[index % len(symbols)] if symbols else None
-        yield Pod(namespace, pod_name, name, dict(spec.labels), ports, node, spec.host_network)
+        yield Pod(
+            namespace,
+            pod_name,
+            name,
+            dict(spec.labels),
+            ports,
+            node,
+            spec.host_network,
+            grace_seconds=spec.grace_seconds,
+            address_of=spec.address_of,
+        )
+
+
+def _own_address(spec: PodSpec, place: Place) -> Iterator[Problem]:
+    """What does not go together with another pod's address."""
+    at = place.child("addressOf")
+    if spec.host_network:
+        yield at.problem("a pod with hostNetwork has its node's address")
+    if spec.replicas is not None:
+        yield at.problem("several pods cannot have one address", "leave out replicas")
+    if spec.node:
+        yield place.child("node").problem("addressOf decides on the node")
 
 
 def _low_ports(ports: Sequence[tuple[int, PortSpec]], place: Place) -> Iterator[Problem]:

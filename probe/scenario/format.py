@@ -122,6 +122,19 @@ class PodSpec(Strict):
         description="Placement symbol: pods with the same symbol share a node, different symbols get different nodes. "
         "With a list, replicas take the symbols in turn. Without it, the fleet's placement decides.",
     )
+    grace_seconds: int | None = Field(
+        default=None,
+        alias="terminationGracePeriodSeconds",
+        ge=2,
+        le=300,
+        description="The pod goes on for so long once a step terminates it (default: it ends at once).",
+    )
+    address_of: str | None = Field(
+        default=None,
+        alias="addressOf",
+        description="An earlier pod, namespace/pod, whose address and node this pod is to get. Where a cluster gives "
+        "it another one, as all but the embedded cluster may, its cells are unsupported.",
+    )
     host_network: bool = Field(
         default=False,
         alias="hostNetwork",
@@ -381,6 +394,12 @@ class StartRaceSpec(Strict):
     for_: Duration | None = Field(default=None, alias="for", description="How long they are watched (default 2s).")
 
 
+Manifests: TypeAlias = Annotated[
+    list[Item[Annotated[Any, Shorthand(shorthand.manifest_source, (_STRING, {"type": "object"}), True)]]],
+    Shorthand(lambda value: [value] if isinstance(value, str | dict) else value, (_STRING, {"type": "object"})),
+]
+
+
 class StepSpec(Strict):
     """Changes, made in the order of the keys below, and what is expected after them."""
 
@@ -398,18 +417,30 @@ class StepSpec(Strict):
         default={}, description="Labels to set, by namespace or namespace/pod; null removes a label."
     )
     unlabel: dict[str, Globs] = Field(default={}, description="Labels to remove, by namespace or namespace/pod.")
-    apply: Annotated[
-        list[Item[Annotated[Any, Shorthand(shorthand.manifest_source, (_STRING, {"type": "object"}), True)]]],
-        Shorthand(lambda value: [value] if isinstance(value, str | dict) else value, (_STRING, {"type": "object"})),
-    ] = Field(
+    apply: Manifests = Field(
         default=[],
         description="Manifests to apply: paths from this file's directory, globs, or manifests in place. "
         "Cluster-scoped policies need the run's --allow-cluster-scoped.",
+    )
+    replace: Manifests = Field(
+        default=[],
+        description="Manifests, as under apply, of objects in namespaces that are there: each object is deleted and "
+        "created again at once, as kubectl replace --force does it.",
     )
     delete: Annotated[list[Item[str]], Shorthand(shorthand.one_or_list, (_STRING,))] = Field(
         default=[],
         description="What to delete: networkpolicy/NAMESPACE/NAME, service/.., configmap/.., pod/.., namespace/NAME, "
         "clusternetworkpolicy/NAME, adminnetworkpolicy/.., baselineadminnetworkpolicy/..",
+    )
+    complete: Globs = Field(
+        default=[],
+        description="Pods, namespace/pod, whose containers end: the pods stay as those of finished jobs do, and their "
+        "addresses are free.",
+    )
+    terminate: Globs = Field(
+        default=[],
+        description="Pods, namespace/pod, whose deletion begins: they go on in their terminationGracePeriodSeconds, "
+        "until a later step deletes them.",
     )
     established: Annotated[
         list[Item[EstablishedSpec]], Shorthand(shorthand.one_mapping_or_list, ({"type": "object"},))

@@ -21,6 +21,7 @@ from probe.model.errors import Location
 from probe.model.plan import Plan, PlannedCell, PlannedStep
 from probe.model.scenario import (
     Action,
+    Complete,
     CreatePod,
     Delete,
     External,
@@ -67,7 +68,7 @@ def advance(alive: MutableMapping[str, Pod], action: Action) -> None:
     match action:
         case CreatePod(pod):
             alive[pod.id] = pod
-        case Delete(ref) if ref.kind == "pod":
+        case Complete(ref) | Delete(ref) if ref.kind == "pod":
             alive.pop(f"{ref.namespace}/{ref.name}", None)
         case Delete(ref) if ref.kind == "namespace":
             for gone in [pod.id for pod in alive.values() if pod.namespace == ref.name]:

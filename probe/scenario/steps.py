@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from probe.model.clusterpolicy import API_VERSIONS
 from probe.model.errors import Problem
 from probe.model.scenario import (
     Action,
     Apply,
+    Complete,
     CreateNamespace,
     CreatePod,
     Delete,
     Label,
     Namespace,
     ObjectRef,
+    Pod,
+    Replace,
+    Terminate,
 )
 from probe.scenario.document import Place
 from probe.scenario.fleet import build_namespaces, check_labels
@@ -45,7 +50,7 @@ _KINDS = {alias: kind for kind, aliases in _ALIASES.items() for alias in (kind, 
 class StepBuilder:
     """Builds the actions of the steps in order, in the order of actions within a step:
 
-    create namespaces, create pods, label, apply, delete.
+    create namespaces, create pods, label, apply, replace, delete, complete, terminate.
     """
 
     world: World
@@ -56,7 +61,7 @@ class StepBuilder:
         """The step's actions; the world is as after them."""
         done: list[Action] = []
         made: set[str] = set()  # what this very step makes: deleting it at once cannot be meant
-        for build in (self._create, self._label, self._apply, self._delete):
+        for build in (self._create, self._label, self._apply, self._replace, self._delete, self._end):
             for action in build(spec, place, made):
                 self.world.do(action, spec.name)
                 done.append(action)
@@ -75,12 +80,23 @@ class StepBuilder:
             yield from self._create_namespace(namespace, at.child(namespace.name), made)
         for namespace in namespaces:
             for pod in namespace.pods:
-                if pod.id in self.world.pods:
-                    pod_place = at.child(namespace.name, "pods", pod.group)
+                pod_place = at.child(namespace.name, "pods", pod.group)
+                if pod.id in self.world.pods or pod.id in self.world.finished:
                     self.problems.append(pod_place.key_problem(f'pod "{pod.id}" exists already at this step'))
                     continue
+                self._check_address(pod, pod_place.child("addressOf"))
                 made.add(f"pod/{pod.id}")
                 yield CreatePod(pod)
+
+    def _check_address(self, pod: Pod, place: Place) -> None:
+        """A pod can have the address of another one that was there, and has none any more."""
+        other = pod.address_of
+        if other is None or self.world.doubts.about(other):
+            return
+        if other in self.world.pods:
+            self.problems.append(place.problem(f'pod "{other}" still has its address', "complete or delete it before"))
+        elif other not in self.world.ever:
+            self.problems.append(place.problem(f'there was no pod "{other}"', suggest_id(other, self.world.ever)))
 
     def _create_namespace(self, namespace: Namespace, place: Place, made: set[str]) -> Iterator[Action]:
         if namespace.name not in self.world.namespaces:
@@ -152,9 +168,20 @@ class StepBuilder:
     # --- apply -----------------------------------------------------------------------------------------------------
 
     def _apply(self, spec: StepSpec, place: Place, made: set[str]) -> Iterator[Action]:
+        return self._manifests(spec.apply, place.child("apply"), made)
+
+    def _replace(self, spec: StepSpec, place: Place, made: set[str]) -> Iterator[Action]:
+        for action in self._manifests(spec.replace, place.child("replace"), made):
+            known = action.ref in self.world.objects or self.world.doubts.objects
+            if action.ref.namespace is None or not known:
+                why = f"{action.ref} does not exist at this step" if not known else f"{action.ref} is in no namespace"
+                self.problems.append(place.child("replace").problem(f"{why}, and cannot be replaced", "apply it"))
+            yield Replace(action.manifest, action.origin)
+
+    def _manifests(self, sources: Sequence[Any], place: Place, made: set[str]) -> Iterator[Apply]:
         seen: dict[ObjectRef, Place] = {}
-        for index, source in kept(spec.apply):
-            at = item_place(place.child("apply"), index)
+        for index, source in kept(sources):
+            at = item_place(place, index)
             before = len(self.problems)
             found = self.manifests.read(source, at)
             self.world.doubts.objects |= len(self.problems) > before  # objects may be missing from what was read
@@ -193,6 +220,27 @@ class StepBuilder:
                 else:
                     yield Delete(ref)
 
+    # --- pods that end ---------------------------------------------------------------------------------------------
+
+    def _end(self, spec: StepSpec, place: Place, made: set[str]) -> Iterator[Action]:
+        for key, names, action in (("complete", spec.complete, Complete), ("terminate", spec.terminate, Terminate)):
+            for index, name in kept(names):
+                at = item_place(place.child(key), index)
+                for pod in self._ending(name, at):
+                    if f"pod/{pod.id}" in made:
+                        self.problems.append(at.problem(f'pod "{pod.id}" is created in this same step'))
+                    elif action is Terminate and pod.grace_seconds is None:
+                        message = f'pod "{pod.id}" would end at once'
+                        self.problems.append(at.problem(message, "give it terminationGracePeriodSeconds, or delete it"))
+                    yield action(ObjectRef("pod", pod.namespace, pod.name))
+
+    def _ending(self, name: str, place: Place) -> tuple[Pod, ...]:
+        found = self.world.find_pods(name)
+        if not found and not self.world.doubts.about(name):
+            hint = self.world.was_deleted("pod", name) or suggest_id(name, self.world.pods)
+            self.problems.append(place.problem(f'pod "{name}" does not exist at this step', hint))
+        return found
+
     def _refs(self, text: str, place: Place) -> tuple[ObjectRef, ...]:
         """What an item of ``delete`` means, as far as it exists."""
         kind, *names = text.split("/")
@@ -208,8 +256,10 @@ class StepBuilder:
             self.problems.append(place.problem(f'"{text}" does not name an object', f"write {wanted}"))
             return ()
         if kind == "pod":
-            refs = tuple(ObjectRef(kind, pod.namespace, pod.name) for pod in self.world.find_pods("/".join(names)))
-            known = [f"pod/{id}" for id in self.world.pods]
+            name = "/".join(names)
+            found = self.world.find_pods(name) or tuple(filter(None, [self.world.finished.get(name)]))
+            refs = tuple(ObjectRef(kind, pod.namespace, pod.name) for pod in found)
+            known = [f"pod/{id}" for id in (*self.world.pods, *self.world.finished)]
             doubtful = self.world.doubts.about("/".join(names))
         else:
             ref = ObjectRef(kind, None if kind in _OUTSIDE else names[0], names[-1])

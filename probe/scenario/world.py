@@ -14,6 +14,7 @@ from probe.model.scenario import (
     EXTERNAL,
     Action,
     Apply,
+    Complete,
     CreateNamespace,
     CreatePod,
     Delete,
@@ -101,6 +102,7 @@ class World:
     objects: dict[ObjectRef, str] = field(default_factory=dict)  # with the step that applied them last
     gone: dict[str, str] = field(default_factory=dict)
     ever: dict[str, Pod] = field(default_factory=dict)
+    finished: dict[str, Pod] = field(default_factory=dict)  # pods that are over, and whose objects are still there
 
     def do(self, action: Action, step: str) -> None:
         """Take over what a step's action does."""
@@ -114,6 +116,9 @@ class World:
             case Label(ref, labels) if ref.kind == "namespace":
                 merged = {**self.namespaces[ref.name], **labels}
                 self.namespaces[ref.name] = {key: value for key, value in merged.items() if value is not None}
+            case Complete(ref):
+                id = f"{ref.namespace}/{ref.name}"
+                self.finished[id] = self.pods[id]
             case Delete(ref):
                 self._delete(ref, step)
             case _:
@@ -128,6 +133,9 @@ class World:
                 ObjectRef("pod", pod.namespace, pod.name) for pod in self.pods.values() if pod.namespace == ref.name
             ]
             gone += [other for other in self.objects if other.namespace == ref.name]
+            self.finished = {id: pod for id, pod in self.finished.items() if pod.namespace != ref.name}
+        if ref.kind == "pod":
+            self.finished.pop(f"{ref.namespace}/{ref.name}", None)
         for each in gone:
             self.objects.pop(each, None)
             self.gone[str(each)] = step

@@ -9,7 +9,7 @@ from probe.cluster.nodes import Node
 from probe.cluster.permissions import Need, Permission, needs_of, needs_of_options, permissions_for
 from probe.model.agent_options import AgentOptions
 from probe.model.cell import Family, Protocol
-from probe.model.scenario import CreatePod, Delete, Pod, Scenario, Spread
+from probe.model.scenario import Complete, CreatePod, Delete, Pod, Scenario, Spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def most_pods(scenario: Scenario) -> tuple[Pod, ...]:
             match action:
                 case CreatePod(pod):
                     alive[pod.id] = pod
-                case Delete(ref) if ref.kind == "pod":
+                case Complete(ref) | Delete(ref) if ref.kind == "pod":
                     alive.pop(f"{ref.namespace}/{ref.name}", None)
                 case Delete(ref) if ref.kind == "namespace":
                     alive = {id: pod for id, pod in alive.items() if pod.namespace != ref.name}

@@ -24,6 +24,9 @@ from probe.sandbox.zygote.client import ZygoteClient
 VOLUMES = Path("/run/cni-probe/volumes")
 """Below the sandbox's own /run, a tmpfs."""
 
+ADDRESSES_ANNOTATION = "sandbox.cni-probe.dev/addresses"
+"""The addresses that a pod wants to get, with commas between; it waits until they are free."""
+
 Gate: TypeAlias = Callable[[Obj], Awaitable[None]]
 """Awaited between a pod's address and its first process: until what is said about the address is enforced."""
 
@@ -81,6 +84,8 @@ class PodWorker:
         self._ending = asyncio.Event()
         self._hurried = asyncio.Event()
         self._deadline = float("inf")
+        self._since = asyncio.get_running_loop().time()
+        self._limit: asyncio.TimerHandle | None = None
         host = ContainerHost(node.zygote, node.events, lambda: self.pod, self._facts, lambda: self._netns, self.publish)
         policy = pod["spec"].get("restartPolicy") or "Always"
         self.containers = [Container(spec, policy, host) for spec in pod["spec"]["containers"]]
@@ -127,8 +132,20 @@ class PodWorker:
     def update(self, pod: Obj) -> None:
         """The pod has changed in the store."""
         self.pod = pod
+        seconds = pod["spec"].get("activeDeadlineSeconds")
+        if seconds is not None and self._limit is None and not self._ending.is_set():
+            self._limit = asyncio.get_running_loop().call_at(self._since + seconds, self._exceed)
         if "deletionTimestamp" in pod["metadata"]:
             self.end(float(pod["metadata"].get("deletionGracePeriodSeconds") or 0))
+
+    def _exceed(self) -> None:
+        """Its time is over (PodSpec.activeDeadlineSeconds): its containers end, its object stays."""
+        if not self._ending.is_set():
+            self._failed = ("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
+            grace = self.pod["spec"]["terminationGracePeriodSeconds"]
+            for container in self.containers:
+                container.terminate()
+                asyncio.get_running_loop().call_later(grace, container.kill)
 
     def end(self, grace: float) -> None:
         """End the pod within ``grace`` seconds; a later call can only hurry it."""
@@ -206,7 +223,8 @@ class PodWorker:
     async def _attach(self) -> None:
         while not self._ending.is_set():
             try:
-                self._network = await self._node.network.attach(sysctls(self.pod))
+                wanted = (self.pod["metadata"].get("annotations") or {}).get(ADDRESSES_ANNOTATION, "")
+                self._network = await self._node.network.attach(sysctls(self.pod), wanted)
                 self._pod_addresses = tuple(map(str, self._network.addresses))
                 return
             except (LookupError, OSError) as error:

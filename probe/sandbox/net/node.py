@@ -115,12 +115,12 @@ class NodeNetwork:
         """Take back `reach`."""
         await self._thread.netlink(lambda ipr: links.remove_routes(ipr, (address,), links.up(ipr, "eth0")))
 
-    async def attach(self, sysctls: Mapping[str, str]) -> PodNetwork:
-        """A new pod's network namespace, connected and configured.
+    async def attach(self, sysctls: Mapping[str, str], wanted: str = "") -> PodNetwork:
+        """A new pod's network namespace, connected and configured; ``wanted`` as of `AddressPool.allocate`.
 
-        Raises LookupError when the node is out of addresses, OSError when a sysctl of the pod's is refused.
+        Raises LookupError when there is no address for it, OSError when a sysctl of the pod's is refused.
         """
-        addresses = self._pool.allocate()
+        addresses = self._pool.allocate(wanted)
         serial = next(self._serial)
         try:
             return await self._thread.netlink(lambda ipr: self._attach(ipr, addresses, serial, dict(sysctls)))

@@ -110,7 +110,8 @@ class AddressPool:
     """Host numbers of one node's pod CIDRs, 2 to 254; the same number in both families.
 
     Goes round: a number that was given back is used again only when all later ones have had their turn, so that
-    by default a new pod never meets rules or connections that still speak of its address' last owner.
+    by default a new pod never meets rules or connections that still speak of its address' last owner. Unless it wants
+    to: an address may be asked for.
     """
 
     def __init__(self, cidrs: Iterable[Network]) -> None:
@@ -119,8 +120,13 @@ class AddressPool:
         self._next = 0
         self._used: set[int] = set()
 
-    def allocate(self) -> tuple[Address, ...]:
-        """One address per family. Raises LookupError when all are taken."""
+    def allocate(self, wanted: str = "") -> tuple[Address, ...]:
+        """One address per family; ``wanted``: those that must be got, with commas between (empty: any).
+
+        Raises LookupError when all are taken, or one of those wanted is, or is not of this node.
+        """
+        if wanted:
+            return self._take(wanted)
         for step in range(len(self._numbers)):
             position = (self._next + step) % len(self._numbers)
             number = self._numbers[position]
@@ -129,6 +135,14 @@ class AddressPool:
                 self._next = position + 1
                 return tuple(cidr[number] for cidr in self._cidrs)
         raise LookupError(f"no address is left in {', '.join(map(str, self._cidrs))}")
+
+    def _take(self, wanted: str) -> tuple[Address, ...]:
+        for number in self._numbers:
+            addresses = tuple(cidr[number] for cidr in self._cidrs)
+            if number not in self._used and set(map(str, addresses)) == set(wanted.split(",")):
+                self._used.add(number)
+                return addresses
+        raise LookupError(f"{wanted} is not free in {', '.join(map(str, self._cidrs))}")
 
     def release(self, addresses: Iterable[Address]) -> None:
         """Give addresses back; unknown ones are ignored."""

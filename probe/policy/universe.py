@@ -226,13 +226,19 @@ class Universe:
         return found
 
     def _nodes(self, nodes: Selector) -> Match:
-        """Nodes by their labels, and pods on the network of such a node, which have its address."""
-        chosen = self._node_labels.select(nodes)
+        """Nodes by their labels, and pods on the network of such a node, which have its address.
+
+        Where nothing is known of that node, perhaps.
+        """
+        chosen, unknown = self._node_labels.select(nodes), 0
         for bit in self.members(self.host):
             pod = self.endpoints[bit]
-            if isinstance(pod, PodState) and pod.node is not None:
-                chosen |= (chosen >> self.index.get(node_id(pod.node), bit) & 1) << bit
-        return Match(chosen, chosen | self.strangers)
+            home = self.index.get(node_id(pod.node)) if isinstance(pod, PodState) and pod.node is not None else None
+            if home is None:
+                unknown |= 1 << bit
+            else:
+                chosen |= (chosen >> home & 1) << bit
+        return Match(chosen, chosen | unknown | self.strangers)
 
     def _inside(self, blocks: Iterable[BlockPeer], family: Family) -> Match:
         """Whose address of a family is in one of several blocks."""

@@ -270,6 +270,12 @@ def test_nodes_peers_mean_pods_that_have_a_nodes_address() -> None:
         assert answer(snapshot, WEB, "b/host") is expected
 
 
+def test_a_nodes_peer_may_mean_a_pod_on_the_network_of_a_node_that_is_not_known() -> None:
+    host = pod("b/host", host=True)
+    snapshot = cluster(*PODS, host, cluster_policy(egress=[to("Deny", {"nodes": {}})]))
+    assert answer(snapshot, WEB, "b/host") is UNDEFINED
+
+
 def test_domain_names_cannot_be_evaluated() -> None:
     accept = cluster_policy(
         egress=[to("Accept", {"domainNames": ["*.example.com"]}), to("Deny", {"networks": ["0.0.0.0/0"]})]

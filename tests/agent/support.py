@@ -91,10 +91,10 @@ class RunningAgent:
 
 @contextlib.contextmanager
 def serving(
-    path: Path, ports: Sequence[str], uid: str = "uid-of-test", command: Sequence[str] = COMMAND
+    path: Path, ports: Sequence[str], uid: str = "uid-of-test", command: Sequence[str] = COMMAND, *options: str
 ) -> Iterator[RunningAgent]:
     """Run an agent until the end of the block; it must still be alive then, or have been killed on purpose."""
-    argv = [*command, "serve", *(word for port in ports for word in ("--port", port))]
+    argv = [*command, "serve", *(word for port in ports for word in ("--port", port)), *options]
     process = subprocess.Popen(argv, env=environment(path, uid), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     agent = RunningAgent(process, path, uid, command)
     try:

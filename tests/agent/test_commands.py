@@ -47,6 +47,7 @@ def test_dial_resolves_a_name_for_people(agent: RunningAgent, ports: Ports) -> N
         ["serve", "--port"],
         ["serve", "--port", "0/TCP"],
         ["serve", "--port", "80/ICMP"],
+        ["serve", "--linger", "--port", "80/TCP"],
         ["dial", "::1"],
         ["dial", "::1", "80/TCP", "--timeout", "soon"],
         ["dial", "::1", "80/TCP", "--timeout", "-1"],
@@ -68,6 +69,13 @@ def test_ready_is_0_only_while_an_agent_answers(agent: RunningAgent, ports: Port
     done = agent.run("ready")
     assert done.returncode == 1
     assert b"not ready" in done.stderr
+
+
+def test_one_that_lingers_goes_on_after_sigterm(tmp_path: Path, ports: Ports) -> None:
+    with serving(tmp_path / "lingering.sock", [f"{ports.tcp}/TCP"], "uid", COMMAND, "--linger") as agent:
+        agent.process.send_signal(signal.SIGTERM)
+        assert agent.run("dial", "127.0.0.1", f"{ports.tcp}/TCP").returncode == 0
+        agent.kill()
 
 
 def test_relay_carries_frames_both_ways_and_ends_with_its_stdin(agent: RunningAgent) -> None:

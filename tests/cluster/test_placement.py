@@ -36,6 +36,12 @@ def test_a_pod_that_is_created_again_goes_where_it_was() -> None:
     assert homes(placer, pod("b")) == ["node-2"]
 
 
+def test_a_pod_that_is_to_have_anothers_address_goes_where_that_was() -> None:
+    placer = Placer(NODES)
+    homes(placer, pod("a"), pod("b"))
+    assert homes(placer, Pod("shop", "c", "c", {}, (), address_of="shop/b")) == ["node-2"]
+
+
 def test_the_same_symbol_shares_a_node_and_another_symbol_gets_another_node() -> None:
     assert homes(Placer(NODES), pod("a", "left"), pod("b", "right"), pod("c", "left")) == ["node-1", "node-2", "node-1"]
 

@@ -205,3 +205,11 @@ def test_without_a_nameserver_of_the_family_dns_cannot_be_asked(world: World) ->
 )
 def test_the_clusters_domain_is_the_one_that_pods_search(search: tuple[str, ...], name: str) -> None:
     assert api_name(search) == name
+
+
+def test_a_pod_that_has_not_got_the_address_that_the_scenario_is_about_is_not_tried() -> None:
+    for end in ("shop/client", "shop/server"):
+        world = World()
+        agent = world.agents[end]
+        world.agents[end] = replace(agent, running=replace(agent.running, strayed="it got another one"))
+        assert world.refusal(Outcome.UNSUPPORTED, Path.POD_IP) == "it got another one"

@@ -282,6 +282,40 @@ def test_what_an_earlier_step_deleted_cannot_be_referred_to(
     assert_only(problems_of(text.replace("@@", "")), text, message, 'it was deleted in step "second"')
 
 
+def test_a_pod_of_the_fleet_cannot_have_anothers_address(base: str, problems_of: Problems) -> None:
+    text = base.replace("backend: {", "backend: {addressOf: @@production/frontend, ")
+    assert_only(problems_of(text.replace("@@", "")), text, "no pod was there before the fleet", "let a step create")
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ("node: @@a", "decides on the node"),
+        ("replicas: 2", "several pods"),
+        ("hostNetwork: true", "its node's address"),
+    ],
+)
+def test_what_does_not_go_together_with_an_address(base: str, problems_of: Problems, more: str, message: str) -> None:
+    at = "" if "@@" in more else "@@"
+    text = base + "    - {name: second, delete: pod/production/backend, expect: allow}\n"
+    pod = f"{{addressOf: {at}production/backend, ports: 9000, {more}}}"
+    text += f"    - {{name: third, create: {{namespaces: {{production: {{pods: {{new: {pod}}}}}}}}}, expect: allow}}\n"
+    assert_only(problems_of(text.replace("@@", "")), text, message, "")
+
+
+ENDING = """\
+    - {name: second, complete: production/backend, expect: allow}
+    - name: third
+      create: {namespaces: {production: {pods: {@@backend: 80}}}}
+      expect: allow
+"""
+
+
+def test_a_completed_pod_still_has_its_name(base: str, problems_of: Problems) -> None:
+    text = base + ENDING
+    assert_only(problems_of(text.replace("@@", "")), text, 'pod "production/backend" exists already', "")
+
+
 def test_what_a_later_step_creates_cannot_be_referred_to_yet(base: str, problems_of: Problems) -> None:
     text = base.replace("expect: allow", "expect: {default: allow, rules: [{to: @@production/new, verdict: deny}]}")
     text += "    - {name: second, create: {namespaces: {production: {pods: {new: 80}}}}, expect: allow}\n"

@@ -131,6 +131,25 @@ async def test_deletion_waits_for_the_process_to_end_by_itself(kube: Kube, names
     assert "Killing" in await reasons(kube, namespace, "pod")
 
 
+async def test_a_pod_whose_deadline_is_over_ends_and_gives_its_address_to_who_asks_for_it(
+    kube: Kube, namespace: str
+) -> None:
+    before = await kube.pod(namespace, "pod", "80/TCP", nodeName="node-1")
+    pod = await kube.ok("GET", pod_path(namespace, "pod"))
+    pod["spec"]["activeDeadlineSeconds"] = 1
+    await kube.ok("PUT", pod_path(namespace, "pod"), pod)
+    ended = await kube.wait(pod_path(namespace, "pod"), lambda pod: pod["status"]["phase"] == "Failed")
+    assert ended["status"]["reason"] == "DeadlineExceeded"
+    assert ended["status"]["podIP"] == before["status"]["podIP"]
+    assert not is_ready(ended)
+    follower = agent_pod("follower", ("80/TCP",), nodeName="node-1")
+    addresses = ",".join(entry["ip"] for entry in before["status"]["podIPs"])
+    follower["metadata"]["annotations"] = {"sandbox.cni-probe.dev/addresses": addresses}
+    await kube.ok("POST", f"/api/v1/namespaces/{namespace}/pods", follower)
+    after = await kube.ready(namespace, "follower")
+    assert after["status"]["podIPs"] == before["status"]["podIPs"]
+
+
 async def test_a_process_that_ignores_sigterm_is_killed_after_the_grace_period(kube: Kube, namespace: str) -> None:
     await kube.pod(namespace, "pod", container=script("trap '' TERM; while :; do sleep 0.05; done"))
     began = time.monotonic()

@@ -79,6 +79,18 @@ def test_a_released_address_comes_back_only_when_all_others_have_had_their_turn(
     assert addresses.allocate() == first
 
 
+def test_an_address_that_is_asked_for_is_had_as_soon_as_it_is_free() -> None:
+    addresses = pool()
+    first = addresses.allocate()
+    wanted = ",".join(map(str, first))
+    with pytest.raises(LookupError, match="is not free"):
+        addresses.allocate(wanted)
+    addresses.release(first)
+    assert addresses.allocate(wanted) == first
+    with pytest.raises(LookupError, match=r"10\.244\.2\.2 is not free"):
+        addresses.allocate("10.244.2.2")
+
+
 def test_there_is_room_for_250_pods_and_then_it_says_so() -> None:
     addresses = pool()
     allocated = {addresses.allocate() for _ in range(253)}

@@ -2,7 +2,8 @@
 
 Labels: ``feature`` is what a summary counts it under, ``upstream`` the case of Kubernetes' own NetworkPolicy tests that
 a scenario stands for, ``docs`` a statement of the documentation (section.statement), ``api`` a field of the API
-reference, ``cyclonus`` a family of its cases. What a matrix makes of one file is one line of the table.
+reference, ``cyclonus`` a family of its cases; ``cnp`` and ``beyond``: see ``other_suites``. What a matrix makes of one
+file is one line of the table.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Final
 
 from probe.model.scenario import Scenario
 from probe.scenario import load_scenarios
+from tests.scenario.other_suites import coverage
 
 ROOT = Path(__file__).parents[2]
 DIRECTORY = ROOT / "scenarios/conformance"
@@ -47,8 +49,11 @@ where none are given ([clusters.md](clusters.md) has how to).
   `scenarios/conformance/families/` has these as matrices: one file is several scenarios, of many steps.
 
 Not here, because the documentation leaves them to the network plugin: other protocols than TCP, UDP and SCTP,
-connections that were established before a policy, rewritten addresses. What it says of pods on their node's network,
-and of a pod's own node, is in `scenarios/paths/host-network.yaml` (which needs `--allow-host-network`).
+connections that were established before a policy, rewritten addresses.
+
+Scenarios with ClusterNetworkPolicies need `--allow-cluster-scoped`, and are *unsupported* where a cluster does not have
+the kind; those with pods on the network of nodes need `--allow-host-network`. Which pod gets an address again can only
+be arranged on the embedded cluster: elsewhere the cells of a pod that got another one are *unsupported*, and say so.
 
 """
 FEATURES = {
@@ -92,7 +97,15 @@ def page(scenarios: Sequence[Scenario]) -> str:
     cases = sum("upstream" in scenario.labels for scenario in scenarios)
     steps = sum(len(scenario.steps) for scenario in scenarios)
     count = f"{len(scenarios)} scenarios with {steps} steps; {cases} of them stand for a case of upstream's.\n\n"
-    tables = [*_features(scenarios), "", *_cyclonus(scenarios), "", *_table(scenarios)]
+    tables = [
+        *_features(scenarios),
+        "",
+        *_cyclonus(scenarios),
+        "",
+        *coverage(scenarios),
+        "",
+        *_table(scenarios),
+    ]
     return _HEAD + count + "".join(f"{line}\n" for line in tables)
 
 

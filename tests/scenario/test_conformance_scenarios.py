@@ -13,6 +13,7 @@ from probe.model.cell import Family
 from probe.model.scenario import Scenario
 from probe.scenario import load_scenarios, make_plan
 from tests.scenario.conformance import CYCLONUS, DIRECTORY, FEATURES, PAGE, files, of_family, page
+from tests.scenario.other_suites import BEYOND, CNP
 
 FILES = sorted(DIRECTORY.rglob("*.yaml"))
 SCENARIOS = load_scenarios([DIRECTORY])
@@ -87,6 +88,15 @@ def test_the_families_of_cyclonus_have_at_least_as_many_steps_as_it_has_cases() 
     assert {family: steps[family] for family, (cases, _) in CYCLONUS.items() if steps[family] < cases} == {}
 
 
+def test_every_conformance_test_of_cluster_network_policy_has_its_scenario() -> None:
+    assert len({name for names in CNP.values() for name in names}) == sum(map(len, CNP.values())) == 24
+    assert labelled("cnp") == Counter(CNP.keys())
+
+
+def test_what_other_suites_leave_out_is_there() -> None:
+    assert labelled("beyond").keys() == BEYOND.keys()
+
+
 @pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
 def test_a_file_is_one_small_scenario_that_gives_its_reasons(path: Path) -> None:
     text = path.read_text("utf-8")
@@ -99,7 +109,7 @@ def test_a_file_is_one_small_scenario_that_gives_its_reasons(path: Path) -> None
     assert document["metadata"]["labels"]["suite"] == "conformance"
     assert document["metadata"]["labels"]["feature"] in FEATURES
     assert document["spec"]["description"].endswith(".")
-    assert set(document["metadata"]["labels"]) & {"upstream", "docs", "api", "cyclonus"}
+    assert set(document["metadata"]["labels"]) & {"upstream", "docs", "api", "cyclonus", "cnp", "beyond"}
 
 
 @pytest.mark.parametrize("families", FAMILIES, ids=["IPv4", "IPv6", "dual"])

@@ -8,7 +8,7 @@ step is enough here.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -16,10 +16,9 @@ import pytest_asyncio
 
 from probe.model.cell import Cell, Family, Path, Protocol
 from probe.model.plan import PlannedStep
-from probe.model.scenario import Pod, Scenario
+from probe.model.scenario import CreatePod, Port, Scenario
 from probe.model.snapshot import PodState, Snapshot
 from probe.scenario import load_scenarios, make_plan
-from probe.scenario.plan import advance
 from probe.scenario.snapshots import snapshots
 from tests.sandbox.enforce.world import World, new_world
 from tests.scenario.conformance import DIRECTORY
@@ -30,32 +29,42 @@ SCENARIOS = load_scenarios([DIRECTORY])
 FAMILIES = [Family.IPV4, Family.IPV6]
 
 
-def all_pods(scenario: Scenario) -> dict[str, Pod]:
-    """Those of the fleet, and those that a step creates."""
-    pods = {pod.id: pod for pod in scenario.fleet.pods}
-    ever = dict(pods)
-    for step in scenario.steps:
-        for action in step.actions:
-            advance(pods, action)
-            ever |= pods
-    return ever
+def all_ports(scenario: Scenario) -> Iterator[tuple[str, tuple[Port, ...]]]:
+    """Of the pods of the fleet, and of those that a step creates, by id; those on a node's network are left out."""
+    created = (action.pod for step in scenario.steps for action in step.actions if isinstance(action, CreatePod))
+    for pod in (*scenario.fleet.pods, *created):
+        if not pod.host_network:
+            yield pod.id, pod.ports
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def everybody() -> AsyncIterator[World]:
-    """A world with every pod and endpoint of every scenario, which serve every port that any of them does."""
-    pods = {id_: pod for scenario in SCENARIOS for id_, pod in all_pods(scenario).items()}
-    externals = [external for scenario in SCENARIOS for external in scenario.fleet.externals]
-    ports = {port for scenario in SCENARIOS for pod in all_pods(scenario).values() for port in pod.ports}
-    ports |= {port for external in externals for port in external.ports}
+    """A world with every pod and endpoint of every scenario, which serve every port that they do in any of them.
+
+    Not each all of them: libnftables waits with select(), which cannot do with descriptors above 1023.
+    """
+    pods: dict[str, set[Port]] = {}
+    outside: dict[str, set[Port]] = {}
+    for scenario in SCENARIOS:
+        for id_, ports in all_ports(scenario):
+            pods.setdefault(id_, set()).update(ports)
+        for external in scenario.fleet.externals:
+            for address in external.addresses:
+                outside.setdefault(address, set()).update(external.ports)
     async with new_world() as world:
-        world.tcp_ports = tuple(sorted({port.number for port in ports if port.protocol is Protocol.TCP}))
-        world.udp_ports = tuple(sorted({port.number for port in ports if port.protocol is Protocol.UDP}))
         for index, name in enumerate(sorted(pods)):
+            serve(world, pods[name])
             await world.pod(name, f"node-{index % 2 + 1}")
-        for address in sorted({address for external in externals for address in external.addresses}):
+        for address in sorted(outside):
+            serve(world, outside[address])
             await world.outside(address, address)
         yield world
+
+
+def serve(world: World, ports: Iterable[Port]) -> None:
+    """What the next host of the world serves."""
+    world.tcp_ports = tuple(sorted({port.number for port in ports if port.protocol is Protocol.TCP}))
+    world.udp_ports = tuple(sorted({port.number for port in ports if port.protocol is Protocol.UDP}))
 
 
 def pod_object(world: World, pod: PodState) -> dict[str, Any]:

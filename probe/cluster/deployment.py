@@ -225,7 +225,7 @@ class Deployment:
 
     async def complete_pod(self, ref: ObjectRef) -> None:
         """End the containers of a pod of the fleet, by its deadline, and wait until it is over (Failed, Succeeded)."""
-        running = self.running[f"{ref.namespace}/{ref.name}"]
+        running = self._told_to_end(ref)
         await self.api.merge(_path(running), {"spec": {"activeDeadlineSeconds": 1}})
 
         def over(seen: Json | None) -> bool:
@@ -238,8 +238,13 @@ class Deployment:
 
     async def terminate_pod(self, ref: ObjectRef) -> None:
         """Begin to delete a pod of the fleet."""
-        running = self.running[f"{ref.namespace}/{ref.name}"]
+        running = self._told_to_end(ref)
         await self.api.delete(_path(running), uid=running.uid)
+
+    def _told_to_end(self, ref: ObjectRef) -> RunningPod:
+        running = self.running[f"{ref.namespace}/{ref.name}"]
+        self.alterations.ended.add(running.pod.id)
+        return running
 
     async def replace(self, action: Replace) -> None:
         """Delete an object of a namespace and create it again as soon as the API server lets it."""

@@ -143,8 +143,10 @@ class Restoration:
                 raise
 
     async def _remove_pods(self) -> None:
-        """Pods that are none of the fleet's first ones."""
-        alien = [id for id, running in self.deployment.running.items() if running.uid != self.before.uid(running)]
+        """Pods that are none of the fleet's first ones, or have been told to end."""
+        ended = self.deployment.alterations.ended
+        running = self.deployment.running
+        alien = [id for id, pod in running.items() if id in ended or pod.uid != self.before.uid(pod)]
         await self.part(alien)
         refs = [ObjectRef("pod", namespace, name) for namespace, _, name in (id.partition("/") for id in alien)]
         results = await asyncio.gather(*map(self._remove, refs), return_exceptions=True)

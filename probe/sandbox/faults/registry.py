@@ -10,10 +10,10 @@ from types import MappingProxyType
 
 from probe.model.errors import UsageError
 from probe.sandbox.enforce.controller import Stages
-from probe.sandbox.faults import changes, cluster, paths, peers, policies, ports, selectors, timing
+from probe.sandbox.faults import changes, cluster, limits, paths, peers, policies, ports, selectors, timing
 from probe.sandbox.faults.fault import Fault
 
-_MODULES = (peers, ports, selectors, policies, changes, paths, timing, cluster)
+_MODULES = (peers, ports, selectors, policies, limits, changes, paths, timing, cluster)
 
 FAULTS: Mapping[str, type[Fault]] = MappingProxyType(
     {fault.name: fault for module in _MODULES for fault in module.FAULTS}

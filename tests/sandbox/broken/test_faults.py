@@ -97,6 +97,10 @@ def recreated(view: ClusterView, uid: str, **changes: Any) -> ClusterView:
 
 ANYBODY: dict[str, Any] = {"namespaces": {}}
 WITH_HOST = replace(CLUSTER, pods=(*CLUSTER.pods, pod("x/host", 9, host_network=True)))
+THIRTY_ONE = range(1, 32)
+SPACE_MORE = replace(
+    CLUSTER, pods=(*CLUSTER.pods, pod("x-y/web", 6)), namespaces={**CLUSTER.namespaces, "x-y": {"team": "c"}}
+)
 DENY = policy("x", {})
 TO_API = policy("x", WEB, types=["Egress"], egress=[{"to": [API]}])
 RANGE = {"port": 80, "endPort": 90}
@@ -152,6 +156,14 @@ HISTORIES: dict[str, list[ClusterView]] = {
     "policies-intersect": [having(web(API, name="a"), web(TEAM, name="b"))],
     "host-network-is-matched": [having(web({"podSelector": {}}), view=WITH_HOST)],
     "subjects-of-every-namespace": [having(policy("y", WEB))],
+    # room
+    "rules-truncated": [having(policy("x", WEB, ingress=[{"from": [API], "ports": [{"port": n}]} for n in THIRTY_ONE]))],
+    "ports-truncated": [having(web(API, ports=[{"port": number} for number in range(1, 26)]))],
+    "peers-truncated": [having(web(*(block(f"10.2.0.{number}/32") for number in range(65))))],
+    "policies-truncated": [having(*(web(API, name=f"p{number}", ports=[{"port": number}]) for number in range(1, 34)))],
+    "policy-names-cut": [having(web(API, name="a" * 70 + "1"), web(TEAM, name="a" * 70 + "2"))],
+    "names-run-together": [having(web(API, name="y-a"), policy("x-y", {}, name="a"), view=SPACE_MORE)],
+    "finished-pods-count": [having(web(API), view=recreated(CLUSTER, "uid-2", phase="Succeeded"))],
     # changes
     "pod-labels-kept": [having(web(API)), having(web(API), view=relabelled(CLUSTER, "uid-3", {"app": "api"}))],
     "pod-labels-only-added": [having(web(API)), having(web(API), view=relabelled(CLUSTER, "uid-2", {"other": "x"}))],
@@ -202,7 +214,8 @@ _TOUCH_EVERYTHING = {
     "absent-namespace-selector-as-all", "egress-always-isolated", "ingress-ignored", "protocol-ignored",
     "ports-ignored", "subjects-of-every-namespace",
     # these write every policy anew, under names of their own
-    "first-policy-only", "last-policy-overrides", "policies-intersect", "last-delete-leaves-isolation",
+    "first-policy-only", "last-policy-overrides", "policies-intersect", "policies-truncated",
+    "last-delete-leaves-isolation",
     *(name for name, fault in FAULTS.items() if fault.__module__.endswith(".paths")),
 }  # fmt: skip
 """Faults that no policy escapes."""

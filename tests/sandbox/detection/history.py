@@ -11,7 +11,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from probe.model.cell import Family, Via
-from probe.model.scenario import Action, Apply, CreateNamespace, CreatePod, Delete, Label, Namespace, Pod, Scenario
+from probe.model.scenario import (
+    Action,
+    Apply,
+    Complete,
+    CreateNamespace,
+    CreatePod,
+    Delete,
+    Label,
+    Namespace,
+    Pod,
+    Replace,
+    Scenario,
+    Terminate,
+)
 from probe.sandbox.enforce import view
 from probe.sandbox.enforce.read import read_policy
 from probe.sandbox.enforce.readcluster import read_cluster_policy
@@ -37,6 +50,7 @@ class _History:
     cluster_policies: dict[tuple[str, str], view.ClusterPolicy] = field(default_factory=dict)
     _homes: dict[str, str] = field(default_factory=dict)
     _symbols: dict[str, str] = field(default_factory=dict)
+    _numbers: dict[str, int] = field(default_factory=dict)
     _uids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _doors: Mapping[str, frozenset[Via]] = field(default_factory=dict)
 
@@ -60,11 +74,18 @@ class _History:
             case Label(ref, labels):
                 self._label(ref.kind, ref.namespace, ref.name, labels)
             case Apply(manifest):
+                if isinstance(action, Replace):
+                    yield from self._delete(action.ref.kind, action.ref.namespace, action.ref.name)
+                    yield self._view()
                 kind, meta = str(manifest["kind"]), manifest["metadata"]
                 if kind == "NetworkPolicy":
                     self.policies[kind, meta["namespace"], meta["name"]] = read_policy(_named(manifest))
                 else:
                     self.cluster_policies[kind, meta["name"]] = read_cluster_policy(_named(manifest))
+            case Complete(ref) | Terminate(ref):
+                seen = self.pods[id := f"{ref.namespace}/{ref.name}"]
+                over = isinstance(action, Complete)
+                self.pods[id] = replace(seen, phase="Failed") if over else replace(seen, terminating=True)
             case Delete(ref):
                 yield from self._delete(ref.kind, ref.namespace, ref.name)
         yield self._view()
@@ -73,18 +94,25 @@ class _History:
         self.namespaces[namespace.name] = {**namespace.labels, "kubernetes.io/metadata.name": namespace.name}
 
     def _start(self, pod: Pod) -> None:
-        taken = {address for one in self.pods.values() for address in one.addresses.values()}
-        number = next(each for each in itertools.count(2) if f"10.244.0.{each}" not in taken)
+        number = self._numbers[pod.id] = self._number(pod)
         self.pods[pod.id] = view.Pod(
             uid=f"uid-{next(self._uids)}",
             namespace=pod.namespace,
             name=pod.name,
             labels=dict(pod.labels),
             node=self._home(pod),
+            created=f"{len(self._numbers):04}",
             addresses={Family.IPV4: f"10.244.0.{number}", Family.IPV6: f"fd00:244::{number:x}"},
             ports={(port.name, port.protocol): port.number for port in pod.ports if port.name},
             host_network=pod.host_network,
         )
+
+    def _number(self, pod: Pod) -> int:
+        """The last part of its addresses: that of a pod that was, or the first that nobody has."""
+        if pod.address_of is not None:
+            return self._numbers[pod.address_of]
+        taken = {one.addresses[Family.IPV4] for one in self.pods.values() if one.phase not in view.FINISHED}
+        return next(each for each in itertools.count(2) if f"10.244.0.{each}" not in taken)
 
     def _home(self, pod: Pod) -> str:
         """By its symbol, or in turn; a pod that is created again is where it was."""

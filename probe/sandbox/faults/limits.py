@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from probe.sandbox.enforce.direction import Direction
-from probe.sandbox.enforce.view import FINISHED, ClusterView, Policy, Rule
-from probe.sandbox.faults.fault import Effect, Fault, with_pods, with_policies, with_rules
+from probe.sandbox.enforce.view import ClusterView, Policy, Rule
+from probe.sandbox.faults.fault import Effect, Fault, with_policies, with_rules
 from probe.sandbox.faults.policies import chosen_for_each_pod
 
 
@@ -82,15 +82,6 @@ def _last_of(view: ClusterView, key: Callable[[Policy], object]) -> ClusterView:
     return replace(view, policies=tuple({key(policy): policy for policy in view.policies}.values()))
 
 
-class FinishedPodsCount(Fault):
-    """A completed pod is subject and peer as long as its object is there, by an address that others may have."""
-
-    name, effect = "finished-pods-count", Effect.BOTH
-
-    def see(self, node: str, view: ClusterView) -> ClusterView:
-        return with_pods(view, lambda pod: replace(pod, phase="Running") if pod.phase in FINISHED else pod)
-
-
 FAULTS: tuple[type[Fault], ...] = (
     RulesTruncated,
     PortsTruncated,
@@ -98,5 +89,4 @@ FAULTS: tuple[type[Fault], ...] = (
     PoliciesTruncated,
     PolicyNamesCut,
     NamesRunTogether,
-    FinishedPodsCount,
 )

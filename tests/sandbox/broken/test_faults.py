@@ -157,13 +157,14 @@ HISTORIES: dict[str, list[ClusterView]] = {
     "host-network-is-matched": [having(web({"podSelector": {}}), view=WITH_HOST)],
     "subjects-of-every-namespace": [having(policy("y", WEB))],
     # room
-    "rules-truncated": [having(policy("x", WEB, ingress=[{"from": [API], "ports": [{"port": n}]} for n in THIRTY_ONE]))],
+    "rules-truncated": [
+        having(policy("x", WEB, ingress=[{"from": [API], "ports": [{"port": number}]} for number in THIRTY_ONE]))
+    ],
     "ports-truncated": [having(web(API, ports=[{"port": number} for number in range(1, 26)]))],
     "peers-truncated": [having(web(*(block(f"10.2.0.{number}/32") for number in range(65))))],
     "policies-truncated": [having(*(web(API, name=f"p{number}", ports=[{"port": number}]) for number in range(1, 34)))],
     "policy-names-cut": [having(web(API, name="a" * 70 + "1"), web(TEAM, name="a" * 70 + "2"))],
     "names-run-together": [having(web(API, name="y-a"), policy("x-y", {}, name="a"), view=SPACE_MORE)],
-    "finished-pods-count": [having(web(API), view=recreated(CLUSTER, "uid-2", phase="Succeeded"))],
     # changes
     "pod-labels-kept": [having(web(API)), having(web(API), view=relabelled(CLUSTER, "uid-3", {"app": "api"}))],
     "pod-labels-only-added": [having(web(API)), having(web(API), view=relabelled(CLUSTER, "uid-2", {"other": "x"}))],

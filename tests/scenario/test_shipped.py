@@ -237,9 +237,10 @@ def test_what_policies_do_on_the_hosts_network_is_recorded_and_not_judged() -> N
     assert [denied(plan, step) for step in (1, 2)] == [{"shop/web -> shop/api 8080/TCP"}] * 2
 
 
-def test_only_the_host_network_scenario_needs_more_than_a_default_run_allows() -> None:
-    needing = [scenario.name for scenario in everything() if ways_needed(make_plan(scenario)).host_network]
-    assert needing == ["host-network"]
+def test_few_scenarios_need_pods_on_the_network_of_nodes() -> None:
+    needing = {scenario.name for scenario in everything() if ways_needed(make_plan(scenario)).host_network}
+    tiers = {f"egress-to-nodes[{tier}]" for tier in ("Admin", "Baseline")}
+    assert needing == {"host-network", "own-node-reaches-its-pods", *tiers}
 
 
 def test_the_smoke_test_is_small_and_needs_nothing_outside_the_cluster() -> None:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from probe.sandbox.enforce.direction import Direction
-from probe.sandbox.enforce.view import ClusterView, Policy, Rule
-from probe.sandbox.faults.fault import Effect, Fault, with_policies, with_rules
+from probe.sandbox.enforce.view import FINISHED, ClusterView, Pod, Policy, Rule
+from probe.sandbox.faults.fault import Effect, Fault, with_pods, with_policies, with_rules
 from probe.sandbox.faults.policies import chosen_for_each_pod
 
 
@@ -82,6 +82,23 @@ def _last_of(view: ClusterView, key: Callable[[Policy], object]) -> ClusterView:
     return replace(view, policies=tuple({key(policy): policy for policy in view.policies}.values()))
 
 
+class FinishedPodsCount(Fault):
+    """As long as a completed pod's object is there, whoever has its address now is taken for it."""
+
+    name, effect = "finished-pods-count", Effect.BOTH
+
+    def see(self, node: str, view: ClusterView) -> ClusterView:
+        finished = [pod for pod in view.pods if pod.phase in FINISHED]
+        past = {(pod.namespace, address): pod for pod in finished for address in pod.addresses.values()}
+
+        def taken(pod: Pod) -> Pod:
+            found = (past.get((pod.namespace, address)) for address in pod.addresses.values())
+            before = next(filter(None, found), None) if pod.is_policed else None
+            return pod if before is None else replace(pod, labels=before.labels)
+
+        return with_pods(view, taken)
+
+
 FAULTS: tuple[type[Fault], ...] = (
     RulesTruncated,
     PortsTruncated,
@@ -89,4 +106,5 @@ FAULTS: tuple[type[Fault], ...] = (
     PoliciesTruncated,
     PolicyNamesCut,
     NamesRunTogether,
+    FinishedPodsCount,
 )

@@ -98,6 +98,7 @@ def recreated(view: ClusterView, uid: str, **changes: Any) -> ClusterView:
 ANYBODY: dict[str, Any] = {"namespaces": {}}
 WITH_HOST = replace(CLUSTER, pods=(*CLUSTER.pods, pod("x/host", 9, host_network=True)))
 THIRTY_ONE = range(1, 32)
+JOB = {"app": "api"}
 SPACE_MORE = replace(
     CLUSTER, pods=(*CLUSTER.pods, pod("x-y/web", 6)), namespaces={**CLUSTER.namespaces, "x-y": {"team": "c"}}
 )
@@ -165,6 +166,9 @@ HISTORIES: dict[str, list[ClusterView]] = {
     "policies-truncated": [having(*(web(API, name=f"p{number}", ports=[{"port": number}]) for number in range(1, 34)))],
     "policy-names-cut": [having(web(API, name="a" * 70 + "1"), web(TEAM, name="a" * 70 + "2"))],
     "names-run-together": [having(web(API, name="y-a"), policy("x-y", {}, name="a"), view=SPACE_MORE)],
+    "finished-pods-count": [
+        having(web(API), view=replace(CLUSTER, pods=(*CLUSTER.pods, pod("x/job", 3, phase="Succeeded", labels=JOB))))
+    ],
     # changes
     "pod-labels-kept": [having(web(API)), having(web(API), view=relabelled(CLUSTER, "uid-3", {"app": "api"}))],
     "pod-labels-only-added": [having(web(API)), having(web(API), view=relabelled(CLUSTER, "uid-2", {"other": "x"}))],

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from probe.cluster.channel import Target
 from probe.cluster.clock import now
@@ -220,18 +220,12 @@ class Established:
             quiet=sum(event.at - (event.since or event.at) for event in it.events if event.kind == "b"),
         )
         judgement = judge_fate(it.item.expectation, it.item.planned.expectation, witness)
-        return CellRecord(
-            source=cell.source,
-            destination=cell.destination,
-            port=cell.port,
-            protocol=cell.protocol,
-            family=cell.family,
-            path=cell.path,
-            address=cell.address,
-            expected=it.item.expectation,
-            outcome=_outcome(connection, ending),
-            verdict=judgement.verdict,
-            reason=judgement.reason,
+        return CellRecord.of(
+            replace(cell, via=Via.ESTABLISHED),
+            it.item.expectation,
+            _outcome(connection, ending),
+            judgement.verdict,
+            judgement.reason,
             attempts=connection.sent if connection else 0,
             control=witness.opened,
             source_node=source.running.node if source else None,
@@ -240,7 +234,6 @@ class Established:
             destination_address=_address(cell, destination),
             receipt=None if ending is None else Receipt(witness.arrived),
             history=list(_history(connection, ending, acknowledged)),
-            via=Via.ESTABLISHED,
             topology=topology_of(cell, source, destination),
             dialled=it.route.endpoint if it.route else None,
             line=it.item.line,

@@ -10,6 +10,7 @@ from typing import Any
 
 from probe.cli.expectations import add_trust_argument, plans
 from probe.cli.plan_tables import draw, drawn
+from probe.cli.plan_watch import watching_json, watching_text
 from probe.model.cell import ExitCode, Expectation, Family
 from probe.model.plan import Plan, PlannedStep
 from probe.model.scenario import Fleet, Placement, Pod, Port
@@ -56,6 +57,8 @@ def _text(plan: Plan) -> Iterator[str]:
     yield from ("", *_fleet(scenario.fleet))
     for number, planned in enumerate(plan.steps, 1):
         yield from ("", *_step(planned, number, len(plan.steps)))
+    if scenario.watch is not None:
+        yield from ("", *watching_text(scenario.watch))
 
 
 def _fleet(fleet: Fleet) -> Iterator[str]:
@@ -132,6 +135,7 @@ def _as_json(plan: Plan) -> dict[str, Any]:
             for external in scenario.fleet.externals
         ],
         "steps": [_step_as_json(planned) for planned in plan.steps],
+        "watch": watching_json(scenario.watch),
     }
 
 

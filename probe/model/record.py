@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from probe.model.cell import Cell, Expectation, Family, Outcome, Path, Protocol, Verdict, Via
-from probe.model.watch import WatchRecord
+from probe.model.watch import WatchedCell, WatchRecord
 
 RECORD_API_VERSION = "cni-probe/v1"
 RECORD_KIND = "RunRecord"
@@ -155,7 +155,7 @@ class CellRecord:
         )
 
 
-def cell_of(record: CellRecord) -> Cell:
+def cell_of(record: CellRecord | WatchedCell) -> Cell:
     """The cell without what was measured of it."""
     return Cell(
         source=record.source,

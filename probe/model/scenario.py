@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from probe.model.cell import Expectation, Family, Fate, Protocol, Stated
 from probe.model.errors import Location
+from probe.model.watch import Budget
 
 Manifest: TypeAlias = Mapping[str, Any]
 """A Kubernetes object as the API's JSON has it."""
@@ -286,6 +287,25 @@ class StartRace:
 
 
 @dataclass(frozen=True, slots=True)
+class Watching:
+    """How a scenario is watched over time, as far as nothing else is asked for.
+
+    ``step``: the name of the one that is watched (None: the last). ``settle``: seconds that are watched after the
+    command. ``rate``: attempts a second for each cell; ``max_load``: attempts and heartbeats a second in all, to which
+    both give way. ``connections``: one is held to each allowed cell that any of these rules matches (their verdicts
+    mean nothing here), with a ``heartbeat`` every so many seconds.
+    """
+
+    step: str | None = None
+    settle: float = 30.0
+    rate: float = 5.0
+    max_load: float = 4000.0
+    heartbeat: float = 0.2
+    budget: Budget = field(default_factory=Budget)
+    connections: tuple[Rule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
     """Which cells are tried (``probe:``): globs as in rules, empty means all. ``families`` empty means all.
 
@@ -339,7 +359,8 @@ class Step:
 class Scenario:
     """One document of a scenario file, validated and expanded. ``fleet_file``: another one that its fleet is from.
 
-    ``sources``: path -> SHA-256 (hexadecimal) of every file that it was read from, manifests included.
+    ``sources``: path -> SHA-256 (hexadecimal) of every file that it was read from, manifests included. ``watch``: how
+    it is watched (None: nothing is said of it); a run takes no notice of it.
     """
 
     name: str
@@ -351,6 +372,7 @@ class Scenario:
     timeouts: Timeouts = Timeouts()
     fleet_file: str | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
+    watch: Watching | None = None
 
     @property
     def cluster_scoped(self) -> tuple[ObjectRef, ...]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
+from typing import Any
 
-from probe.model.cell import Expectation, Family, Path, Protocol, Verdict, Via
+from probe.model.cell import Cell, Expectation, Family, Path, Protocol, Verdict, Via
 
 
 class SpanKind(enum.StrEnum):
@@ -65,6 +66,14 @@ class WatchedCell:
     spans: list[SpanRecord] = field(default_factory=list)
     source_node: str | None = None
     destination_node: str | None = None
+
+    @classmethod
+    def of(cls, cell: Cell, expected: Expectation, verdict: Verdict, **seen: Any) -> WatchedCell:
+        """The record of a cell; ``seen`` are the other fields, as far as there is anything."""
+        return cls(
+            cell.source, cell.destination, cell.port, cell.protocol, cell.family, cell.path, cell.address, cell.via,
+            expected, verdict, **seen,
+        )  # fmt: skip
 
 
 class Fate(enum.StrEnum):
@@ -187,7 +196,8 @@ class Budget:
 
 @dataclass(slots=True)
 class WatchRecord:
-    """A watch of an established ``step``. ``interval``: seconds between two attempts of a cell; ``timeout``: of one.
+    """A watch of an established ``step``. ``interval``: seconds between two attempts of a cell; ``timeout``: of one;
+    ``heartbeat``: seconds between two of a held connection (None: none is held).
 
     ``load`` is attempts a second in all. ``unseen`` says what of the cluster could not be followed; ``left_out`` how
     many cells of the step were not watched, and why. ``verdict``: pass, leak, blocked (an outage beyond its
@@ -213,3 +223,4 @@ class WatchRecord:
     left_out: dict[str, int] = field(default_factory=dict)
     error: float = 0.0
     interrupted: bool = False
+    heartbeat: float | None = None

@@ -14,18 +14,30 @@ from probe.model.scenario import (
     Fleet,
     Placement,
     Pod,
+    Rule,
     Scenario,
     Selection,
     Spread,
     Step,
     Timeouts,
+    Watching,
 )
 from probe.model.syntax import dns_label_error, label_key_error, label_value_error
 from probe.scenario.document import Place
 from probe.scenario.established import build_established
 from probe.scenario.expect import Scene, build_expectation
 from probe.scenario.fleet import build_externals, build_namespaces, build_placement
-from probe.scenario.format import UNCHANGED, Metadata, ProbeSpec, ScenarioSpec, Spec, StepSpec, TimeoutsSpec, kept
+from probe.scenario.format import (
+    UNCHANGED,
+    Metadata,
+    ProbeSpec,
+    ScenarioSpec,
+    Spec,
+    StepSpec,
+    TimeoutsSpec,
+    WatchSpec,
+    kept,
+)
 from probe.scenario.formats import SCENARIO
 from probe.scenario.hostports import host_port_clashes
 from probe.scenario.manifests import ManifestReader
@@ -37,6 +49,7 @@ from probe.scenario.shared import FLEET, FleetReader, Shared, with_shared_fleet
 from probe.scenario.start_race import build_start_race
 from probe.scenario.steps import StepBuilder
 from probe.scenario.structure import Parsed, parse
+from probe.scenario.watching import build_connections, build_watching, is_watched, step_problem
 from probe.scenario.world import World, doubts_from
 
 
@@ -86,6 +99,8 @@ class _Builder:
         self.steps = StepBuilder(self.world, self.manifests, self.problems)
         self.place = self.document.root.child("spec")
         self.placement = Placement()
+        self.connections: tuple[Rule, ...] = ()
+        self.watch_problems: list[Problem] = []
 
     def scenario(self, spec: ScenarioSpec) -> Scenario:
         self._metadata(spec.metadata, self.document.root.child("metadata"))
@@ -117,6 +132,7 @@ class _Builder:
             timeouts=self._timeouts(spec.spec.timeouts),
             fleet_file=self.shared.file,
             sources=self._sources(),
+            watch=self._watching(spec.spec, [step.name for step in steps]),
         )
 
     def _sources(self) -> dict[str, str]:
@@ -166,6 +182,7 @@ class _Builder:
         probes = self._general_probes(spec)
         if not spec.steps and not self._damaged(self.place.child("steps")):
             self.problems.append(self.place.child("steps").key_problem("there is no step"))
+        last = max((index for index, _ in kept(spec.steps)), default=0)
         found: dict[tuple[bool, int], list[tuple[str, list[Problem]]]] = {}
         before = len(self.problems)
         for index, step_spec in kept(spec.steps):
@@ -182,9 +199,26 @@ class _Builder:
             own = found.setdefault((index in self.member.steps, origin), [])
             own.append((combination, self.problems[before:]))
             del self.problems[before:]
+            if spec.watch is not None and is_watched(spec.watch, step_spec.name, index == last):
+                self._connections(spec.watch, steps[-1])
         for own in found.values():
             self.problems += told_once(own, self.document.file)
+        self.problems += self.watch_problems
         return tuple(steps)
+
+    def _connections(self, spec: WatchSpec, step: Step) -> None:
+        """While the world is as it is when the step is watched."""
+        scene = Scene.of(self.world, step.selection, self.damage)
+        at = self.place.child("watch", "connections")
+        self.connections = build_connections(spec, at, scene, step, self.watch_problems)
+
+    def _watching(self, spec: Spec, steps: Sequence[str]) -> Watching | None:
+        if spec.watch is None:
+            return None
+        at = self.place.child("watch")
+        if not self._damaged(self.place.child("steps")):
+            self.problems += step_problem(spec.watch, at, steps)
+        return replace(build_watching(spec.watch, at, self.problems), connections=self.connections)
 
     def _step(self, spec: StepSpec, general: Stated | None, probes: Probes, place: Place, before: Step | None) -> Step:
         present = tuple(self.world.pods.values())

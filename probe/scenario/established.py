@@ -15,10 +15,10 @@ from probe.model.plan import PlannedCell, PlannedStep, line_of
 from probe.model.scenario import Established, External, Pod
 from probe.scenario.document import Place
 from probe.scenario.expect import Scene, build_rule
-from probe.scenario.format import EstablishedSpec, Item, RuleSpec, kept
-from probe.scenario.matching import Directory, port_matches
+from probe.scenario.format import EstablishedSpec, Item, kept
+from probe.scenario.matching import Directory
+from probe.scenario.pairs import Pairs, rule_of
 from probe.scenario.references import item_place
-from probe.scenario.ways import Endpoint
 
 PATHS = (Path.POD_IP, Path.EXTERNAL)
 
@@ -40,14 +40,10 @@ def build_established(
         scene, selection=selection, origins=Directory(origins), reachable=Directory(ends), ways=ways, leaves_open=False
     )
     return tuple(
-        Established(build_rule(_rule_of(spec), at, surviving, problems), spec.expect, spec.for_ or 0.0)
+        Established(build_rule(rule_of(spec), at, surviving, problems), spec.expect, spec.for_ or 0.0)
         for index, spec in kept(specs)
         for at in [item_place(place, index)]
     )
-
-
-def _rule_of(spec: EstablishedSpec) -> RuleSpec:
-    return RuleSpec.model_construct(from_=spec.from_, to=spec.to, port=spec.port, path=[], verdict=Expectation.EITHER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,25 +67,15 @@ def held_cells(planned: PlannedStep, before: Collection[str], externals: Sequenc
     """The connections that a step follows; ``before``: the ids of the pods that there are before its changes."""
     if not planned.step.established:
         return
-    pods = {pod.id: pod for pod in planned.pods}
-    ends: dict[str, Endpoint] = {**pods, **{external.id: external for external in externals}}
-    origins, reachable = Directory(pods.values()), Directory(ends.values())
-    rules = [
-        (item, origins.match(item.rule.sources), reachable.match(item.rule.destinations))
-        for item in planned.step.established
-    ]
+    stated = planned.step.established
+    pairs = Pairs((item.rule for item in stated), planned.pods, externals)
     for each in planned.cells:
         cell = each.cell
         if cell.path not in PATHS or cell.via is not Via.ONLY or cell.is_self or cell.source not in before:
             continue
         if cell.path is Path.POD_IP and cell.destination not in before:
             continue
-        port = next(it for it in ends[cell.destination].ports if (it.number, it.protocol) == (cell.port, cell.protocol))
-        matching = [
-            item
-            for item, sources, destinations in rules
-            if cell.source in sources and cell.destination in destinations and port_matches(item.rule.ports, port)
-        ]
+        matching = [stated[index] for index in pairs.matching(cell)]
         if matching:
             last = matching[-1]
             yield HeldCell(each, last.expect, line_of(last.rule.location), max(it.seconds for it in matching))

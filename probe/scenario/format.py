@@ -21,7 +21,7 @@ from pydantic import (
 from pydantic import model_validator as _model_validator
 
 from probe.model.cell import Computed, Expectation, Family, Fate, Protocol, Stated
-from probe.model.scenario import Spread, Timeouts
+from probe.model.scenario import Spread, Timeouts, Watching
 from probe.scenario import shorthand
 from probe.scenario.shorthand import Shorthand
 
@@ -70,6 +70,9 @@ FamilyName: TypeAlias = Annotated[Family, Shorthand(shorthand.family)]
 ExpectationWord: TypeAlias = Annotated[Stated, Shorthand(shorthand.expectation)]
 Duration: TypeAlias = Annotated[
     float, Shorthand(shorthand.duration, ({"type": "number", "exclusiveMinimum": 0}, _DURATION), instead=True)
+]
+DurationOrNone: TypeAlias = Annotated[
+    float, Shorthand(shorthand.duration_or_none, ({"type": "number", "minimum": 0}, _DURATION), instead=True)
 ]
 Labels: TypeAlias = dict[str, str]
 
@@ -333,14 +336,19 @@ Matrix: TypeAlias = Annotated[
 """As the schema knows it; ``matrix`` reads it, and is done with it before anything else is read."""
 
 
-class EstablishedSpec(Strict):
-    """Connections that are opened before the step's changes and followed through them."""
+class ConnectionsSpec(Strict):
+    """Connections that are opened and held: those that all of this matches; what is absent does not restrict."""
 
     from_: Globs = Field(
         default=[], alias="from", description="Sources: namespace/pod, a group of replicas, globs and lists."
     )
     to: Globs = Field(default=[], description="Destinations: namespace/pod, external/name, globs and lists.")
     port: PortPatterns = Field(default=[], description="Ports: 80/TCP, 80, UDP, a port's name, globs and lists.")
+
+
+class EstablishedSpec(ConnectionsSpec):
+    """Connections that are opened before the step's changes and followed through them."""
+
     expect: Annotated[Fate, Shorthand(shorthand.fate)] = Field(
         default=Fate.EITHER,
         description="Where a new connection is denied after the changes: either (the default: the API leaves it open, "
@@ -487,6 +495,54 @@ class TimeoutsSpec(Strict):
     )
 
 
+_USUAL: Final = Watching()
+
+
+def _watch(usual: float | None, description: str, unit: str = "s", **more: Any) -> Any:
+    default = "no bound" if usual is None else f"{usual:g}{unit}"
+    return Field(default=None, description=f"{description} (default: {default}).", **more)
+
+
+class WatchSpec(Strict):
+    """How the scenario is watched (``cni-probe watch``), and what is still good then. Options go over it."""
+
+    step: str | None = Field(default=None, description="The step that is established and watched (default: the last).")
+    settle: DurationOrNone | None = _watch(_USUAL.settle, "How long is watched after the command")
+    rate: float | None = _watch(_USUAL.rate, "Attempts a second for each cell", "", gt=0, le=100)
+    max_load: float | None = _watch(
+        _USUAL.max_load, "Attempts and heartbeats a second in all, to which both give way", "",
+        alias="max-load", gt=0, allow_inf_nan=False,
+    )  # fmt: skip
+    connections: Annotated[
+        list[Item[ConnectionsSpec]], Shorthand(shorthand.all_or_list, ({"type": "boolean"}, {"type": "object"}))
+    ] = Field(
+        default=[],
+        description="Connections that are held meanwhile, TCP, SCTP and UDP flows, of the allowed cells of the step: "
+        "{from, to, port}, a list of these, or true for all.",
+    )
+    heartbeat: Duration | None = _watch(_USUAL.heartbeat, "Time between two heartbeats of a held connection")
+    max_leak: int | None = _watch(
+        _USUAL.budget.leak, "Packets that may pass through a denied cell", "", alias="max-leak", ge=0
+    )
+    max_leak_total: int | None = _watch(
+        _USUAL.budget.leak_total, "And through all of them", alias="max-leak-total", ge=0
+    )
+    max_outage: DurationOrNone | None = _watch(
+        _USUAL.budget.outage, "The longest outage of a cell, or stall of a held connection", alias="max-outage"
+    )
+    max_outage_total: DurationOrNone | None = _watch(
+        _USUAL.budget.outage_total, "The time in which any cell may be out", alias="max-outage-total"
+    )
+    max_cut: int | None = _watch(
+        _USUAL.budget.cut, "Held connections that may be cut or ended", "", alias="max-cut", ge=0
+    )
+    max_gap: DurationOrNone | None = _watch(
+        _USUAL.budget.gap,
+        "The longest time of which nothing may be known of a cell; more proves nothing",
+        alias="max-gap",
+    )
+
+
 class Metadata(Strict):
     """Name and labels of the scenario."""
 
@@ -529,6 +585,9 @@ class Spec(Strict):
         description="Expectation of cells that a step says nothing of; 'computed' leaves them to the step's policies.",
     )
     timeouts: TimeoutsSpec = Field(default=TimeoutsSpec(), description="Durations of this scenario's run.")
+    watch: WatchSpec | None = Field(
+        default=None, description="How the scenario is watched, by `cni-probe watch`; a run takes no notice of it."
+    )
     steps: list[Item[StepSpec]] = Field(description="The steps, in order.", json_schema_extra={"minItems": 1})
 
 

@@ -165,6 +165,21 @@ def one_mapping_or_list(value: Any) -> Any:
     return [value] if isinstance(value, dict) else value
 
 
+def all_or_list(value: Any) -> Any:
+    """``true`` as a list of one mapping that restricts nothing, ``false`` as none."""
+    if isinstance(value, bool):
+        return [{}] if value else []
+    if value == []:
+        raise mistake("is an empty list", "write true for all, or leave the key out")
+    return one_mapping_or_list(value)
+
+
+def duration_or_none(value: Any) -> Any:
+    """As ``duration``, but it may be nothing: ``0``."""
+    nothing = (isinstance(value, int | float) and not isinstance(value, bool) and value == 0) or value == "0s"
+    return 0.0 if nothing else duration(value)
+
+
 def duration(value: Any) -> Any:
     """Seconds: a number, or ``1.5s``, ``500ms``, ``2m``."""
     if isinstance(value, str):

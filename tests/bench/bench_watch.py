@@ -20,6 +20,7 @@ from probe.engine.watch.options import WatchOptions
 from probe.engine.watch.watch import Watch
 from probe.model.events import Event, ProblemSeen, WatchDone
 from probe.model.record import StepRecord
+from probe.model.scenario import Watching
 from probe.model.watch import WatchRecord
 from probe.sandbox.launch import Sandbox
 from probe.sandbox.options import SandboxOptions
@@ -46,7 +47,7 @@ async def main(seconds: float, rate: float, *, protocol: str) -> None:
     async with Sandbox.start(SandboxOptions()) as sandbox, connect(str(sandbox.kubeconfig)) as api:
 
         async def hold(step: StepRecord, agents: Agents, emit: object) -> None:
-            options = WatchOptions(seconds=seconds, rate=rate, max_load=1e9)
+            options = WatchOptions(seconds=seconds, how=Watching(rate=rate, max_load=1e9))
             before, own = cpu_below(sandbox.pid), time.process_time()
             await Watch(options, api, see, {}).hold(step, agents)
             of_agents = max(memory_below(sandbox.pid).values(), key=len)

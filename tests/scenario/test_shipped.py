@@ -55,6 +55,7 @@ def test_all_that_ships_is_valid() -> None:
         "services",
         "smoke",
         "tiers",
+        "upgrade",
     }
 
 

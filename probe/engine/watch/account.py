@@ -78,17 +78,10 @@ class Account:
         )
         seen = read(lane, frame)
         ruling = judge_cell(lane.watched.expectation, seen.spans, seen.longest_gap, lost, self.budget)
-        return WatchedCell(
-            source=cell.source,
-            destination=cell.destination,
-            port=cell.port,
-            protocol=cell.protocol,
-            family=cell.family,
-            path=cell.path,
-            address=cell.address,
-            via=cell.via,
-            expected=lane.watched.expectation,
-            verdict=ruling.verdict,
+        return WatchedCell.of(
+            cell,
+            lane.watched.expectation,
+            ruling.verdict,
             reason="; ".join(ruling.reasons),
             attempts=seen.attempts,
             unknown=seen.unknown,

@@ -16,15 +16,15 @@ from probe.cluster.channel import Target
 from probe.cluster.clock import now
 from probe.cluster.holding import MAX_HELD, HeldEvent, HeldNews, HoldPlan, hold, news_of, release
 from probe.cluster.series import Reading
-from probe.engine.routes import NOT_OURS, Route
+from probe.engine.routes import Route
 from probe.engine.watch.clock import SeriesClock
 from probe.engine.watch.collector import Collector
+from probe.engine.watch.options import Wanted
 from probe.engine.watch.spans import Sleep
-from probe.model.cell import Cell, Expectation
-from probe.model.errors import ClusterError
+from probe.model.cell import Cell, Expectation, Path
+from probe.model.errors import ClusterError, UsageError
 from probe.model.watch import Fate, Stall, WatchedConnection
 
-HEARTBEAT_SECONDS = 0.2
 PATIENCE_SECONDS = 0.9
 _LEASE_SECONDS = 6 * 3600.0
 _POLL_SECONDS = 1.0
@@ -89,27 +89,58 @@ class _Agent:
                 await release(channel, self.plan.name)
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The cells to which connections are held; ``missing`` are sentences about what has none."""
+
+    cells: tuple[tuple[Cell, Expectation, Route], ...]
+    missing: tuple[str, ...] = ()
+
+
+def choose_held(cells: Sequence[tuple[Cell, Expectation, Route]], wanted: Sequence[Wanted]) -> Held:
+    """Of cells that are watched the allowed ones that are wanted, and at whose other end an agent answers."""
+    chosen = tuple(
+        each
+        for each in cells
+        if each[1] is Expectation.ALLOW and _is_ours(each) and any(each[0] in it.cells for it in wanted)
+    )
+    found = {cell for cell, _, _ in chosen}
+    without = (it.place for it in wanted if not found & it.cells)
+    return Held(
+        chosen, tuple(f"no connection could be held for {it}: no such cell is watched, and allowed" for it in without)
+    )
+
+
+def _is_ours(each: tuple[Cell, Expectation, Route]) -> bool:
+    cell, _, route = each
+    return cell.path is not Path.DNS and (cell.path is not Path.EXTERNAL or route.responder is not None)
+
+
 @dataclass(slots=True)
 class Connections:
     """All of them. ``hold``; ``follow`` until cancelled; ``finish``; ``records``."""
 
     agents: dict[str, _Agent] = field(default_factory=dict)
     _numbers: dict[str, int] = field(default_factory=dict)
+    _begun: bool = False
 
     @classmethod
-    def of(cls, cells: Sequence[tuple[Cell, Expectation, Route]], collectors: dict[str, Collector]) -> Connections:
-        """A connection to each allowed cell between pods."""
+    def of(
+        cls, cells: Sequence[tuple[Cell, Expectation, Route]], collectors: dict[str, Collector], heartbeat: float
+    ) -> Connections:
+        """A connection to each cell. Raises UsageError when a pod would have too many."""
         found = cls()
         found._numbers = {pod: number for number, pod in enumerate(collectors)}
-        for pod, collector in collectors.items():
-            mine = [
-                (cell, route)
-                for cell, expectation, route in cells
-                if cell.source == pod and expectation is Expectation.ALLOW and cell.path not in NOT_OURS
-            ][:MAX_HELD]
+        for pod, collector in collectors.items() if cells else ():
+            mine = [(cell, route) for cell, _, route in cells if cell.source == pod]
+            if len(mine) > MAX_HELD:
+                raise UsageError(
+                    f"{pod} would hold {len(mine)} connections: at most {MAX_HELD} can be held by one pod; choose some "
+                    "under spec.watch.connections of the scenario"
+                )
             name = f"hold-{collector.plan.nonce}"
             plan = HoldPlan(
-                name, name, found._numbers[pod], HEARTBEAT_SECONDS, PATIENCE_SECONDS, _LEASE_SECONDS,
+                name, name, found._numbers[pod], heartbeat, PATIENCE_SECONDS, _LEASE_SECONDS,
                 [Target(route.address, route.port, cell.protocol) for cell, route in mine],
                 [route.responder for _, route in mine],
             )  # fmt: skip
@@ -118,6 +149,7 @@ class Connections:
 
     async def hold(self) -> None:
         """Have them opened."""
+        self._begun = True
         await asyncio.gather(*(agent.begin() for agent in self.agents.values()))
 
     async def follow(self) -> None:
@@ -128,6 +160,8 @@ class Connections:
 
     async def finish(self, seconds: float) -> None:
         """Read for the last time, for at most so long, and close them."""
+        if not self._begun:
+            return
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await asyncio.gather(*(agent.end() for agent in self.agents.values()))
@@ -151,7 +185,8 @@ class Connections:
             record.error = f"an end of it was lost: {lost}"
             return record
         if agent.news is None or not agent.is_read:
-            record.error = agent.trouble or "its agent could not be asked in the end"
+            unasked = "its agent could not be asked in the end" if self._begun else "it was never opened"
+            record.error = agent.trouble or unasked
             return record
 
         def at(time: float) -> float:

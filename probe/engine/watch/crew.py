@@ -21,7 +21,7 @@ from probe.engine.watch.options import ATTEMPT_SECONDS
 from probe.engine.watch.pace import WatchPace
 from probe.model.cell import Cell, Expectation, Verdict
 from probe.model.errors import ClusterError, UsageError
-from probe.model.record import CellRecord
+from probe.model.record import CellRecord, cell_of
 
 _LEASE_SECONDS = 6 * 3600.0
 _PARALLEL_STARTS = 64
@@ -40,10 +40,7 @@ def choose(records: Iterable[CellRecord], agents: Agents) -> Choice:
     chosen: list[tuple[Cell, Expectation, Route]] = []
     left_out: dict[str, int] = {}
     for record in records:
-        cell = Cell(
-            record.source, record.destination, record.port, record.protocol, record.family, record.path,
-            record.address, record.via,
-        )  # fmt: skip
+        cell = cell_of(record)
         route = agents.route(cell) if cell.source in agents.by_pod else None
         if reason := _reason(record, route):
             left_out[reason] = left_out.get(reason, 0) + 1

@@ -15,19 +15,33 @@ _GOLDEN = 0.6180339887498949
 
 
 @dataclass(frozen=True, slots=True)
+class Load:
+    """So many ``ends`` (cells, or held connections), each ``rate`` times a second; ``most`` of them of one pod."""
+
+    ends: int
+    most: int
+    rate: float
+
+
+@dataclass(frozen=True, slots=True)
 class WatchPace:
-    """``interval``: seconds between two attempts of a cell. ``load``: attempts a second in all."""
+    """``interval``: seconds between two attempts of a cell. ``load``: attempts a second in all. ``heartbeat``: seconds
+    between two of a held connection."""
 
     interval: float
     load: float
+    heartbeat: float = 0.2
 
     @classmethod
-    def of(cls, cells: int, most: int, rate: float, max_load: float) -> WatchPace:
-        """The pace for so many cells, at most ``most`` of one pod. Raises UsageError for a rate that no agent keeps."""
-        if rate > 1 / SHORTEST_INTERVAL:
-            raise UsageError(f"--rate {rate:g} is too much for a cell: at most {1 / SHORTEST_INTERVAL:g} a second")
-        rate = min(rate, max_load / max(1, cells), MOST_OF_AN_AGENT / max(1, most))
-        return cls(1 / rate, rate * cells)
+    def of(cls, cells: Load, held: Load, max_load: float) -> WatchPace:
+        """Within the bound, to which attempts and heartbeats both give way. Raises UsageError for too high a rate."""
+        if cells.rate > 1 / SHORTEST_INTERVAL:
+            raise UsageError(
+                f"--rate {cells.rate:g} is too much for a cell: at most {1 / SHORTEST_INTERVAL:g} a second"
+            )
+        share = min(1.0, max_load / max(1.0, cells.ends * cells.rate + held.ends * held.rate))
+        rate = min(cells.rate * share, MOST_OF_AN_AGENT / max(1, cells.most))
+        return cls(1 / rate, rate * cells.ends, 1 / (held.rate * share))
 
     def phase(self, index: int) -> float:
         """Where in the interval the ``index``th cell of all has its place. Those of one agent are spread as well."""

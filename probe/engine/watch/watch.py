@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -16,12 +16,12 @@ from probe.cluster.clock import now
 from probe.engine.agents import Agents
 from probe.engine.watch.account import Account
 from probe.engine.watch.command import Command
-from probe.engine.watch.connections import Connections
+from probe.engine.watch.connections import Connections, choose_held
 from probe.engine.watch.crew import Crew, choose
 from probe.engine.watch.follower import Follower
 from probe.engine.watch.judge import judge_watch
 from probe.engine.watch.options import ATTEMPT_SECONDS, WatchOptions
-from probe.engine.watch.pace import WatchPace
+from probe.engine.watch.pace import Load, WatchPace
 from probe.model.events import CommandSaid, Event, Noticed, WatchDone, WatchNews, WatchStarted
 from probe.model.record import StepRecord
 from probe.model.watch import ClusterEvent, CommandRecord, WatchedConnection, WatchRecord
@@ -49,45 +49,54 @@ class Watch:
     async def hold(self, step: StepRecord, agents: Agents) -> None:
         """Watch the cells of a step that was just confirmed. Raises UsageError when that is too much for agents."""
         choice = choose(step.cells, agents)
+        held = choose_held(choice.cells, self.options.connections)
         most = max(Counter(cell.source for cell, _, _ in choice.cells).values(), default=0)
-        pace = WatchPace.of(len(choice.cells), most, self.options.rate, self.options.max_load)
+        pace = self._pace(len(choice.cells), most, len(held.cells))
         crew = Crew.of(choice, agents, pace)
-        self._announce(step, len(choice.cells), pace)
+        connections = Connections.of(held.cells, crew.collectors, pace.heartbeat)
+        self._announce(step, len(choice.cells), len(held.cells), pace)
         self._began = now()
         follower = Follower(self.api, self._see)
         command = self._command()
-        held = Connections.of(choice.cells if self.options.connections else (), crew.collectors)
         interrupted = False
         try:
             await crew.start()
-            if crew.is_complete:  # what the command does may be done once only: not for a watch that proves nothing
-                if self.options.connections:
-                    await held.hold()
-                await self._hold(command, follower, crew, held)
+            # what the command does may be done once only: not for a watch that proves nothing
+            if crew.is_complete and not held.missing:
+                await connections.hold()
+                await self._hold(command, follower, crew, connections)
         except asyncio.CancelledError:
             interrupted = True
             raise
         finally:
             end = now()
             patience = _HURRIED_SECONDS if interrupted else _COLLECT_SECONDS
-            if self.options.connections:
-                await held.finish(patience)
+            await connections.finish(patience)
             await crew.finish(patience)
             said = command.record() if command is not None and command.has_begun else None
-            account = Account(crew, agents, self._began, end, self.options.budget)
-            record = self._record(step, pace, account, [*held.records(self._began, account.sleeps)], said)
+            account = Account(crew, agents, self._began, end, self.options.how.budget)
+            kept = [*connections.records(self._began, account.sleeps)]
+            record = self._record(step, pace, account, kept, said, held.missing)
             record.left_out = choice.left_out
             record.unseen = follower.unseen
             record.interrupted = interrupted
             self.emit(WatchDone(record))
 
-    def _announce(self, step: StepRecord, cells: int, pace: WatchPace) -> None:
+    def _pace(self, cells: int, most: int, held: int) -> WatchPace:
+        how = self.options.how
+        return WatchPace.of(Load(cells, most, how.rate), Load(held, 0, 1 / how.heartbeat), how.max_load)
+
+    def _announce(self, step: StepRecord, cells: int, held: int, pace: WatchPace) -> None:
+        how = self.options.how
         self.emit(WatchStarted(step.name, cells, pace.interval, pace.load, self.options.until))
-        if pace.interval > 1 / self.options.rate:
-            rate = f"{1 / pace.interval:.2g} times a second instead of {self.options.rate:g}"
+        if pace.interval > 1 / how.rate:
+            rate = f"{1 / pace.interval:.2g} times a second instead of {how.rate:g}"
             self.emit(
                 Noticed(f"each of {cells} cells is tried {rate}, which is {pace.load:.0f} times in all (--max-load)")
             )
+        if held:
+            beats = f"each with a heartbeat every {pace.heartbeat:.2g} s, which is {held / pace.heartbeat:.0f} a second"
+            self.emit(Noticed(f"{held} connections are held, {beats} in all"))
 
     def _command(self) -> Command | None:
         text = self.options.command
@@ -107,7 +116,7 @@ class Watch:
             else:
                 await asyncio.sleep(LEAD_SECONDS)
                 await command.run()
-                await asyncio.sleep(self.options.settle)
+                await asyncio.sleep(self.options.how.settle)
         finally:
             for task in beside:
                 task.cancel()
@@ -137,19 +146,21 @@ class Watch:
         account: Account,
         connections: list[WatchedConnection],
         command: CommandRecord | None,
+        missing: Sequence[str],
     ) -> WatchRecord:
-        cells, watched, troubles = account.cells(), account.watched_agents(), list(account.troubles())
+        cells, watched, troubles = account.cells(), account.watched_agents(), [*account.troubles(), *missing]
         if command is not None and command.exit_code:
             troubles.append(f"the command failed with exit code {command.exit_code}")
-        ruling = judge_watch(cells, troubles, self.options.budget, connections)
+        ruling = judge_watch(cells, troubles, self.options.how.budget, connections)
         return WatchRecord(
             step=step.name,
             started=datetime.fromtimestamp(account.began, UTC).isoformat(timespec="milliseconds"),
             seconds=round(account.end - account.began, 3),
             interval=pace.interval,
+            heartbeat=pace.heartbeat if connections else None,
             timeout=ATTEMPT_SECONDS,
             load=round(pace.load, 1),
-            budget=self.options.budget,
+            budget=self.options.how.budget,
             verdict=ruling.verdict,
             reasons=list(ruling.reasons),
             cells=cells,

@@ -110,7 +110,7 @@ def _view(title: str, watch: WatchRecord) -> WatchView:
         verdict=watch.verdict.value,
         tone=_TONES.get(watch.verdict, "bad"),
         answer=one_line(answer(watch)),
-        facts=[load_words(watch), budget_words(watch)],
+        facts=[load_words(watch), budget_words(watch.budget)],
         caveats=[one_line(caveat) for caveat in caveats(watch)],
         ticks=[(axis.column(at), name) for at, name in axis.ticks(_BETWEEN_TICKS)],
         lanes=list(_lanes(watch, found[:MAX_LANES])),

@@ -26,7 +26,7 @@ def lines(watch: WatchRecord) -> Iterator[str]:
     yield f"#### {_MARKS.get(watch.verdict, ':x:')} watched: {_said(watch.step)}"
     yield ""
     yield f"- {_said(answer(watch))}"
-    yield f"- {_said(load_words(watch))}; {_said(budget_words(watch))}"
+    yield f"- {_said(load_words(watch))}; {_said(budget_words(watch.budget))}"
     if held := connections_words(watch):
         yield f"- {_said(held)}"
         yield from (f"  - {_said(each)}" for each in islice(not_kept(watch), MAX_CELLS))

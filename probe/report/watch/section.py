@@ -26,7 +26,7 @@ def section(watch: WatchRecord, width: int, paint: Paint) -> list[str]:
 
     word = watch.verdict.value.upper()
     lines = [paint(line, "bold") for line in text(f"watched: {watch.step}", "")]
-    lines += text(load_words(watch)) + text(budget_words(watch))
+    lines += text(load_words(watch)) + text(budget_words(watch.budget))
     said = text(answer(watch), "  ", "    ")
     lines += [said[0].replace(watch.verdict.value, paint(word, _COLOURS.get(watch.verdict, "red")), 1), *said[1:]]
     for caveat in caveats(watch):

@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from probe.model.cell import Cell, Verdict
-from probe.model.record import RunRecord
-from probe.model.watch import SpanKind, SpanRecord, WatchedCell, WatchRecord
+from probe.model.cell import Verdict
+from probe.model.record import RunRecord, cell_of
+from probe.model.watch import Budget, SpanKind, SpanRecord, WatchedCell, WatchRecord
 from probe.report.text import duration, plural
 
 SLEPT = 0.25
 """Seconds: agents that did not run for so long at a time are worth a word."""
-
-
-def cell_of(watched: WatchedCell) -> Cell:
-    """The cell without what was seen of it."""
-    return Cell(
-        watched.source, watched.destination, watched.port, watched.protocol, watched.family, watched.path,
-        watched.address, watched.via,
-    )  # fmt: skip
 
 
 def name_of(watched: WatchedCell) -> str:
@@ -62,13 +54,13 @@ def load_words(watch: WatchRecord) -> str:
     )
 
 
-def budget_words(watch: WatchRecord) -> str:
-    """What was still good."""
-    budget = watch.budget
+def budget_words(budget: Budget) -> str:
+    """What is still good."""
     words = [f"{plural(budget.leak, 'leaked packet') if budget.leak else 'no leak'} a cell"]
     words += [f"{plural(budget.leak_total, 'leaked packet')} in all"] if budget.leak_total is not None else []
     words.append(f"outages of {duration(budget.outage) if budget.outage else 'no time'} a cell")
     words += [f"{duration(budget.outage_total)} in all"] if budget.outage_total is not None else []
+    words += [f"{plural(budget.cut, 'connection')} cut"] if budget.cut else []
     return f"good up to: {', '.join(words)}"
 
 

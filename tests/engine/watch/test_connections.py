@@ -6,13 +6,15 @@ from typing import Any, cast
 
 import pytest
 
-from probe.cluster.holding import Connection, Heard, HeldEvent, HeldNews
+from probe.cluster.holding import MAX_HELD, Connection, Heard, HeldEvent, HeldNews
 from probe.cluster.series import Reading, SeriesPlan
 from probe.engine.routes import Route
 from probe.engine.watch.collector import Collector
-from probe.engine.watch.connections import Connections
+from probe.engine.watch.connections import Connections, choose_held
+from probe.engine.watch.options import Wanted
 from probe.engine.watch.spans import Sleep
 from probe.model.cell import Cell, Expectation, Outcome, Path, Protocol
+from probe.model.errors import UsageError
 from probe.model.watch import Fate, Stall, WatchedConnection
 
 API, WEB = "shop/api", "shop/web"
@@ -50,7 +52,7 @@ def became(
 ) -> WatchedConnection:
     """The record of one connection from api to web."""
     collectors = {API: collector(0), WEB: collector(1)}
-    found = Connections.of([(CELL, Expectation.ALLOW, Route("10.0.0.1", 80, "uid"))], collectors)
+    found = Connections.of([(CELL, Expectation.ALLOW, Route("10.0.0.1", 80, "uid"))], collectors, 0.2)
     collectors[WEB].lost = lost
     for agent in found.agents.values():
         agent.is_read = is_read
@@ -117,12 +119,26 @@ def test_nothing_is_concluded_from_an_end_that_is_gone_or_was_not_asked_in_the_e
     assert became(connection(), is_read=False).fate is Fate.UNKNOWN
 
 
-def test_one_is_held_to_each_allowed_cell_between_pods() -> None:
-    route = Route("10.0.0.1", 80, None)
+def test_one_is_held_to_each_allowed_cell_that_is_wanted_and_has_an_agent_at_its_end() -> None:
+    route, agentless = Route("10.0.0.1", 80, "uid"), Route("192.0.2.1", 80, None)
+    denied, unasked = Cell(API, WEB, 81, Protocol.TCP), Cell(API, WEB, 82, Protocol.TCP)
     dns = Cell(API, "cluster/dns", 53, Protocol.UDP, path=Path.DNS)
+    vault, store = (Cell(API, f"external/{name}", 80, Protocol.TCP, path=Path.EXTERNAL) for name in ("vault", "store"))
     cells = [
-        (CELL, Expectation.ALLOW, route), (Cell(API, WEB, 81, Protocol.TCP), Expectation.DENY, route),
-        (dns, Expectation.ALLOW, route), (Cell(WEB, API, 53, Protocol.UDP), Expectation.ALLOW, route),
+        (CELL, Expectation.ALLOW, route), (denied, Expectation.DENY, route), (unasked, Expectation.ALLOW, route),
+        (dns, Expectation.ALLOW, route), (vault, Expectation.ALLOW, agentless), (store, Expectation.ALLOW, route),
     ]  # fmt: skip
-    found = Connections.of(cells, {API: collector(0), WEB: collector(1)})
-    assert [len(agent.cells) for agent in found.agents.values()] == [1, 1]
+    wanted = [
+        Wanted("shop.yaml:7", frozenset({CELL, denied, dns, vault, store})),
+        Wanted("shop.yaml:8", frozenset({denied})),
+    ]
+    held = choose_held(cells, wanted)
+    assert [cell for cell, _, _ in held.cells] == [CELL, store]
+    assert held.missing == ("no connection could be held for shop.yaml:8: no such cell is watched, and allowed",)
+
+
+def test_more_than_an_agent_holds_is_refused() -> None:
+    route = Route("10.0.0.1", 80, "uid")
+    cells = [(Cell(API, WEB, port, Protocol.TCP), Expectation.ALLOW, route) for port in range(1, MAX_HELD + 2)]
+    with pytest.raises(UsageError, match="shop/api would hold 1025 connections"):
+        Connections.of(cells, {API: collector(0), WEB: collector(1)}, 0.2)

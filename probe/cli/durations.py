@@ -5,9 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 
-from pydantic_core import PydanticCustomError
-
-from probe.scenario.shorthand import duration
+from probe.model.durations import NoDuration, duration
 
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -16,12 +14,11 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 def seconds(text: str) -> float:
     """For argparse's ``type=``. Raises ArgumentTypeError."""
     try:
-        found: float = duration(text if text[-1:].isalpha() else float(text))
-    except PydanticCustomError as error:
-        raise argparse.ArgumentTypeError(error.message()) from None
+        return duration(text if text[-1:].isalpha() else float(text))
+    except NoDuration as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a duration: write 2s, 500ms or 1.5m") from None
-    return found
 
 
 def span(text: str) -> float:

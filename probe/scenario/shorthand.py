@@ -15,14 +15,12 @@ from typing import Any
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from probe.model import durations
 from probe.model.cell import Computed, Expectation, Family, Fate, Protocol
 from probe.model.scenario import Spread
 from probe.model.syntax import port_number_error
 from probe.scenario.suggest import near_miss, suggest
 from probe.scenario.ways import pattern_mistake
-
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m)")
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -182,16 +180,12 @@ def duration_or_none(value: Any) -> Any:
 
 def duration(value: Any) -> Any:
     """Seconds: a number, or ``1.5s``, ``500ms``, ``2m``."""
-    if isinstance(value, str):
-        match = _DURATION.fullmatch(value)
-        if not match:
-            raise mistake(f'"{value}" is not a duration', 'write seconds as a number, or "1.5s", "500ms", "2m"')
-        value = float(match[1]) * _UNITS[match[2]]
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        if not 0 < value <= 3600:
-            raise mistake("must be more than zero and at most an hour")
-        return float(value)
-    return value
+    if not isinstance(value, str | int | float) or isinstance(value, bool):
+        return value
+    try:
+        return durations.duration(value)
+    except durations.NoDuration as error:
+        raise mistake(str(error), error.hint) from None
 
 
 def manifest_source(value: Any) -> Any:

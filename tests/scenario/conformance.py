@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 from typing import Final
@@ -56,6 +57,7 @@ the kind; those with pods on the network of nodes need `--allow-host-network`. W
 be arranged on the embedded cluster: elsewhere the cells of a pod that got another one are *unsupported*, and say so.
 
 """
+FILES: Final = tuple(sorted(DIRECTORY.rglob("*.yaml")))
 FEATURES = {
     "targets": "which pods a policy isolates",
     "peers": "pods and namespaces as peers",
@@ -109,6 +111,17 @@ def page(scenarios: Sequence[Scenario]) -> str:
     return _HEAD + count + "".join(f"{line}\n" for line in tables)
 
 
+@cache
+def suite() -> tuple[Scenario, ...]:
+    """All of them, read once, by the first test that asks: collecting the tests takes nothing of it."""
+    return tuple(load_scenarios([DIRECTORY]))
+
+
+def of_file(path: Path) -> list[Scenario]:
+    """The scenarios of one file."""
+    return [scenario for scenario in suite() if Path(scenario.file) == path]
+
+
 def files(scenarios: Sequence[Scenario]) -> list[list[Scenario]]:
     """The scenarios of each file."""
     return [list(each) for _, each in groupby(scenarios, key=lambda scenario: scenario.file)]
@@ -156,4 +169,4 @@ def _link(scenario: Scenario) -> str:
 
 
 if __name__ == "__main__":
-    print(page(load_scenarios([DIRECTORY])), end="")
+    print(page(suite()), end="")

@@ -10,13 +10,10 @@ import yaml
 
 from probe.engine.computed import computed_plan
 from probe.model.cell import Family
-from probe.model.scenario import Scenario
-from probe.scenario import load_scenarios, make_plan
-from tests.scenario.conformance import CYCLONUS, DIRECTORY, FEATURES, PAGE, files, of_family, page
+from probe.scenario import make_plan
+from tests.scenario.conformance import CYCLONUS, FEATURES, FILES, PAGE, files, of_family, of_file, page, suite
 from tests.scenario.other_suites import BEYOND, CNP
 
-FILES = sorted(DIRECTORY.rglob("*.yaml"))
-SCENARIOS = load_scenarios([DIRECTORY])
 LINES = range(20, 61)
 LINES_OF_FAMILIES = range(20, 101)
 FAMILIES = ([Family.IPV4], [Family.IPV6], [Family.IPV4, Family.IPV6])
@@ -68,7 +65,7 @@ API = """
 
 def labelled(key: str) -> Counter[str]:
     """How many files have each of a label's values."""
-    return Counter(first.labels[key] for first, *_ in files(SCENARIOS) if key in first.labels)
+    return Counter(first.labels[key] for first, *_ in files(suite()) if key in first.labels)
 
 
 def test_every_case_of_upstream_is_there_exactly_once() -> None:
@@ -84,7 +81,7 @@ def test_every_statement_has_its_scenario(key: str, statements: str) -> None:
 def test_the_families_of_cyclonus_have_at_least_as_many_steps_as_it_has_cases() -> None:
     assert sum(cases for cases, _ in CYCLONUS.values()) == 230
     assert labelled("cyclonus").keys() | {"upstream"} == CYCLONUS.keys()
-    steps = {family: sum(len(each.steps) for each in of_family(SCENARIOS, family)) for family in CYCLONUS}
+    steps = {family: sum(len(each.steps) for each in of_family(suite(), family)) for family in CYCLONUS}
     assert {family: steps[family] for family, (cases, _) in CYCLONUS.items() if steps[family] < cases} == {}
 
 
@@ -114,19 +111,22 @@ def test_a_file_is_one_small_scenario_that_gives_its_reasons(path: Path) -> None
 
 @pytest.mark.parametrize("families", FAMILIES, ids=["IPv4", "IPv6", "dual"])
 def test_what_is_stated_is_what_the_policies_say(families: list[Family]) -> None:
-    for scenario in SCENARIOS:
+    for scenario in suite():
         plan, problems = computed_plan(make_plan(scenario, families))
         assert problems == ()
         assert all(step.cells for step in plan.steps)
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=[each.name for each in SCENARIOS])
-def test_expectations_are_stated_and_a_cluster_that_enforces_nothing_fails(scenario: Scenario) -> None:
-    cells = [cell for step in make_plan(scenario).steps for cell in step.cells]
-    assert not any(cell.computed for cell in cells)
-    assert any(cell.expectation.denies for cell in cells)
-    assert len(cells) <= (400 if "[" in scenario.name else 200)
+@pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
+def test_expectations_are_stated_and_a_cluster_that_enforces_nothing_fails(path: Path) -> None:
+    scenarios = of_file(path)
+    assert scenarios
+    for scenario in scenarios:
+        cells = [cell for step in make_plan(scenario).steps for cell in step.cells]
+        assert not any(cell.computed for cell in cells), scenario.name
+        assert any(cell.expectation.denies for cell in cells), scenario.name
+        assert len(cells) <= (400 if "[" in scenario.name else 200), scenario.name
 
 
 def test_the_page_is_current() -> None:
-    assert PAGE.read_text("utf-8") == page(SCENARIOS), "write it again with `make docs`"
+    assert PAGE.read_text("utf-8") == page(suite()), "write it again with `make docs`"

@@ -3,40 +3,37 @@
 from __future__ import annotations
 
 import random
-from pathlib import Path
+from collections.abc import Sequence
 
 import pytest
 
 from probe.model.errors import UsageError
 from probe.model.scenario import Scenario
-from probe.scenario import load_scenarios, make_plan
+from probe.scenario import make_plan
 from probe.scenario.select import Choice, parse_shard, select, weight
-
-SUITE = load_scenarios([Path(__file__).parents[2] / "scenarios/conformance"])
-NAMES = {scenario.name for scenario in SUITE}
-WEIGHTS = {scenario.name: weight(make_plan(scenario)) for scenario in SUITE}
+from tests.scenario.conformance import suite
 
 
-def names(choice: Choice, scenarios: list[Scenario] = SUITE) -> list[str]:
-    return [scenario.name for scenario in select(scenarios, choice).scenarios]
+def names(choice: Choice, scenarios: Sequence[Scenario] | None = None) -> list[str]:
+    return [scenario.name for scenario in select(suite() if scenarios is None else scenarios, choice).scenarios]
 
 
 def by(key: str, *values: str) -> set[str]:
-    return {scenario.name for scenario in SUITE if scenario.labels.get(key) in values}
+    return {scenario.name for scenario in suite() if scenario.labels.get(key) in values}
 
 
 def test_without_a_choice_all_are_taken_in_the_order_of_their_files() -> None:
-    chosen = select(SUITE, Choice())
-    assert chosen.scenarios == tuple(SUITE)
-    assert (chosen.record.scenarios, chosen.record.taken, chosen.record.asked) == (len(SUITE), len(SUITE), [])
+    chosen = select(suite(), Choice())
+    assert chosen.scenarios == suite()
+    assert (chosen.record.scenarios, chosen.record.taken, chosen.record.asked) == (len(suite()), len(suite()), [])
 
 
 def test_of_one_key_any_value_and_of_every_key_one() -> None:
     assert set(names(Choice(tags=("feature=sctp", "feature=blocks")))) == by("feature", "sctp", "blocks")
-    with_case = {scenario.name for scenario in SUITE if "upstream" in scenario.labels}
+    with_case = {scenario.name for scenario in suite() if "upstream" in scenario.labels}
     assert set(names(Choice(tags=("feature=blocks", "upstream")))) == by("feature", "blocks") & with_case
     assert set(names(Choice(tags=("docs=lifecycle.*",)))) == {
-        scenario.name for scenario in SUITE if scenario.labels.get("docs", "").startswith("lifecycle.")
+        scenario.name for scenario in suite() if scenario.labels.get("docs", "").startswith("lifecycle.")
     }
 
 
@@ -44,14 +41,14 @@ def test_names_are_searched_for_regular_expressions() -> None:
     chosen = names(Choice(include=("^sctp-", "^udp-"), exclude=("deny", "isolates$")))
     assert chosen == [
         name
-        for name in (scenario.name for scenario in SUITE)
+        for name in (scenario.name for scenario in suite())
         if name.startswith(("sctp-", "udp-")) and "deny" not in name and not name.endswith("isolates")
     ]
 
 
 def test_everything_wrong_with_a_choice_is_said_at_once() -> None:
     with pytest.raises(UsageError) as caught:
-        select(SUITE, Choice(tags=("featur=ports", "feature=port", "sctp"), include=("(",), exclude=("[a",)))
+        select(suite(), Choice(tags=("featur=ports", "feature=port", "sctp"), include=("(",), exclude=("[a",)))
     lines = str(caught.value).splitlines()
     assert [line.partition(":")[0] for line in lines] == [
         "--tag featur=ports",
@@ -68,25 +65,25 @@ def test_everything_wrong_with_a_choice_is_said_at_once() -> None:
 
 def test_a_choice_of_nothing_is_an_error_since_it_would_be_green() -> None:
     with pytest.raises(UsageError, match=r"^no scenario of \d+ fits --include nowhere: a run of nothing"):
-        select(SUITE, Choice(include=("nowhere",)))
+        select(suite(), Choice(include=("nowhere",)))
     with pytest.raises(UsageError, match="--shard 3/3"):
-        select(SUITE[:2], Choice(shard=(3, 3)))
+        select(suite()[:2], Choice(shard=(3, 3)))
 
 
 def test_what_is_refused_is_left_out_and_an_error_only_if_nothing_is_left() -> None:
     def refused(scenario: Scenario) -> str:
         return "it is about SCTP" if scenario.labels["feature"] == "sctp" else ""
 
-    chosen = select(SUITE, Choice(tags=("feature=sctp", "feature=blocks")), refused)
+    chosen = select(suite(), Choice(tags=("feature=sctp", "feature=blocks")), refused)
     assert {scenario.name for scenario in chosen.scenarios} == by("feature", "blocks")
     assert chosen.record.left_out == dict.fromkeys(by("feature", "sctp"), "it is about SCTP")
     with pytest.raises(UsageError, match="sctp-rule-isolates was chosen, but it is about SCTP"):
-        select(SUITE, Choice(tags=("feature=sctp",)), refused)
+        select(suite(), Choice(tags=("feature=sctp",)), refused)
 
 
 @pytest.mark.parametrize("parts", [1, 2, 3, 7, 12])
 def test_shards_share_nothing_and_are_together_all(parts: int) -> None:
-    some = SUITE[:12]
+    some = suite()[:12]
     shards = [names(Choice(shard=(index, parts)), some) for index in range(1, parts + 1)]
     together = [name for shard in shards for name in shard]
     assert len(together) == len(set(together))
@@ -94,12 +91,13 @@ def test_shards_share_nothing_and_are_together_all(parts: int) -> None:
 
 
 def test_shards_take_about_as_long_as_each_other() -> None:
-    loads = [sum(WEIGHTS[name] for name in names(Choice(shard=(index, 4)))) for index in range(1, 5)]
-    assert max(loads) - min(loads) <= max(WEIGHTS.values())
+    weights = {scenario.name: weight(make_plan(scenario)) for scenario in suite()}
+    loads = [sum(weights[name] for name in names(Choice(shard=(index, 4)))) for index in range(1, 5)]
+    assert max(loads) - min(loads) <= max(weights.values())
 
 
 def test_a_shard_depends_on_what_is_chosen_and_on_no_order() -> None:
-    mixed = random.Random(1).sample(SUITE, len(SUITE))
+    mixed = random.Random(1).sample(suite(), len(suite()))
     for index in (1, 2, 3):
         assert set(names(Choice(shard=(index, 3)), mixed)) == set(names(Choice(shard=(index, 3))))
         assert set(names(Choice(shard=(index, 3), shuffle=9))) == set(names(Choice(shard=(index, 3))))
@@ -112,9 +110,9 @@ def test_a_shard_that_cannot_be_meant(text: str) -> None:
 
 
 def test_a_seed_is_an_order_whatever_that_of_the_files_is() -> None:
-    mixed = random.Random(1).sample(SUITE, len(SUITE))
+    mixed = random.Random(1).sample(suite(), len(suite()))
     first = names(Choice(shuffle=7))
     assert first == names(Choice(shuffle=7), mixed)
-    assert set(first) == NAMES
+    assert set(first) == {scenario.name for scenario in suite()}
     assert first not in (names(Choice(shuffle=8)), names(Choice()))
-    assert select(SUITE, Choice(shuffle=7)).record.shuffle == 7
+    assert select(suite(), Choice(shuffle=7)).record.shuffle == 7

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
+from pathlib import Path as FilePath
 from typing import Any
 
 import pytest
@@ -18,14 +19,13 @@ from probe.model.cell import Cell, Family, Path, Protocol
 from probe.model.plan import PlannedStep
 from probe.model.scenario import CreatePod, Port, Scenario
 from probe.model.snapshot import PodState, Snapshot
-from probe.scenario import load_scenarios, make_plan
+from probe.scenario import make_plan
 from probe.scenario.snapshots import snapshots
 from tests.sandbox.enforce.world import World, new_world
-from tests.scenario.conformance import DIRECTORY
+from tests.scenario.conformance import FILES, of_file, suite
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
 
-SCENARIOS = load_scenarios([DIRECTORY])
 FAMILIES = [Family.IPV4, Family.IPV6]
 
 
@@ -45,7 +45,7 @@ async def everybody() -> AsyncIterator[World]:
     """
     pods: dict[str, set[Port]] = {}
     outside: dict[str, set[Port]] = {}
-    for scenario in SCENARIOS:
+    for scenario in suite():
         for id_, ports in all_ports(scenario):
             pods.setdefault(id_, set()).update(ports)
         for external in scenario.fleet.externals:
@@ -121,9 +121,13 @@ def tried(step: PlannedStep) -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=[scenario.name for scenario in SCENARIOS])
-async def test_packets_do_what_is_stated(everybody: World, scenario: Scenario) -> None:
-    steps = list(zip(make_plan(scenario, FAMILIES).steps, snapshots(scenario), strict=True))
-    for step, snapshot in steps[:: 4 if "[" in scenario.name else 1]:
-        await enforce(everybody, snapshot)
-        assert await observed(everybody, (item.cell for item in tried(step))) == expected(step), step.step.name
+@pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
+async def test_packets_do_what_is_stated(everybody: World, path: FilePath) -> None:
+    scenarios = of_file(path)
+    assert scenarios
+    for scenario in scenarios:
+        steps = list(zip(make_plan(scenario, FAMILIES).steps, snapshots(scenario), strict=True))
+        for step, snapshot in steps[:: 4 if "[" in scenario.name else 1]:
+            await enforce(everybody, snapshot)
+            seen = await observed(everybody, (item.cell for item in tried(step)))
+            assert seen == expected(step), (scenario.name, step.step.name)

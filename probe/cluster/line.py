@@ -24,6 +24,9 @@ _HELLO_SECONDS = 10.0  # as long as the relay waits for an agent that is just st
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 _STABLE_SECONDS = 5.0
 _OPENING_TRIES = 2  # streams that end before the agent has ever said hello
+_UNACKNOWLEDGED = 1 << 16
+"""Bytes that an agent is left to keep, of the 4 MiB that it can: an acknowledgement costs as much as a question, and the
+greeting of a new stream has one anyhow."""
 
 T = TypeVar("T")
 
@@ -130,14 +133,15 @@ class Line:
         return min(give_up, asyncio.get_running_loop().time() + seconds)
 
     async def _take_all(self, stream: Duplex) -> None:
-        frames = FrameReader()
+        frames, kept = FrameReader(), 0
         while data := await stream.read():
-            before = self._talk.seq
+            kept += len(data)
             for frame in frames.feed(data):
                 if self._talk.take(frame):
                     self._hear()
-            if self._talk.seq > before:
+            if kept > _UNACKNOWLEDGED:
                 await self.write({"op": "ack", "seq": self._talk.seq})
+                kept = 0
 
     def _hear(self) -> None:
         """The stream has said hello: it is the agent, and it is well. (An older hello may be replayed before it.)"""

@@ -25,8 +25,8 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 _STABLE_SECONDS = 5.0
 _OPENING_TRIES = 2  # streams that end before the agent has ever said hello
 _UNACKNOWLEDGED = 1 << 16
-"""Bytes that an agent is left to keep, of the 4 MiB that it can: an acknowledgement costs as much as a question, and the
-greeting of a new stream has one anyhow."""
+"""Bytes that an agent is left to keep, of the 4 MiB that it can: an acknowledgement costs as much as a question does,
+and the greeting of a new stream has one anyhow."""
 
 T = TypeVar("T")
 

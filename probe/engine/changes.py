@@ -10,11 +10,12 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from probe.cluster.resources import POLICIES
 from probe.engine.computed import StepOracle
 from probe.model.cell import Cell, Expectation
 from probe.model.plan import PlannedCell, PlannedStep
 from probe.model.record import Change
-from probe.model.scenario import CreatePod
+from probe.model.scenario import Action, Apply, CreatePod, Delete, Label
 from probe.policy.decision import Answer
 
 
@@ -51,6 +52,27 @@ class Changes:
             return Change.NEW_ALLOW
         return Change.REVOCATION if self._is_revocation(cell) else Change.NEW_DENY
 
+    def left_open(self) -> frozenset[Cell]:
+        """The cells that are allowed before and after a step which closes others by policies and labels alone.
+
+        None where it closes nothing: there is no silence to wait for then, so that what it should leave alone would be
+        looked at before a change that is enforced late, or wrongly, is there.
+        """
+        cells, actions = self.planned.cells, self.planned.step.actions
+        if not all(map(_is_of_policy, actions)) or not any(self._is_closed(each) for each in cells):
+            return frozenset()
+        return frozenset(each.cell for each in cells if self._stays_open(each))
+
+    def _is_closed(self, planned: PlannedCell) -> bool:
+        return planned.expectation.denies and self.of(planned) in (Change.NEW_DENY, Change.REVOCATION)
+
+    def _stays_open(self, planned: PlannedCell) -> bool:
+        cell = planned.cell
+        if planned.expectation is not Expectation.ALLOW or self.now.answer(cell) is not Answer.ALLOW:
+            return False
+        open_before = self.before is None or self.before.answer(cell) is Answer.ALLOW
+        return open_before and not self._stated.get(cell, Expectation.ALLOW).denies
+
     def stays_denied(self, planned: PlannedCell) -> bool:
         """Whether there was no moment in the step at which the cell may have been open.
 
@@ -86,3 +108,8 @@ class Changes:
             and bool(denials)
             and all(alone and self.before.is_isolated(cell, direction) for direction, alone in denials)
         )
+
+
+def _is_of_policy(action: Action) -> bool:
+    """Whether an action changes what policies say, and no pod."""
+    return isinstance(action, Label) or (isinstance(action, Apply | Delete) and action.ref.kind in POLICIES)

@@ -57,6 +57,7 @@ from probe.model.scenario import (
     Replace,
     Scenario,
     Terminate,
+    Timeouts,
 )
 from probe.scenario.established import held_cells
 from probe.scenario.plan import make_plan, ways_needed
@@ -181,8 +182,11 @@ class ScenarioRun:
         if not later_pods:  # then all is known by now, and none of the time after the changes is lost to thinking
             oracle = consultant.at(index, _whereabouts(copy.deployment))
             planned = computed(planned, oracle)
+            turned = Changes(planned, oracle, before, previous)
+        timeouts = self.scenario.timeouts
+        held = frozenset[Cell]() if later_pods or _is_limited(timeouts) else turned.left_open()
         externals, there = self.scenario.fleet.externals, frozenset(copy.agents.by_pod)
-        established = Established(copy.agents, self.scenario.timeouts)
+        established = Established(copy.agents, timeouts)
         await established.open(held_cells(planned, there, externals))
         self.stopwatch.lap("overhead")
         started, begun = time.monotonic(), now()
@@ -195,12 +199,12 @@ class ScenarioRun:
             oracle = consultant.at(index, _whereabouts(copy.deployment))
             self._cross_check(planned, oracle)
             planned = computed(planned, oracle)
+            turned = Changes(planned, oracle, before, previous)
         if reason := self._untried[index]:
             record = untried_record(planned, reason, changes)
             self.emit(StepDone(record))
             return JudgedStep(record, time.monotonic(), Denials(controls))
-        timeouts, turned = self.scenario.timeouts, Changes(planned, oracle, before, previous)
-        measurement = StepMeasurement(planned, acknowledged, copy.agents, controls, timeouts, self.emit, turned)
+        measurement = StepMeasurement(planned, acknowledged, copy.agents, controls, timeouts, self.emit, turned, held)
         measurement.lap = self.stopwatch.lap
         denials, tally = Denials(controls), Tally()
         raced: Raced = ()
@@ -266,6 +270,11 @@ class ScenarioRun:
         for running in await self.copy.start_pods((pod,), self.scenario.timeouts.ready):
             self.emit(PodReady(_pod_record(running)))
         await self.copy.agents.routes.services.make((pod,))
+
+
+def _is_limited(timeouts: Timeouts) -> bool:
+    """Whether a cell is a mismatch also for what was seen of it while it converged."""
+    return timeouts.enforcement is not None or timeouts.grace is not None
 
 
 def _whereabouts(deployment: Deployment) -> dict[str, Whereabouts]:

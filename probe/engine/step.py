@@ -4,12 +4,15 @@ Right after the change every cell is tried with a short timeout, and the ones th
 until they do, at an interval that is shorter than the timeout; then all are confirmed with the full timeout. A cell
 that matched and then does not has flapped: it converges again, and everything is confirmed again. Time and flaps stay
 in the record: a retry never hides a gap.
+
+Cells that a step leaves open while it closes others have nothing to converge to. They are tried when the others have
+settled: an attempt before that, while policies may be half in force, could confirm none of them, and is left out.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
 
@@ -40,7 +43,7 @@ class StepMeasurement:
 
     ``lag``: how late the event loop of any prober was at worst while cells converged, and ``clock_error`` by how much
     the times that they tell may be off, in seconds. ``slowed``: so many cells were confirmed again more slowly. ``lap``
-    is told of each phase when it is over.
+    is told of each phase when it is over. ``held``: cells that are confirmed without having been tried before.
     """
 
     planned: PlannedStep
@@ -50,6 +53,7 @@ class StepMeasurement:
     timeouts: Timeouts
     emit: Callable[[Event], None]
     changes: Changes
+    held: Collection[Cell] = ()
     tracks: list[Track] = field(init=False)
     confirm_seconds: float = 0.0
     confirmed_at: float = 0.0
@@ -60,12 +64,15 @@ class StepMeasurement:
     findings: Findings | None = None
 
     def __post_init__(self) -> None:
-        self.tracks = [Track(planned, self.origin) for planned in self.planned.cells]
+        self.tracks = [Track(planned, self.origin, held=planned.cell in self.held) for planned in self.planned.cells]
 
     @property
     def converge_seconds(self) -> float | None:
-        """Seconds from the acknowledged change until all cells that can be tried had matched; None if one never did."""
-        matched = [track.matched_after for track in self.tracks if not track.unsupported]
+        """Seconds from the acknowledged change until all cells that can be tried had matched; None if one never did.
+
+        Those that were as expected all the time have no part in it.
+        """
+        matched = [track.matched_after for track in self.tracks if not (track.unsupported or track.unmoved)]
         if any(after is None for after in matched):
             return None
         return round(max((after for after in matched if after is not None), default=0.0), 4)
@@ -74,14 +81,12 @@ class StepMeasurement:
         """Converge, confirm, gather findings. Judge with ``records`` afterwards."""
         self.clock_error = self.agents.clock_error({planned.cell.source for planned in self.planned.cells})
         async with Volleys() as volleys:
-            deadline = await self._converge(volleys, self.tracks)
+            deadline = await self._converge(volleys, [track for track in self.tracks if not track.held])
             self.lap("converge")
             began = time.monotonic()  # a wall clock may be set while we wait
             await self._confirm()
             deadline += time.monotonic() - began
-            while (
-                lost := [track for track in self.tracks if track.pending and track.flaps]
-            ) and time.monotonic() < deadline:
+            while (lost := [track for track in self.tracks if track.lost]) and time.monotonic() < deadline:
                 await self._converge(volleys, lost, deadline)
                 self.lap("converge")
                 await self._confirm()

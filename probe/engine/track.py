@@ -42,11 +42,12 @@ class Track:
     """A cell's way through a step. ``origin`` is the unix time that its attempts are counted from, in seconds.
 
     ``attempts`` counts those that came home, ``under_way`` those that did not yet; ``last`` is the one of the former
-    that was sent last, and ``confirmed`` the same if it was a confirmation.
+    that was sent last, and ``confirmed`` the same if it was a confirmation. ``held``: it is not tried before that.
     """
 
     planned: PlannedCell
     origin: float
+    held: bool = False
     under_way: int = 0
     matching: bool = False
     last: Sample | None = None
@@ -63,6 +64,16 @@ class Track:
     def pending(self) -> bool:
         """Whether another attempt could still bring a match."""
         return not self.matching and (self.last is None or self.last.outcome not in _SETTLED)
+
+    @property
+    def lost(self) -> bool:
+        """Whether it matched and does not any more, or does not though nothing was to change it."""
+        return self.pending and (self.held or self.flaps > 0)
+
+    @property
+    def unmoved(self) -> bool:
+        """Whether it was as expected when it was tried at last, as it was before: nothing has a time to be told."""
+        return self.held and self.matching and not self._missed
 
     @property
     def due(self) -> bool:
@@ -131,8 +142,8 @@ class Track:
     @property
     def matched_after(self) -> float | None:
         """Seconds from the origin until the network showed what is expected: a connection when it stood, a denial when
-        its packet was sent. None if it never did."""
-        first = self._first_match()
+        its packet was sent. None if it never did, or it was so all the time."""
+        first = None if self.unmoved else self._first_match()
         return None if first is None else max(0.0, first.shown)
 
     @property

@@ -86,8 +86,9 @@ class CellRecord:
     """A cell of a step with its verdict and the evidence for it.
 
     ``matched_after`` is seconds from the acknowledged change until the first attempt that matched the expectation
-    showed it, ``missed_at`` the last moment before at which it was not so yet (None: no attempt came before), so that
-    the change took effect between the two. ``untimed`` says why they are no measure of the cluster (empty: they are).
+    showed it (None: none did, or the step left the cell open as it was), ``missed_at`` the last moment before at which
+    it was not so yet (None: no attempt came before), so that the change took effect between the two. ``untimed`` says
+    why they are no measure of the cluster (empty: they are).
     ``flaps``: how often a match was lost again before the final confirmation. ``change``: what the step's changes turn
     it into (None: a record from before this was known). ``control`` says that the same pair
     connected earlier in the run. ``repeat`` is a copy-paste command that tries the cell again; ``reason`` one

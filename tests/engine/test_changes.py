@@ -141,3 +141,20 @@ def test_what_a_single_change_leaves_denied_was_denied_all_the_time(
 ) -> None:
     found, cells = followed(tmp_path, *steps)[-1]
     assert found.stays_denied(cells[STRANGER]) is stays
+
+
+@pytest.mark.parametrize(
+    ("steps", "open"),
+    [
+        ([apply(ALLOW)], {CLIENT}),
+        ([apply(DENY), apply(ALLOW), apply(CLUSTER_DENY)], set()),  # it is closed
+        ([apply(ALLOW), "      label: {shop/client: {more: yes-please}}\n"], set()),  # nothing is closed
+        ([apply(ALLOW), delete("allow")], set()),  # all is opened
+        ([apply(DENY), apply(ALLOW)], set()),  # it was closed
+        ([apply(ALLOW) + "      delete: [pod/shop/stranger]\n"], set()),  # pods come and go
+        ([apply(ALLOW) + "      expect: {default: either}\n"], set()),  # nobody says
+    ],
+)
+def test_what_a_step_leaves_open_while_it_closes_others(tmp_path: Path, steps: list[str], open: set[Cell]) -> None:
+    found, _ = followed(tmp_path, *steps)[-1]
+    assert found.left_open() & {CLIENT, STRANGER} == open

@@ -161,3 +161,18 @@ def test_who_was_late_may_be_known_only_later() -> None:
     assert found.doubt == ""
     found.learn(silent(0.0, responder_lag=0.3), TIMEOUT)
     assert "prober and responder were starved" in found.doubt
+
+
+def test_what_was_left_open_and_is_so_when_it_is_tried_has_no_time_to_tell() -> None:
+    found = Track(PlannedCell(CELL, Expectation.ALLOW), ORIGIN, held=True)
+    found.see(through(0.5), "confirm", TIMEOUT)
+    assert (found.unmoved, found.lost, found.matched_after) == (True, False, None)
+    assert [each.phase for each in found.history] == ["confirm"]
+
+
+def test_what_was_left_open_and_is_not_when_it_is_tried_has_lost_it() -> None:
+    found = Track(PlannedCell(CELL, Expectation.ALLOW), ORIGIN, held=True)
+    found.see(silent(0.5), "confirm", TIMEOUT)
+    assert (found.unmoved, found.lost) == (False, True)
+    found.see(through(1.5), "converge", TIMEOUT)
+    assert (found.unmoved, found.lost, bracket(found)) == (False, False, pytest.approx((0.5, 1.501)))

@@ -4,7 +4,8 @@ Lanes do not disturb each other. A NetworkPolicy selects pods of the namespace t
 Its peers may be wider (`namespaceSelector: {}`, `NotIn`, `DoesNotExist`, a block with all pods): then pods of other
 lanes are among them, as those of everybody else in the cluster are, but no cell is ever tried between two lanes, so
 that makes no difference. Endpoints outside the cluster are the same for all (see `outside`), and node ports are dealt
-out by the API server. What does reach beyond its namespaces runs alone, when the lanes are done.
+out by the API server. The subjects of a ClusterNetworkPolicy are narrowed down to the namespaces of one lane, too, and
+its name is that lane's. What does reach beyond its namespaces runs alone, when the lanes are done.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ class Lanes:
 
     async def run(self) -> None:
         """Run everything. Cancellation ends all lanes; what they made is left for ``leftovers``."""
-        yard = self._yard(wait=False)
+        yard = self._yard(alone=False)
         try:
             async with asyncio.TaskGroup() as group:
                 for number in range(self.lineup.lanes):
@@ -117,7 +118,7 @@ class Lanes:
         except BaseExceptionGroup as errors:
             raise _first(errors) from None
         await Lane(yard, self.lineup.together).run()  # what a lane without room has left behind
-        await Lane(self._yard(wait=True), self.lineup.apart).run()
+        await Lane(self._yard(alone=True), self.lineup.apart).run()
         if left := self.lineup.left:
             self.emit(StoppedEarly(tuple(left)))
         self._tell_load()
@@ -141,9 +142,9 @@ class Lanes:
     def _is_last(self) -> bool:
         return self._alive <= 1
 
-    def _yard(self, *, wait: bool) -> Yard:
+    def _yard(self, *, alone: bool) -> Yard:
         async def remove(copy: FleetCopy) -> None:
-            await self.leftovers.remove_copy(copy.made, wait=wait)
+            await self.leftovers.remove_copy(copy.made, copy.prefix, alone=alone)
 
         ground = self.ground
         return Yard(ground.options, self.emit, self._make, remove, self.served, ground.load, self.known, self.stopping)
@@ -152,7 +153,7 @@ class Lanes:
         number, scenario = next(self._numbers), job.planned.scenario
         prefix = prefix_of(number, self.runs, self.ground.options)
         name = scenario.name
-        if job.is_shared:
+        if job.is_shared or (scenario.cluster_scoped and self.runs > 1):  # no two subjects may have a label in common
             name = f"{number}.{PurePath(scenario.fleet_file).stem if scenario.fleet_file else name}"
         copy = FleetCopy(self.ground, job.planned, prefix, name, job.is_shared)
         self.leftovers.made += copy.names_for(scenario).values()

@@ -25,15 +25,20 @@ class Leftovers:
     made: list[str] = field(default_factory=list)
     kinds: frozenset[str] = frozenset()
 
-    async def remove_copy(self, namespaces: Collection[str], *, wait: bool) -> None:
-        """Remove one fleet, and all cluster-scoped policies: who makes such runs alone.
+    async def remove_copy(self, namespaces: Collection[str], prefix: str, *, alone: bool) -> None:
+        """Remove one fleet, and the cluster-scoped policies whose names begin with its ``prefix``.
 
-        Nobody waits for the end of the removal, unless asked to. Raises ClusterError; it is tried again at the end.
+        Nobody waits for the end of the removal, but who runs alone; then there are no policies but that fleet's, and
+        all go, whatever they are called. Raises ClusterError; it is tried again at the end.
         """
         if self.options.keep:
             return
-        seconds = self.options.removal_seconds if wait else 0.0
-        found = [each for each in await self._found() if each.name in namespaces or not each.is_namespace]
+        seconds = self.options.removal_seconds if alone else 0.0
+
+        def is_its(owned: Owned) -> bool:
+            return owned.name in namespaces if owned.is_namespace else alone or owned.name.startswith(prefix)
+
+        found = [each for each in await self._found() if is_its(each)]
         await remove(self.api, tuple(found), timeout=seconds)
 
     async def remove(self) -> None:

@@ -6,12 +6,14 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
+from probe.cluster.clusterpolicies import APART_BY_SUBJECT
 from probe.cluster.nodes import Node
 from probe.cluster.outfit import host_network_namespaces
 from probe.cluster.placement import nodes_for, sample_pairs
 from probe.engine.liveness import needs_witness
 from probe.engine.options import RunOptions
 from probe.model.scenario import Scenario
+from probe.scenario.select import least_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +45,18 @@ class PlannedFleet:
 
     @property
     def runs_alone(self) -> bool:
-        """Whether no other scenario may run at the same time: what it makes is not only in namespaces of its own.
+        """Whether no other scenario may run at the same time, since what it makes may reach beyond its own pods.
 
-        Cluster-scoped policies hold for the whole cluster, and of BaselineAdminNetworkPolicies there is only one; pods
-        on the host's network have the nodes' ports.
+        Cluster-scoped policies do not if their kind is one that is told apart by subjects, which are narrowed down to a
+        copy's own namespaces. Pods on the host's network have the nodes' ports.
         """
-        return bool(self.scenario.cluster_scoped) or any(True for _ in host_network_namespaces(self.scenario))
+        kinds = {ref.kind for ref in self.scenario.cluster_scoped}
+        return bool(kinds - APART_BY_SUBJECT) or any(True for _ in host_network_namespaces(self.scenario))
+
+    @property
+    def seconds(self) -> float:
+        """About how long it takes."""
+        return least_seconds(self.scenario)
 
 
 def plan_fleets(scenarios: Sequence[Scenario], nodes: Sequence[Node], options: RunOptions) -> Iterator[PlannedFleet]:

@@ -23,7 +23,8 @@ class Queue:
     """Jobs in the order of the plan, for lanes that take one after the other.
 
     A lane stays with its shape as long as there is anything of it, since another copy costs a deployment. Then it goes
-    to the shape of which the most is left for each of the lanes that are there, if that is worth a deployment.
+    to the shape of which the most is left for each of the lanes that are there, if that is worth a deployment: what
+    takes longest has to begin first, lest all wait for it in the end.
     """
 
     _waiting: dict[str, deque[Job]] = field(default_factory=dict)
@@ -76,7 +77,11 @@ class Queue:
 
     def _best(self) -> str | None:
         worth = [shape for shape, jobs in self._waiting.items() if _is_worth(len(jobs), self._lanes[shape])]
-        return max(worth, key=lambda shape: len(self._waiting[shape]) / (self._lanes[shape] + 1), default=None)
+        return max(worth, key=self._left_for_one_more, default=None)
+
+    def _left_for_one_more(self, shape: str) -> float:
+        """Seconds for each of its lanes if there is one more."""
+        return sum(job.planned.seconds for job in self._waiting[shape]) / (self._lanes[shape] + 1)
 
 
 def _is_worth(waiting: int, lanes: int) -> bool:

@@ -376,8 +376,7 @@ class Scenario:
 
     @property
     def cluster_scoped(self) -> tuple[ObjectRef, ...]:
-        """The objects outside of any namespace that its steps apply. A scenario with such objects runs exclusively:
-        no other one at the same time in the same cluster."""
+        """The objects outside of any namespace that its steps apply."""
         actions = (action for step in self.steps for action in step.actions)
         refs = (action.ref for action in actions if isinstance(action, Apply))
         return tuple(dict.fromkeys(ref for ref in refs if ref.namespace is None))

@@ -74,8 +74,13 @@ def select(
 
 def weight(plan: Plan) -> float:
     """About how many seconds a scenario takes on a cluster that enforces at once: a fleet, windows, and probes."""
-    races = sum(2 + step.step.start_race.seconds for step in plan.steps if step.step.start_race)
-    return 2.0 + races + sum(1.6 + len(step.cells) / 2000 for step in plan.steps)
+    return least_seconds(plan.scenario) + sum(len(step.cells) for step in plan.steps) / 2000
+
+
+def least_seconds(scenario: Scenario) -> float:
+    """The same without its probes, for whoever has no plan yet."""
+    races = sum(2 + step.start_race.seconds for step in scenario.steps if step.start_race)
+    return 2.0 + races + 1.6 * len(scenario.steps)
 
 
 # --- tags and names ------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from probe.model.scenario import (
     Step,
 )
 
+ADMIN = "AdminNetworkPolicy"
 NODES = (Node("n1", "n1", {}, {}), Node("n2", "n2", {}, {}))
 
 
@@ -30,6 +31,10 @@ def pod(name: str, *, host_network: bool = False, **labels: str) -> Pod:
 def scenario(name: str, *pods: Pod, actions: tuple[Apply | CreatePod, ...] = ()) -> Scenario:
     step = Step("only", actions, Expectation.ALLOW)
     return Scenario(name, Fleet((Namespace("shop", {}, pods),)), (step,), f"{name}.yaml")
+
+
+def cluster_scoped(kind: str) -> Apply:
+    return Apply({"kind": kind, "metadata": {"name": "tier"}}, "tier.yaml")
 
 
 def planned(*scenarios: Scenario) -> list[PlannedFleet]:
@@ -56,6 +61,14 @@ def test_lanes_go_where_most_is_left_for_each() -> None:
     queue = Queue.of(planned(*many(1, "a", pod("db")), *many(6, "b", pod("web"))), share=True)
     jobs = [queue.take(None) for _ in range(4)]
     assert [job and job.planned.scenario.name for job in jobs] == ["b0", "b1", "b2", "a0"]
+
+
+def test_what_takes_longest_begins_first() -> None:
+    long = scenario("long", pod("db"))
+    long = replace(long, steps=long.steps * 9)
+    queue = Queue.of(planned(*many(3, "a", pod("web")), long), share=True)
+    jobs = [queue.take(None) for _ in range(2)]
+    assert [job and job.planned.scenario.name for job in jobs] == ["long", "a0"]
 
 
 def test_another_copy_must_be_worth_its_deployment() -> None:
@@ -104,11 +117,14 @@ def test_steps_files_and_times_make_no_other_shape_but_nodes_do() -> None:
 
 
 def test_who_reaches_beyond_its_namespaces_runs_alone() -> None:
-    policy = Apply({"kind": "ClusterNetworkPolicy", "metadata": {"name": "tier"}}, "tier.yaml")
     alone = [
-        scenario("cluster-scoped", pod("web"), actions=(policy,)),
+        *(scenario(kind, pod("web"), actions=(cluster_scoped(kind),)) for kind in ("Baseline" + ADMIN, ADMIN)),
         scenario("on-the-host", pod("web", host_network=True)),
         scenario("on-the-host-later", pod("web"), actions=(CreatePod(pod("late", host_network=True)),)),
     ]
     assert all(each.runs_alone for each in planned(*alone))
-    assert not planned(scenario("plain", pod("web")))[0].runs_alone
+    beside = [
+        scenario("plain", pod("web")),
+        scenario("by-subject", pod("web"), actions=(cluster_scoped("ClusterNetworkPolicy"),)),
+    ]
+    assert not any(each.runs_alone for each in planned(*beside))

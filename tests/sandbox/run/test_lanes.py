@@ -143,6 +143,24 @@ EVERYTHING = f"""
       apply: {POLICY}
       expect: {{default: allow, rules: [{{to: shop/server, verdict: deny}}]}}
 """
+TIER = """
+  probe: {to: shop/server}
+  steps:
+    - name: closed
+      apply:
+        apiVersion: policy.networking.k8s.io/v1alpha2
+        kind: ClusterNetworkPolicy
+        metadata: {name: tier}
+        spec:
+          tier: Admin
+          priority: 1
+          subject: {namespaces: {}}
+          ingress:
+            - action: Deny
+              from: [{pods: {namespaceSelector: {}, podSelector: {matchLabels: {app: %s}}}}]
+            - {action: Accept, from: [{namespaces: {}}]}
+      expect: {default: allow, rules: [{from: shop/%s, to: shop/server, verdict: deny}]}
+"""
 
 
 @pytest.fixture
@@ -167,6 +185,16 @@ async def test_a_fleet_is_brought_back_to_how_it_was_deployed(cluster: Any, two:
     uids = [{pod.id: pod.uid for pod in each.pods if pod.id != "shop/other"} for each in (first, second)]
     assert uids[1].items() <= uids[0].items(), "these are the very same pods"
     assert {pod.id for pod in second.pods} == {"shop/client", "shop/other", "shop/server"}
+
+
+async def test_cluster_scoped_policies_of_two_lanes_may_say_opposite_things_with_one_priority(
+    cluster: Any, two: Any
+) -> None:
+    first, second = two(TIER % ("client", "client"), TIER % ("other", "other"))
+    smaller = replace(second.fleet, namespaces=second.fleet.namespaces[:1])  # so that each has a lane
+    record = await measure(cluster, (first, replace(second, fleet=smaller)), lanes=2, allow_cluster_scoped=True)
+    assert (record.lanes, record.exit_code) == (2, ExitCode.PASSED), [each.problems for each in record.scenarios]
+    assert cluster.leftovers() == []
 
 
 async def test_a_fleet_whose_namespace_was_deleted_is_not_used_again(cluster: Any, two: Any) -> None:

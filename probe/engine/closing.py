@@ -95,7 +95,6 @@ class JudgedStep:
 
         So are those that a later step gave their control. None when that changes nothing.
         """
-        known = self.record.cells
         again = {
             place: denial
             for place, denial in self.denials.found.items()
@@ -103,15 +102,18 @@ class JudgedStep:
         }
         if not again:
             return None
+        known = self.record.cells
+        judged: dict[int, CellRecord] = {}
+        changed = False
+        for place, record in enumerate(known):
+            if place in again:
+                judged[place] = self._judge_again(scribe, record, again[place], tried)
+                changed |= judged[place].verdict is not record.verdict
+        if not changed:
+            return None
         tally = Tally()
-        cells = PackedCells(
-            tally.counted(
-                self._judge_again(scribe, record, again[place], tried) if place in again else record
-                for place, record in enumerate(known)
-            )
-        )
-        changed = any(new.verdict is not old.verdict for new, old in zip(cells, known, strict=True))
-        return replace(self.record, cells=cells, enforcement=tally.records()) if changed else None
+        cells = PackedCells(tally.counted(judged.get(place, record) for place, record in enumerate(known)))
+        return replace(self.record, cells=cells, enforcement=tally.records())
 
     def _judge_again(self, scribe: Scribe, record: CellRecord, denial: Denial, tried: Mapping[Cell, str]) -> CellRecord:
         pair = denial.pair

@@ -78,8 +78,8 @@ class Scribe:
         cell = track.planned.cell
         sample = track.confirmed if findings is not None else None
         receipt = self._receipt(cell, sample, findings)
-        evidence = replace(self._evidence(track, sample, control, receipt, findings), late=late)
-        return Judged(cell, evidence, replace(self._record(track, evidence, receipt), change=change))
+        evidence = self._evidence(track, sample, control, receipt, findings, late)
+        return Judged(cell, evidence, self._record(track, evidence, receipt, change))
 
     def judge_again(self, judged: Judged) -> CellRecord:
         """The record of a cell with the verdict that its evidence carries now."""
@@ -93,7 +93,7 @@ class Scribe:
             repeat="" if judgement.verdict is Verdict.PASS else self._repeat(judged.cell, self._route(judged.cell)),
         )
 
-    def _record(self, track: Track, evidence: Evidence, receipt: Receipt | None) -> CellRecord:
+    def _record(self, track: Track, evidence: Evidence, receipt: Receipt | None, change: Change) -> CellRecord:
         cell = track.planned.cell
         judgement = judge(track.planned.expectation, evidence)
         passed = judgement.verdict is Verdict.PASS
@@ -115,6 +115,7 @@ class Scribe:
             missed_at=_rounded(track.missed_at),
             untimed=track.doubt,
             flaps=track.flaps,
+            change=change,
             control=evidence.control,
             source_node=source.running.node if source else None,
             destination_node=destination.running.node if destination else None,
@@ -163,10 +164,16 @@ class Scribe:
         )
 
     def _evidence(
-        self, track: Track, sample: Sample | None, control: bool, receipt: Receipt | None, findings: Findings | None
+        self,
+        track: Track,
+        sample: Sample | None,
+        control: bool,
+        receipt: Receipt | None,
+        findings: Findings | None,
+        late: str,
     ) -> Evidence:
         if sample is None or findings is None:
-            return Evidence(None, control=control)
+            return Evidence(None, control=control, late=late)
         return Evidence(
             outcome=sample.outcome,
             error=sample.error,
@@ -175,6 +182,7 @@ class Scribe:
             responder_trouble=findings.troubles.get(track.planned.cell, ""),
             prober_trouble=self._prober_trouble(track, sample),
             arrived=receipt.arrived if receipt else None,
+            late=late,
         )
 
     def _prober_trouble(self, track: Track, sample: Sample) -> str:

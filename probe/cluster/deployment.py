@@ -236,8 +236,13 @@ class Deployment:
         except TimeoutError:
             raise ClusterError(f"{ref} still runs {_GONE_SECONDS:g} s after its deadline") from None
 
-    async def terminate_pod(self, ref: ObjectRef) -> None:
-        """Begin to delete a pod of the fleet."""
+    async def terminate(self, ref: ObjectRef) -> None:
+        """Begin to delete a pod of the fleet, or a namespace."""
+        if ref.kind == "namespace":
+            path = object_path(ref, self.namespaces)
+            self.alterations.namespaces_deleted.add(ref.name)
+            await self.api.delete(path, uid=(await self.api.get(path))["metadata"]["uid"])
+            return
         running = self._told_to_end(ref)
         await self.api.delete(_path(running), uid=running.uid)
 

@@ -259,7 +259,7 @@ class ScenarioRun:
                 await agents.forget([f"{ref.namespace}/{ref.name}"])
                 await deployment.complete_pod(ref)
             case Terminate(ref):
-                await deployment.terminate_pod(ref)
+                await deployment.terminate(ref)
             case Delete():
                 await agents.forget(_pods_of(action, agents))
                 await deployment.delete(action)

@@ -213,7 +213,7 @@ class Complete:
 
 @dataclass(frozen=True, slots=True)
 class Terminate:
-    """Begin to delete a pod and wait for nothing: it goes on in its grace period."""
+    """Begin to delete a pod, or a namespace, and wait for nothing: its pods go on in their grace period."""
 
     ref: ObjectRef
 

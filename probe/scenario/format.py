@@ -447,8 +447,8 @@ class StepSpec(Strict):
     )
     terminate: Globs = Field(
         default=[],
-        description="Pods, namespace/pod, whose deletion begins: they go on in their terminationGracePeriodSeconds, "
-        "until a later step deletes them.",
+        description="Pods, namespace/pod, or whole namespaces (no slash), whose deletion begins: the pods go on in "
+        "their terminationGracePeriodSeconds, until a later step deletes them.",
     )
     established: Annotated[
         list[Item[EstablishedSpec]], Shorthand(shorthand.one_mapping_or_list, ({"type": "object"},))

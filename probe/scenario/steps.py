@@ -223,19 +223,31 @@ class StepBuilder:
     # --- pods that end ---------------------------------------------------------------------------------------------
 
     def _end(self, spec: StepSpec, place: Place, made: set[str]) -> Iterator[Action]:
-        for key, names, action in (("complete", spec.complete, Complete), ("terminate", spec.terminate, Terminate)):
-            for index, name in kept(names):
-                at = item_place(place.child(key), index)
-                for pod in self._ending(name, at):
-                    if f"pod/{pod.id}" in made:
-                        self.problems.append(at.problem(f'pod "{pod.id}" is created in this same step'))
-                    elif action is Terminate and pod.grace_seconds is None:
-                        message = f'pod "{pod.id}" would end at once'
-                        self.problems.append(at.problem(message, "give it terminationGracePeriodSeconds, or delete it"))
-                    yield action(ObjectRef("pod", pod.namespace, pod.name))
+        for index, name in kept(spec.complete):
+            at = item_place(place.child("complete"), index)
+            for pod in self._ending(name, made, at):
+                yield Complete(ObjectRef("pod", pod.namespace, pod.name))
+        for index, name in kept(spec.terminate):
+            yield from self._terminate(name, made, item_place(place.child("terminate"), index))
 
-    def _ending(self, name: str, place: Place) -> tuple[Pod, ...]:
+    def _terminate(self, name: str, made: set[str], place: Place) -> Iterator[Terminate]:
+        is_namespace = "/" not in name
+        if is_namespace and not self._namespace_exists(name, place.problem):
+            return
+        pods = self.world.pods_of(name) if is_namespace else self._ending(name, made, place)
+        if quick := ", ".join(f'"{pod.id}"' for pod in pods if pod.grace_seconds is None and f"pod/{pod.id}" not in made):
+            message = f"{'pods' if ',' in quick else 'pod'} {quick} would end at once"
+            self.problems.append(place.problem(message, "give it terminationGracePeriodSeconds, or delete it"))
+        if is_namespace:
+            yield Terminate(ObjectRef("namespace", None, name))
+        else:
+            yield from (Terminate(ObjectRef("pod", pod.namespace, pod.name)) for pod in pods)
+
+    def _ending(self, name: str, made: set[str], place: Place) -> tuple[Pod, ...]:
         found = self.world.find_pods(name)
+        for pod in found:
+            if f"pod/{pod.id}" in made:
+                self.problems.append(place.problem(f'pod "{pod.id}" is created in this same step'))
         if not found and not self.world.doubts.about(name):
             hint = self.world.was_deleted("pod", name) or suggest_id(name, self.world.pods)
             self.problems.append(place.problem(f'pod "{name}" does not exist at this step', hint))

@@ -146,6 +146,10 @@ class World:
             return (self.pods[name],)
         return tuple(pod for pod in self.pods.values() if f"{pod.namespace}/{pod.group}" == name)
 
+    def pods_of(self, namespace: str) -> tuple[Pod, ...]:
+        """All pods of a namespace."""
+        return tuple(pod for pod in self.pods.values() if pod.namespace == namespace)
+
     def was_deleted(self, kind: str, name: str) -> str:
         """``(it was deleted in step "x")`` when that is why something does not exist, else nothing."""
         step = self.gone.get(f"{kind}/{name}")

@@ -47,6 +47,7 @@ BEYOND: Final[Mapping[str, str]] = {
     "many-rules": "a policy of more than 30 rules",
     "many-ports": "a rule of more than 60 ports",
     "many-peers": "a rule of 100 peers",
+    "many-namespaces": "a peer that means 15 namespaces",
     "many-policies": "50 policies on one pod",
     "long-names": "policies whose names begin alike, or are alike once joined",
     "hairpin": "a pod through its own service",
@@ -62,6 +63,10 @@ BEYOND: Final[Mapping[str, str]] = {
     "address-reuse": "an address that another pod gets",
     "completed-pod": "completed pods, whose addresses others get",
     "terminating-pod": "pods in their grace period",
+    "terminating-namespace": "namespaces whose pods are in their grace period",
+    "labels-of-both": "labels of namespaces and pods that change under a peer with both selectors",
+    "order-of-events": "policies before their pods, pods before their namespace's labels",
+    "kept-connections": "connections that are open while policies of others come and go",
 }
 """The label's value -> what it is about."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from probe.sandbox.api.resources import NAMESPACED, Resource
@@ -61,7 +61,7 @@ def _terminate(store: Store, name: str) -> None:
         # Somebody took the last finalizer away by hand: it goes, whatever is in it.
         store.finalize("namespaces", None, name, namespace["metadata"]["uid"])
         return
-    for resource in NAMESPACED:
+    for resource in _due(store, name):
         for obj in store.list(resource.plural, name):
             if "deletionTimestamp" not in obj["metadata"]:
                 store.delete(resource.plural, name, obj["metadata"]["name"])
@@ -69,6 +69,12 @@ def _terminate(store: Store, name: str) -> None:
     store.modify("namespaces", None, name, lambda draft: _tell(draft, left))
     if not left:
         _release(store, name)
+
+
+def _due(store: Store, name: str) -> Iterable[Resource]:
+    """What may be deleted now: while there are pods these alone, so that their policies hold to the end (KEP-5080)."""
+    pods = [resource for resource in NAMESPACED if resource.plural == "pods"]
+    return pods if store.list("pods", name) else NAMESPACED
 
 
 def _finalizers(namespace: Obj) -> list[str]:

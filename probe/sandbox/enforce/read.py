@@ -104,12 +104,14 @@ def read_policy(obj: Obj) -> Policy:
     """A NetworkPolicy. Absent policyTypes: Ingress always, Egress if there are egress rules."""
     meta, spec = obj["metadata"], obj.get("spec") or {}
     types = spec.get("policyTypes") or ("Ingress", *(("Egress",) if spec.get("egress") else ()))
+    ingress, egress = _rules(spec.get("ingress"), "from"), _rules(spec.get("egress"), "to")
     return Policy(
         namespace=meta["namespace"],
         name=meta["name"],
         selector=Selector.read(spec.get("podSelector") or {}),
-        ingress=_rules(spec.get("ingress"), "from") if "Ingress" in types else None,
-        egress=_rules(spec.get("egress"), "to") if "Egress" in types else None,
+        ingress=ingress if "Ingress" in types else None,
+        egress=egress if "Egress" in types else None,
+        unlisted=(*(ingress if "Ingress" not in types else ()), *(egress if "Egress" not in types else ())),
     )
 
 

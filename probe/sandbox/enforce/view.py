@@ -102,13 +102,17 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A NetworkPolicy. A direction that is None is not the policy's business; an empty tuple denies it."""
+    """A NetworkPolicy. A direction that is None is not the policy's business; an empty tuple denies it.
+
+    ``unlisted``: rules that the object has for a direction that is None. They mean nothing.
+    """
 
     namespace: str
     name: str
     selector: Selector
     ingress: tuple[Rule, ...] | None
     egress: tuple[Rule, ...] | None
+    unlisted: tuple[Rule, ...] = ()
 
 
 class Tier(enum.IntEnum):

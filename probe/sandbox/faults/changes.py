@@ -8,6 +8,7 @@ from dataclasses import replace
 from probe.sandbox.enforce.selectors import Operator, Requirement, Selector
 from probe.sandbox.enforce.view import ClusterView, Pod, Policy
 from probe.sandbox.faults.fault import Effect, Fault, with_pods, with_policies
+from probe.sandbox.faults.ports import is_selected
 
 _KNOWN = "faults.cni-probe.dev/known"
 
@@ -233,23 +234,23 @@ class TerminatingPodsForgotten(Fault):
         return with_pods(view, lambda pod: None if pod.terminating else pod)
 
 
-class OnePolicyFreezesTheRest(Fault):
-    """After a policy with an ``except`` has been seen, no later change of policies is followed (a loop that died)."""
+class PoliciesWithoutPodsForgotten(Fault):
+    """A policy that selects no pod when it is created is forgotten: pods that come later are not isolated by it."""
 
-    name, effect = "one-policy-freezes-the-rest", Effect.BOTH
+    name, effect = "policies-without-pods-forgotten", Effect.LEAK
 
     def __init__(self) -> None:
-        self._frozen: dict[str, tuple[Policy, ...]] = {}
+        self._found: dict[tuple[str, str], bool] = {}
 
     def see(self, node: str, view: ClusterView) -> ClusterView:
-        if node not in self._frozen and any(_has_except(policy) for policy in view.policies):
-            self._frozen[node] = view.policies
-        return replace(view, policies=self._frozen.get(node, view.policies))
+        alive = {(policy.namespace, policy.name) for policy in view.policies}
+        self._found = {key: found for key, found in self._found.items() if key in alive}
 
+        def kept(policy: Policy) -> Policy | None:
+            has_pods = any(is_selected(policy, pod) for pod in view.policed)
+            return policy if self._found.setdefault((policy.namespace, policy.name), has_pods) else None
 
-def _has_except(policy: Policy) -> bool:
-    rules = (*(policy.ingress or ()), *(policy.egress or ()))
-    return any(getattr(peer, "excepts", ()) for rule in rules for peer in rule.peers or ())
+        return with_policies(view, kept)
 
 
 FAULTS: tuple[type[Fault], ...] = (
@@ -262,9 +263,9 @@ FAULTS: tuple[type[Fault], ...] = (
     LastDeleteLeavesIsolation,
     RecreatedPolicyIgnored,
     SubjectsChosenOnce,
+    PoliciesWithoutPodsForgotten,
     PeersChosenOnce,
     RecreatedPodKeepsLabels,
     StaleAddresses,
     TerminatingPodsForgotten,
-    OnePolicyFreezesTheRest,
 )

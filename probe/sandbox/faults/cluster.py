@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from ipaddress import ip_network
 
-from probe.sandbox.enforce.view import Action, ClusterPolicy, ClusterRule, ClusterView, Tier
+from probe.sandbox.enforce.view import Action, BlockPeer, ClusterPolicy, ClusterRule, ClusterView, NodePeer, Rule, Tier
 from probe.sandbox.faults.fault import Effect, Fault
+
+_LAST = 10_000
+"""More than any priority."""
 
 
 class ClusterPoliciesIgnored(Fault):
@@ -52,4 +57,84 @@ class BaselineAsAdmin(Fault):
         return replace(view, cluster_policies=tuple(policies))
 
 
-FAULTS: tuple[type[Fault], ...] = (ClusterPoliciesIgnored, PrioritiesReversed, PassAsAllow, BaselineAsAdmin)
+class AllowBeatsDeny(Fault):
+    """In a tier what allows is asked before what denies, whatever priorities and the order of rules say."""
+
+    name, effect = "allow-beats-deny", Effect.LEAK
+
+    def see(self, node: str, view: ClusterView) -> ClusterView:
+        def apart(policy: ClusterPolicy, denying: bool) -> ClusterPolicy:
+            def chosen(rules: tuple[ClusterRule, ...]) -> tuple[ClusterRule, ...]:
+                return tuple(rule for rule in rules if (rule.action is Action.DENY) is denying)
+
+            return replace(
+                policy,
+                name=f"{policy.name}/{'denying' if denying else 'allowing'}",
+                priority=(policy.priority or 0) + (_LAST if denying else 0),
+                ingress=chosen(policy.ingress),
+                egress=chosen(policy.egress),
+            )
+
+        split = (apart(policy, denying) for policy in view.cluster_policies for denying in (False, True))
+        return replace(view, cluster_policies=tuple(split))
+
+
+class PortRangesIgnored(Fault):
+    """In cluster-scoped policies a range of ports is its first port alone."""
+
+    name, effect = "cluster-port-ranges-ignored", Effect.BOTH
+
+    def see(self, node: str, view: ClusterView) -> ClusterView:
+        def first(match: Rule) -> Rule:
+            ports = match.ports
+            return replace(match, ports=None if ports is None else tuple(replace(port, end=None) for port in ports))
+
+        return _with_matches(view, first)
+
+
+class OwnNodeIsNoPeer(Fault):
+    """A peer that selects nodes misses the node that the policy is enforced on."""
+
+    name, effect = "own-node-is-no-peer", Effect.BOTH
+
+    def see(self, node: str, view: ClusterView) -> ClusterView:
+        nodes = {name: replace(it, published={}) if name == node else it for name, it in view.nodes.items()}
+        return replace(view, nodes=nodes)
+
+
+class NodePeersMeanPods(Fault):
+    """A peer that selects nodes means the pods on these nodes as well."""
+
+    name, effect = "node-peers-mean-pods", Effect.BOTH
+
+    def see(self, node: str, view: ClusterView) -> ClusterView:
+        def changed(match: Rule) -> Rule:
+            wanted = [peer.nodes for peer in match.peers or () if isinstance(peer, NodePeer)]
+            chosen = {name for name, it in view.nodes.items() if any(each.matches(it.labels) for each in wanted)}
+            pods = (pod for pod in view.policed if pod.node in chosen)
+            blocks = tuple(BlockPeer(ip_network(it)) for pod in pods for it in pod.addresses.values())
+            return replace(match, peers=(*match.peers, *blocks)) if match.peers and blocks else match
+
+        return _with_matches(view, changed)
+
+
+def _with_matches(view: ClusterView, change: Callable[[Rule], Rule]) -> ClusterView:
+    """The view with what each rule of the cluster-scoped policies matches changed."""
+
+    def changed(rules: tuple[ClusterRule, ...]) -> tuple[ClusterRule, ...]:
+        return tuple(replace(rule, match=change(rule.match)) for rule in rules)
+
+    policies = (replace(it, ingress=changed(it.ingress), egress=changed(it.egress)) for it in view.cluster_policies)
+    return replace(view, cluster_policies=tuple(policies))
+
+
+FAULTS: tuple[type[Fault], ...] = (
+    ClusterPoliciesIgnored,
+    PrioritiesReversed,
+    PassAsAllow,
+    BaselineAsAdmin,
+    AllowBeatsDeny,
+    PortRangesIgnored,
+    OwnNodeIsNoPeer,
+    NodePeersMeanPods,
+)

@@ -10,8 +10,11 @@ from typing import ClassVar
 from probe.sandbox.enforce.controller import Stages
 from probe.sandbox.enforce.direction import Direction
 from probe.sandbox.enforce.ruleset import Chain, Ruleset
-from probe.sandbox.enforce.selectors import Selector
+from probe.sandbox.enforce.selectors import Operator, Requirement, Selector
 from probe.sandbox.enforce.view import ClusterView, Peer, Pod, PodPeer, Policy, PortMatch, Rule
+
+NAME_LABEL = "kubernetes.io/metadata.name"
+"""The label with a namespace's name, which the API server sets on each."""
 
 
 class Effect(enum.StrEnum):
@@ -104,6 +107,11 @@ def with_pods(view: ClusterView, change: Callable[[Pod], Pod | None]) -> Cluster
     return replace(view, pods=tuple(pod for pod in changed if pod is not None))
 
 
+def named(namespaces: Iterable[str]) -> Selector:
+    """What selects the namespaces of these names."""
+    return Selector((Requirement(NAME_LABEL, Operator.IN, tuple(sorted(namespaces))),))
+
+
 # --- what a node makes of it ---------------------------------------------------------------------------------------
 
 
@@ -121,3 +129,9 @@ def in_chains(ruleset: Ruleset, start: str, change: Callable[[Chain], Chain]) ->
         ruleset,
         chains={name: change(chain) if name.startswith(start) else chain for name, chain in ruleset.chains.items()},
     )
+
+
+def before_denial(chain: Chain, *rules: str) -> Chain:
+    """The chain of isolated pods with rules for what no policy has allowed, just before it is denied."""
+    jumps = tuple(each for each in chain.rules if each.startswith("jump "))
+    return Chain((*jumps, *rules, *chain.rules[len(jumps) :]), chain.hook)

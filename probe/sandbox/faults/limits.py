@@ -4,57 +4,75 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import ClassVar, TypeVar
 
-from probe.sandbox.enforce.direction import Direction
-from probe.sandbox.enforce.view import FINISHED, ClusterView, Pod, Policy, Rule
-from probe.sandbox.faults.fault import Effect, Fault, with_pods, with_policies, with_rules
+from probe.sandbox.enforce.view import FINISHED, ClusterView, Peer, Pod, PodPeer, Policy
+from probe.sandbox.faults.fault import Effect, Fault, named, with_peers, with_pods, with_policies, with_rules
 from probe.sandbox.faults.policies import chosen_for_each_pod
 
+T = TypeVar("T")
 
-class RulesTruncated(Fault):
+
+class _Truncated(Fault):
+    """Each list of a kind has a length at which it ends."""
+
+    effect = Effect.BLOCK
+    room: ClassVar[int]
+
+    def cut(self, listed: tuple[T, ...] | None) -> tuple[T, ...] | None:
+        """What there is room for; an absent list stays absent."""
+        return None if listed is None else listed[: self.room]
+
+
+class RulesTruncated(_Truncated):
     """Of the rules of a policy only the first 30 count."""
 
-    name, effect = "rules-truncated", Effect.BLOCK
-    room = 30
+    name, room = "rules-truncated", 30
 
     def see(self, node: str, view: ClusterView) -> ClusterView:
-        def cut(rules: tuple[Rule, ...] | None) -> tuple[Rule, ...] | None:
-            return None if rules is None else rules[: self.room]
-
-        return with_policies(view, lambda it: replace(it, ingress=cut(it.ingress), egress=cut(it.egress)))
+        return with_policies(view, lambda it: replace(it, ingress=self.cut(it.ingress), egress=self.cut(it.egress)))
 
 
-class PortsTruncated(Fault):
+class PortsTruncated(_Truncated):
     """Of the ports of a rule only the first 24 count."""
 
-    name, effect = "ports-truncated", Effect.BLOCK
-    room = 24
+    name, room = "ports-truncated", 24
 
     def see(self, node: str, view: ClusterView) -> ClusterView:
-        def cut(rule: Rule, _: Direction) -> Iterable[Rule]:
-            return [rule if rule.ports is None else replace(rule, ports=rule.ports[: self.room])]
-
-        return with_rules(view, cut)
+        return with_rules(view, lambda rule, _: [replace(rule, ports=self.cut(rule.ports))])
 
 
-class PeersTruncated(Fault):
+class PeersTruncated(_Truncated):
     """Of the peers of a rule only the first 64 count."""
 
-    name, effect = "peers-truncated", Effect.BLOCK
-    room = 64
+    name, room = "peers-truncated", 64
 
     def see(self, node: str, view: ClusterView) -> ClusterView:
-        def cut(rule: Rule, _: Direction) -> Iterable[Rule]:
-            return [rule if rule.peers is None else replace(rule, peers=rule.peers[: self.room])]
-
-        return with_rules(view, cut)
+        return with_rules(view, lambda rule, _: [replace(rule, peers=self.cut(rule.peers))])
 
 
-class PoliciesTruncated(Fault):
+class NamespacesTruncated(Fault):
+    """Of the namespaces that a peer means only the first eight count, by name."""
+
+    name, effect = "namespaces-truncated", Effect.BLOCK
+    room = 8
+
+    def see(self, node: str, view: ClusterView) -> ClusterView:
+        def changed(peer: Peer) -> Iterable[Peer]:
+            if not isinstance(peer, PodPeer) or peer.namespaces is None:
+                return [peer]
+            names = [name for name, labels in sorted(view.namespaces.items()) if peer.namespaces.matches(labels)]
+            if len(names) <= self.room:
+                return [peer]
+            return [replace(peer, namespaces=named(names[: self.room]))]
+
+        return with_peers(view, changed)
+
+
+class PoliciesTruncated(_Truncated):
     """Of the policies that select a pod for a direction only the first 32 count, by name."""
 
-    name, effect = "policies-truncated", Effect.BLOCK
-    room = 32
+    name, room = "policies-truncated", 32
 
     def see(self, node: str, view: ClusterView) -> ClusterView:
         return chosen_for_each_pod(view, lambda policies: policies[: self.room])
@@ -103,6 +121,7 @@ FAULTS: tuple[type[Fault], ...] = (
     RulesTruncated,
     PortsTruncated,
     PeersTruncated,
+    NamespacesTruncated,
     PoliciesTruncated,
     PolicyNamesCut,
     NamesRunTogether,

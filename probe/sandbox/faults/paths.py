@@ -11,10 +11,10 @@ from probe.sandbox.enforce.draft import KEYWORD, destination, source
 from probe.sandbox.enforce.options import Established
 from probe.sandbox.enforce.ruleset import Chain, Ruleset, Set
 from probe.sandbox.enforce.view import ClusterView
-from probe.sandbox.faults.fault import Effect, Fault, in_chains, prepended
+from probe.sandbox.faults.fault import Effect, Fault, before_denial, in_chains, prepended
 
 
-class _Bypass(Fault):
+class Bypass(Fault):
     """Some packets are accepted before any policy is asked."""
 
     effect = Effect.LEAK
@@ -28,7 +28,7 @@ class _Bypass(Fault):
         return prepended(compile_node(view, node, options), "forward", *rules)
 
 
-class UdpUnenforced(_Bypass):
+class UdpUnenforced(Bypass):
     """UDP is not enforced."""
 
     name = "udp-unenforced"
@@ -37,7 +37,7 @@ class UdpUnenforced(_Bypass):
         return ["meta l4proto udp"]
 
 
-class SctpUnenforced(_Bypass):
+class SctpUnenforced(Bypass):
     """SCTP is not enforced."""
 
     name = "sctp-unenforced"
@@ -46,7 +46,7 @@ class SctpUnenforced(_Bypass):
         return ["meta l4proto sctp"]
 
 
-class Ipv6Unenforced(_Bypass):
+class Ipv6Unenforced(Bypass):
     """IPv6 is not enforced."""
 
     name = "ipv6-unenforced"
@@ -55,28 +55,28 @@ class Ipv6Unenforced(_Bypass):
         return ["meta nfproto ipv6"]
 
 
-class SameNodeUnenforced(_Bypass):
+class SameNodeUnenforced(Bypass):
     """Traffic between pods of one node is not enforced."""
 
     name = "same-node-unenforced"
 
     def matches(self, node: str, view: ClusterView) -> Iterable[str]:
-        for family, local in _addresses(view, node, here=True):
+        for family, local in addresses(view, node, here=True):
             yield f"{source(family)} {local} {destination(family)} {local}"
 
 
-class CrossNodeUnenforced(_Bypass):
+class CrossNodeUnenforced(Bypass):
     """Traffic between pods of different nodes is not enforced."""
 
     name = "cross-node-unenforced"
 
     def matches(self, node: str, view: ClusterView) -> Iterable[str]:
-        for family, remote in _addresses(view, node, here=False):
+        for family, remote in addresses(view, node, here=False):
             yield f"{source(family)} {remote}"
             yield f"{destination(family)} {remote}"
 
 
-class ServicesBypassPolicy(_Bypass):
+class ServicesBypassPolicy(Bypass):
     """What comes through a service's cluster address is not enforced."""
 
     name = "services-bypass-policy"
@@ -163,18 +163,13 @@ class OneInTwentyLeaks(Fault):
 
     def compile(self, node: str, view: ClusterView, options: Options) -> Ruleset:
         def ingress(chain: Chain) -> Chain:
-            return _before_denial(chain, "numgen random mod 20 == 0 accept")
+            return before_denial(chain, "numgen random mod 20 == 0 accept")
 
         def egress(chain: Chain) -> Chain:
-            return _before_denial(chain, "numgen random mod 20 == 0 goto ingress")
+            return before_denial(chain, "numgen random mod 20 == 0 goto ingress")
 
         ruleset = compile_node(view, node, options)
         return in_chains(in_chains(ruleset, "ingress-isolated", ingress), "egress-isolated", egress)
-
-
-def _before_denial(chain: Chain, rule: str) -> Chain:
-    jumps = tuple(each for each in chain.rules if each.startswith("jump "))
-    return Chain((*jumps, rule, *chain.rules[len(jumps) :]), chain.hook)
 
 
 class SetsTruncated(Fault):
@@ -193,7 +188,7 @@ class SetsTruncated(Fault):
         return replace(ruleset, sets={name: cut(name, kept) for name, kept in ruleset.sets.items()})
 
 
-def _addresses(view: ClusterView, node: str, *, here: bool) -> Iterator[tuple[Family, str]]:
+def addresses(view: ClusterView, node: str, *, here: bool) -> Iterator[tuple[Family, str]]:
     """Addresses of the pods that are on a node, or are not, as nft's anonymous sets; families without any are left
     out."""
     for family in Family:

@@ -75,6 +75,20 @@ class NamespaceSelectorIgnored(Fault):
         return with_peers(view, lambda peer: [PodPeer(None, peer.pods)] if isinstance(peer, PodPeer) else [peer])
 
 
+class PodSelectorIgnored(Fault):
+    """A podSelector beside a namespaceSelector is not looked at: all pods of the namespaces are meant."""
+
+    name, effect = "pod-selector-beside-namespaces-ignored", Effect.LEAK
+
+    def see(self, node: str, view: ClusterView) -> ClusterView:
+        def changed(peer: Peer) -> Iterable[Peer]:
+            if isinstance(peer, PodPeer) and peer.namespaces is not None:
+                return [PodPeer(peer.namespaces)]
+            return [peer]
+
+        return with_peers(view, changed)
+
+
 class EmptySubjectSelectsNone(Fault):
     """A policy whose podSelector is ``{}`` selects no pod, so that default denies do nothing."""
 
@@ -140,6 +154,7 @@ FAULTS: tuple[type[Fault], ...] = (
     SelectorsAsOr,
     AbsentNamespaceSelectorAsAll,
     NamespaceSelectorIgnored,
+    PodSelectorIgnored,
     EmptySubjectSelectsNone,
     EmptyPeerSelectsNone,
     FirstPeerOnly,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import replace
 
 from probe.sandbox.enforce.direction import Direction
 from probe.sandbox.enforce.selectors import Operator, Requirement, Selector
-from probe.sandbox.enforce.view import ClusterView, Policy, Rule
+from probe.sandbox.enforce.view import ClusterView, Pod, Policy, Rule
 from probe.sandbox.faults.fault import Effect, Fault, with_pods, with_policies
 from probe.sandbox.faults.ports import is_selected
 
@@ -49,6 +49,23 @@ class EgressAlwaysIsolated(Fault):
 
     def see(self, node: str, view: ClusterView) -> ClusterView:
         return with_policies(view, lambda policy: replace(policy, egress=policy.egress or ()))
+
+
+class UnlistedTypesEnforced(Fault):
+    """Rules count whether ``policyTypes`` lists their direction or not."""
+
+    name, effect = "unlisted-types-enforced", Effect.BLOCK
+
+    def see(self, node: str, view: ClusterView) -> ClusterView:
+        def changed(policy: Policy) -> Policy:
+            rules = policy.unlisted or None
+            return replace(
+                policy,
+                ingress=rules if policy.ingress is None else policy.ingress,
+                egress=rules if policy.egress is None else policy.egress,
+            )
+
+        return with_policies(view, changed)
 
 
 class NoRulesAllow(Fault):
@@ -143,18 +160,28 @@ class SubjectsOfEveryNamespace(Fault):
 
 def chosen_for_each_pod(view: ClusterView, choose: Callable[[Sequence[Policy]], Sequence[Policy]]) -> ClusterView:
     """The view with policies that select one pod each: of those that select it for a direction, the chosen ones."""
-    policies: list[Policy] = []
+    chosen: list[tuple[Pod, Policy]] = []
     for pod in view.policed:
-        alone = Selector((Requirement(_SELF, Operator.IN, (pod.uid,)),))
         for direction in Direction:
             mine = [it for it in view.policies if is_selected(it, pod) and direction.rules(it) is not None]
             for policy in choose(mine):
                 one_way = (
                     replace(policy, ingress=None) if direction is Direction.EGRESS else replace(policy, egress=None)
                 )
-                policies.append(replace(one_way, name=f"{policy.name}/{pod.uid}/{direction}", selector=alone))
+                chosen.append((pod, replace(one_way, name=f"{policy.name}/{direction}")))
+    return with_alone(replace(view, policies=()), chosen)
+
+
+def with_alone(view: ClusterView, chosen: Iterable[tuple[Pod, Policy]]) -> ClusterView:
+    """The view with a policy more for each of these pods, which selects it alone."""
+
+    def of_one(pod: Pod, policy: Policy) -> Policy:
+        selector = Selector((Requirement(_SELF, Operator.IN, (pod.uid,)),))
+        return replace(policy, name=f"{policy.name}/{pod.uid}", selector=selector)
+
+    added = (of_one(pod, policy) for pod, policy in chosen)
     marked = with_pods(view, lambda pod: replace(pod, labels={**pod.labels, _SELF: pod.uid}))
-    return replace(marked, policies=tuple(policies))
+    return replace(marked, policies=(*view.policies, *added))
 
 
 FAULTS: tuple[type[Fault], ...] = (
@@ -162,6 +189,7 @@ FAULTS: tuple[type[Fault], ...] = (
     EgressIgnored,
     IngressAlwaysIsolated,
     EgressAlwaysIsolated,
+    UnlistedTypesEnforced,
     NoRulesAllow,
     FirstRuleOnly,
     FirstPolicyOnly,

@@ -10,10 +10,23 @@ from types import MappingProxyType
 
 from probe.model.errors import UsageError
 from probe.sandbox.enforce.controller import Stages
-from probe.sandbox.faults import changes, cluster, limits, paths, peers, policies, ports, selectors, timing
+from probe.sandbox.faults import (
+    changes,
+    cluster,
+    limits,
+    nodes,
+    paths,
+    peers,
+    policies,
+    ports,
+    residue,
+    selectors,
+    timing,
+    unread,
+)
 from probe.sandbox.faults.fault import Fault
 
-_MODULES = (peers, ports, selectors, policies, limits, changes, paths, timing, cluster)
+_MODULES = (peers, ports, selectors, policies, limits, unread, changes, residue, paths, nodes, timing, cluster)
 
 FAULTS: Mapping[str, type[Fault]] = MappingProxyType(
     {fault.name: fault for module in _MODULES for fault in module.FAULTS}

@@ -18,7 +18,7 @@ from probe.sandbox.enforce.read import read_policy
 from probe.sandbox.enforce.readcluster import read_cluster_policy
 from probe.sandbox.enforce.ruleset import Ruleset
 from probe.sandbox.enforce.view import Backend, ClusterView, Node, Pod, Service, ServicePort
-from probe.sandbox.faults import timing
+from probe.sandbox.faults.fault import NAME_LABEL, Fault
 from probe.sandbox.faults.registry import FAULTS
 from tests.sandbox.enforce.objects import cnp, policy, rule
 
@@ -30,7 +30,7 @@ def pod(name: str, number: int, node: str = "n1", labels: dict[str, str] | None 
     addresses = {Family.IPV4: f"10.1.0.{number}", Family.IPV6: f"fd00::{number}"}
     given = {"app": short} if labels is None else labels
     ports = more.pop("ports", {("http", TCP): 80 if number % 2 else 8080})
-    return Pod(f"uid-{number}", namespace, short, given, node, addresses, ports, **more)
+    return Pod(more.pop("uid", f"uid-{number}"), namespace, short, given, node, addresses, ports, **more)
 
 
 SERVICE = Service(
@@ -47,7 +47,7 @@ CLUSTER = ClusterView(
         pod("y/web", 4, "n2"),
         pod("y/bare", 5, labels={}),
     ),
-    namespaces={"x": {"team": "a", "kubernetes.io/metadata.name": "x"}, "y": {"team": "b"}},
+    namespaces={"x": {"team": "a", NAME_LABEL: "x"}, "y": {"team": "b"}},
     services=(SERVICE,),
     nodes={name: Node({}, {Family.IPV4: f"192.168.0.{number}"}) for number, name in enumerate(("n1", "n2"), 1)},
 )
@@ -102,14 +102,32 @@ JOB = {"app": "api"}
 SPACE_MORE = replace(
     CLUSTER, pods=(*CLUSTER.pods, pod("x-y/web", 6)), namespaces={**CLUSTER.namespaces, "x-y": {"team": "c"}}
 )
+MANY_SPACES = replace(
+    CLUSTER,
+    pods=(*CLUSTER.pods, pod("z/web", 7)),
+    namespaces={name: {NAME_LABEL: name} for name in (*"abcdefgh", "x", "y", "z")},
+)
+WITH_JOB = replace(CLUSTER, pods=(*CLUSTER.pods, pod("x/job", 8, phase="Succeeded")))
+ENDING = replace(CLUSTER, pods=tuple(replace(it, terminating=True) for it in CLUSTER.pods))
+PUBLISHED = replace(
+    CLUSTER, nodes={name: replace(it, published={Family.IPV4: frozenset({name})}) for name, it in CLUSTER.nodes.items()}
+)
+NAMED = replace(CLUSTER, namespaces={name: {**labels, NAME_LABEL: name} for name, labels in CLUSTER.namespaces.items()})
+BARE = replace(NAMED, namespaces={name: {NAME_LABEL: name} for name in CLUSTER.namespaces})
+NODES = {"nodes": {}}
+RANGES = [{"tcp": {"destinationPort": {"range": {"start": 80, "end": 90}}}}]
 DENY = policy("x", {})
 TO_API = policy("x", WEB, types=["Egress"], egress=[{"to": [API]}])
 RANGE = {"port": 80, "endPort": 90}
-NAMED = {"port": "http"}
+PORT_NAME = {"port": "http"}
 _PATHS = (
     "udp-unenforced", "sctp-unenforced", "ipv6-unenforced", "same-node-unenforced", "cross-node-unenforced",
     "services-bypass-policy", "services-bypass-egress", "source-hidden-by-service", "replies-dropped",
     "established-kept", "own-node-denied", "one-in-twenty-leaks",
+)  # fmt: skip
+_NODES = (
+    "same-node-services-unenforced", "node-ports-unenforced", "other-nodes-unenforced", "hairpin-denied",
+    "icmp-errors-dropped", "retransmissions-pass",
 )  # fmt: skip
 HISTORIES: dict[str, list[ClusterView]] = {
     # whom rules mean
@@ -118,6 +136,7 @@ HISTORIES: dict[str, list[ClusterView]] = {
     "selectors-as-or": [having(web(TEAM | API))],
     "absent-namespace-selector-as-all": [having(web({"podSelector": WEB}))],
     "namespace-selector-ignored": [having(web(TEAM))],
+    "pod-selector-beside-namespaces-ignored": [having(web(TEAM | {"podSelector": WEB}))],
     "empty-subject-selects-none": [having(DENY)],
     "empty-peer-selects-none": [having(web({"podSelector": {}}))],
     "first-peer-only": [having(web(API, TEAM))],
@@ -132,11 +151,11 @@ HISTORIES: dict[str, list[ClusterView]] = {
     "endport-unlimited": [having(web(API, ports=[RANGE]))],
     "first-port-only": [having(web(API, ports=[{"port": 80}, {"port": 81}]))],
     "ports-ignored": [having(web(API, ports=[{"port": 80}]))],
-    "named-port-ignored": [having(web(API, ports=[NAMED]))],
-    "named-port-of-first-pod": [having(web(API, ports=[NAMED]))],
-    "named-port-as-union": [having(web(API, ports=[NAMED]))],
-    "named-port-of-source": [having(policy("x", WEB, types=["Egress"], egress=[{"ports": [NAMED]}]))],
-    "named-port-of-any-protocol": [having(web(API, ports=[NAMED | {"protocol": "UDP"}]))],
+    "named-port-ignored": [having(web(API, ports=[PORT_NAME]))],
+    "named-port-of-first-pod": [having(web(API, ports=[PORT_NAME]))],
+    "named-port-as-union": [having(web(API, ports=[PORT_NAME]))],
+    "named-port-of-source": [having(policy("x", WEB, types=["Egress"], egress=[{"ports": [PORT_NAME]}]))],
+    "named-port-of-any-protocol": [having(web(API, ports=[PORT_NAME | {"protocol": "UDP"}]))],
     # labels
     "notin-needs-the-key": [having(web({"podSelector": expression("tier", "NotIn", "front")}))],
     "does-not-exist-ignored": [having(web({"podSelector": expression("tier", "DoesNotExist")}))],
@@ -150,6 +169,7 @@ HISTORIES: dict[str, list[ClusterView]] = {
     "egress-ignored": [having(TO_API)],
     "ingress-always-isolated": [having(TO_API)],
     "egress-always-isolated": [having(web(API))],
+    "unlisted-types-enforced": [having(policy("x", WEB, types=["Ingress"], egress=[{"to": [API]}]))],
     "no-rules-allow": [having(DENY)],
     "first-rule-only": [having(policy("x", WEB, ingress=[{"from": [API]}, {"from": [TEAM]}]))],
     "first-policy-only": [having(web(API, name="a"), web(TEAM, name="b"))],
@@ -163,12 +183,19 @@ HISTORIES: dict[str, list[ClusterView]] = {
     ],
     "ports-truncated": [having(web(API, ports=[{"port": number} for number in range(1, 26)]))],
     "peers-truncated": [having(web(*(block(f"10.2.0.{number}/32") for number in range(65))))],
+    "namespaces-truncated": [having(web({"namespaceSelector": {}}), view=MANY_SPACES)],
     "policies-truncated": [having(*(web(API, name=f"p{number}", ports=[{"port": number}]) for number in range(1, 34)))],
     "policy-names-cut": [having(web(API, name="a" * 70 + "1"), web(TEAM, name="a" * 70 + "2"))],
     "names-run-together": [having(web(API, name="y-a"), policy("x-y", {}, name="a"), view=SPACE_MORE)],
     "finished-pods-count": [
         having(web(API), view=replace(CLUSTER, pods=(*CLUSTER.pods, pod("x/job", 3, phase="Succeeded", labels=JOB))))
     ],
+    # what is not understood
+    "protocol-only-refuses-policy": [having(web(API, ports=[{"protocol": "UDP"}]))],
+    "sctp-refuses-policy": [having(web(API, ports=[{"protocol": "SCTP", "port": 80}]))],
+    "sctp-as-tcp": [having(web(API, ports=[{"protocol": "SCTP", "port": 80}]))],
+    "one-policy-freezes-the-rest": [having(web(block("10.0.0.0/8", "10.1.0.0/16"))), having(DENY)],
+    "finished-pod-freezes-the-rest": [having(web(API), view=WITH_JOB), having(DENY, view=WITH_JOB)],
     # changes
     "pod-labels-kept": [having(web(API)), having(web(API), view=relabelled(CLUSTER, "uid-3", {"app": "api"}))],
     "pod-labels-only-added": [having(web(API)), having(web(API), view=relabelled(CLUSTER, "uid-2", {"other": "x"}))],
@@ -195,13 +222,38 @@ HISTORIES: dict[str, list[ClusterView]] = {
         having(web(API), view=recreated(CLUSTER, "uid-2", name="other", labels={"app": "other"})),
     ],
     "terminating-pods-forgotten": [
-        having(DENY, view=replace(CLUSTER, pods=tuple(replace(it, terminating=True) for it in CLUSTER.pods)))
+        having(DENY, view=ENDING)
     ],
-    "one-policy-freezes-the-rest": [having(web(block("10.0.0.0/8", "10.1.0.0/16"))), having(DENY)],
+    # what is taken back
+    "pod-selector-kept": [having(web(API)), having(web(API, selector={}))],
+    "policy-types-only-added": [having(policy("x", WEB, types=["Ingress", "Egress"])), having(policy("x", WEB))],
+    "namespace-labels-only-added": [
+        having(web(TEAM)),
+        having(web(TEAM), view=replace(CLUSTER, namespaces={"x": {"team": "a"}, "y": {}})),
+    ],
+    "namespace-labels-kept-beside-pods": [
+        having(web(TEAM | {"podSelector": WEB}), view=NAMED),
+        having(web(TEAM | {"podSelector": WEB}), view=BARE),
+    ],
+    "delete-takes-what-is-alike": [having(web(API, name="a"), web(API, name="b")), having(web(API, name="b"))],
+    "policies-without-rules-stay": [having(DENY), having()],
+    "delete-isolates-the-other-direction": [having(web(API, name="a"), DENY), having(web(API, name="a"))],
+    "policies-outlive-their-namespace": [having(DENY), having(view=of([3, 4])), having()],
+    "policies-go-before-their-pods": [having(DENY, view=ENDING)],
+    "isolation-inherited": [having(web(API)), having(web(API), view=recreated(CLUSTER, "uid-1", labels={}))],
+    "late-delete-takes-the-address": [
+        having(web(API), view=replace(CLUSTER, pods=(*CLUSTER.pods, pod("x/job", 2, phase="Succeeded", uid="job")))),
+        having(web(API)),
+    ],
+    "policies-without-pods-forgotten": [having(DENY, view=of([3, 4])), having(DENY)],
     # paths
     **{name: [having(DENY)] for name in _PATHS},
     "service-address-not-translated": [having(TO_API)],
     "sets-truncated": [having(web({"namespaceSelector": {}}))],
+    # nodes
+    **{name: [having(DENY)] for name in _NODES},
+    "peers-of-own-node-only": [having(web(API))],
+    "ipv6-peers-missing": [having(web(API))],
     # cluster-scoped policies
     "cluster-policies-ignored": [having(cnp(ANYBODY, ingress=[
         rule("Deny", ANYBODY)]))],
@@ -209,6 +261,10 @@ HISTORIES: dict[str, list[ClusterView]] = {
         cnp(ANYBODY, name="a", priority=1, ingress=[rule("Deny", ANYBODY)]),
         cnp(ANYBODY, name="b", priority=2, ingress=[rule("Accept", ANYBODY)]))],
     "pass-as-allow": [having(cnp(ANYBODY, ingress=[rule("Pass", ANYBODY)]))],
+    "allow-beats-deny": [having(cnp(ANYBODY, ingress=[rule("Deny", ANYBODY), rule("Accept", ANYBODY)]))],
+    "cluster-port-ranges-ignored": [having(cnp(ANYBODY, ingress=[rule("Deny", ANYBODY, ports=RANGES)]))],
+    "own-node-is-no-peer": [having(cnp(ANYBODY, egress=[rule("Deny", NODES)]), view=PUBLISHED)],
+    "node-peers-mean-pods": [having(cnp(ANYBODY, egress=[rule("Deny", NODES)]), view=PUBLISHED)],
     "baseline-as-admin": [having(DENY, cnp(ANYBODY, tier="Baseline", ingress=[
         rule("Accept", ANYBODY)]))],
 }  # fmt: skip
@@ -221,10 +277,10 @@ _TOUCH_EVERYTHING = {
     # these write every policy anew, under names of their own
     "first-policy-only", "last-policy-overrides", "policies-intersect", "policies-truncated",
     "last-delete-leaves-isolation",
-    *(name for name, fault in FAULTS.items() if fault.__module__.endswith(".paths")),
+    *(name for name, fault in FAULTS.items() if fault.__module__.endswith((".paths", ".nodes"))),
 }  # fmt: skip
 """Faults that no policy escapes."""
-_TIMED = {fault.name for fault in timing.FAULTS}
+_TIMED = {name for name, fault in FAULTS.items() if fault.install is not Fault.install}
 
 
 def ruleset(name: str | None, history: Sequence[ClusterView]) -> list[Ruleset]:

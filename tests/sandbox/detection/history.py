@@ -7,7 +7,7 @@ a node would get.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from probe.model.cell import Family, Via
@@ -82,6 +82,8 @@ class _History:
                     self.policies[kind, meta["namespace"], meta["name"]] = read_policy(_named(manifest))
                 else:
                     self.cluster_policies[kind, meta["name"]] = read_cluster_policy(_named(manifest))
+            case Terminate(ref) if ref.kind == "namespace":
+                self._terminate(id for id in self.pods if id.startswith(f"{ref.name}/"))
             case Complete(ref) | Terminate(ref):
                 seen = self.pods[id := f"{ref.namespace}/{ref.name}"]
                 over = isinstance(action, Complete)
@@ -130,12 +132,15 @@ class _History:
             pod = self.pods[f"{namespace}/{name}"]
             self.pods[f"{namespace}/{name}"] = replace(pod, labels=changed(pod.labels))
 
+    def _terminate(self, pods: Iterable[str]) -> None:
+        self.pods |= {id: replace(self.pods[id], terminating=True) for id in [*pods]}
+
     def _delete(self, kind: str, namespace: str | None, name: str) -> Iterator[ClusterView]:
         if kind in ("pod", "namespace"):
             gone = [
                 id for id in self.pods if id == f"{namespace}/{name}" or (not namespace and id.startswith(f"{name}/"))
             ]
-            self.pods |= {id: replace(self.pods[id], terminating=True) for id in gone}
+            self._terminate(gone)
             yield self._view()
             for id in gone:
                 del self.pods[id]

@@ -43,13 +43,14 @@ class ServiceDoor:
     """One Service as the API server made it.
 
     ``addresses`` are its cluster addresses by family, ``ports`` its own ports and ``node_ports`` those of the nodes,
-    both by the pod's port: a variant of the path, number and protocol.
+    both by the pod's port: a variant of the path, number and protocol. ``pod_ports``: for which it was made.
     """
 
     namespace: str
     name: str
     uid: str
     spec: Json
+    pod_ports: tuple[Port, ...]
     addresses: Mapping[Family, str]
     ports: Mapping[tuple[Via, int, Protocol], int]
     node_ports: Mapping[tuple[int, Protocol], int]
@@ -88,11 +89,11 @@ class Services:
     async def _make(self, pod: Pod, kind: str, body: Json) -> None:
         known = self.doors.get((pod.id, kind))
         if known is not None:
-            if known.spec == body["spec"]:
+            if known.spec == body["spec"] and known.pod_ports == pod.ports:
                 return
             await self._delete(known)
         made = await self.api.create(_collection(body["metadata"]["namespace"]), body)
-        self.doors[pod.id, kind] = _door(made, body["spec"])
+        self.doors[pod.id, kind] = _door(made, body["spec"], pod.ports)
 
     async def _delete(self, door: ServiceDoor) -> None:
         try:
@@ -217,16 +218,16 @@ def other_ports(ports: Sequence[Port]) -> dict[int, int]:
 
 def _ports(ports: Sequence[Port], vias: frozenset[Via]) -> Iterable[Json]:
     others = other_ports(ports)
-    for number, protocol in dict.fromkeys((port.number, port.protocol) for port in ports):
+    for port in ports:
         if Via.OTHER_PORT in vias:
-            yield _port(Via.OTHER_PORT, others[number], number, protocol)
+            yield _port(Via.OTHER_PORT, others[port.number], port, port.name or port.number)
         if vias - {Via.OTHER_PORT}:
-            yield _port(Via.SAME_PORT, number, number, protocol)
+            yield _port(Via.SAME_PORT, port.number, port, port.number)
 
 
-def _port(via: Via, port: int, target: int, protocol: Protocol) -> Json:
-    name = f"{via}-{target}-{protocol.lower()}"
-    return {"name": name, "port": port, "targetPort": target, "protocol": str(protocol)}
+def _port(via: Via, number: int, port: Port, target: str | int) -> Json:
+    name = f"{via}-{port.number}-{port.protocol.lower()}"
+    return {"name": name, "port": number, "targetPort": target, "protocol": str(port.protocol)}
 
 
 def _kinds(vias: frozenset[Via]) -> dict[str, frozenset[Via]]:
@@ -237,18 +238,22 @@ def _kinds(vias: frozenset[Via]) -> dict[str, frozenset[Via]]:
     return kinds
 
 
-def _door(made: Json, wanted: Json) -> ServiceDoor:
+def _door(made: Json, wanted: Json, pod_ports: tuple[Port, ...]) -> ServiceDoor:
     spec, metadata = made["spec"], made["metadata"]
     addresses = spec.get("clusterIPs") or [spec["clusterIP"]]
+    numbers = {(port.name, port.protocol): port.number for port in pod_ports}
     ports, node_ports = {}, {}
     for port in spec["ports"]:
-        target, protocol = int(port["targetPort"]), Protocol(port.get("protocol", "TCP"))
+        protocol = Protocol(port.get("protocol", "TCP"))
+        target = numbers.get((str(port["targetPort"]), protocol)) or int(port["targetPort"])
         via = Via.SAME_PORT if port["port"] == target else Via.OTHER_PORT
         ports[via, target, protocol] = int(port["port"])
         if port.get("nodePort"):
             node_ports[target, protocol] = int(port["nodePort"])
     by_family = {Family.IPV6 if ":" in address else Family.IPV4: address for address in addresses}
-    return ServiceDoor(metadata["namespace"], metadata["name"], metadata["uid"], wanted, by_family, ports, node_ports)
+    return ServiceDoor(
+        metadata["namespace"], metadata["name"], metadata["uid"], wanted, pod_ports, by_family, ports, node_ports
+    )
 
 
 def _targets(spec: Json) -> set[tuple[int, str, object]]:

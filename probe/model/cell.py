@@ -46,7 +46,7 @@ class Via(enum.StrEnum):
 
     ONLY = ""
     SAME_PORT = "same-port"  # cluster-ip: the service's port has the number of its targetPort
-    OTHER_PORT = "other-port"  # cluster-ip: it has another number
+    OTHER_PORT = "other-port"  # cluster-ip: it has another number, and a named port's name for its targetPort
     CLUSTER = "cluster"  # node-port: externalTrafficPolicy Cluster, through the destination's own node
     OTHER_NODE = "other-node"  # node-port: externalTrafficPolicy Cluster, through a node without the destination
     LOCAL = "local"  # node-port: externalTrafficPolicy Local, through the destination's own node

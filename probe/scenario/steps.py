@@ -235,7 +235,8 @@ class StepBuilder:
         if is_namespace and not self._namespace_exists(name, place.problem):
             return
         pods = self.world.pods_of(name) if is_namespace else self._ending(name, made, place)
-        if quick := ", ".join(f'"{pod.id}"' for pod in pods if pod.grace_seconds is None and f"pod/{pod.id}" not in made):
+        quick = ", ".join(f'"{it.id}"' for it in pods if it.grace_seconds is None and f"pod/{it.id}" not in made)
+        if quick:
             message = f"{'pods' if ',' in quick else 'pod'} {quick} would end at once"
             self.problems.append(place.problem(message, "give it terminationGracePeriodSeconds, or delete it"))
         if is_namespace:

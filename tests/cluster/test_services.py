@@ -19,7 +19,7 @@ def pod(*ports: Port, name: str = "web") -> Pod:
     return Pod("shop", name, name, {}, ports)
 
 
-def ports_of(service: dict[str, Any]) -> set[tuple[str, int, int, str]]:
+def ports_of(service: dict[str, Any]) -> set[tuple[str, int, int | str, str]]:
     return {(it["name"], it["port"], it["targetPort"], it["protocol"]) for it in service["spec"]["ports"]}
 
 
@@ -65,6 +65,16 @@ def test_other_ports_are_nobody_elses() -> None:
     assert len(set(others.values())) == len(numbers)
     assert all(1 <= other <= 65535 for other in others.values())
     assert others[80] == 10082  # 10080 and 10081 are the pod's
+
+
+def test_another_port_leads_to_the_name_of_a_port_that_has_one() -> None:
+    web = pod(Port(81, name="http"), Port(82))
+    assert ports_of(service_of(web, "ip", frozenset({Via.SAME_PORT, Via.OTHER_PORT}), "cp-shop", OWNER)) == {
+        ("same-port-81-tcp", 81, 81, "TCP"),
+        ("other-port-81-tcp", 10081, "http", "TCP"),
+        ("same-port-82-tcp", 82, 82, "TCP"),
+        ("other-port-82-tcp", 10082, 82, "TCP"),
+    }
 
 
 def test_names_are_names_of_services_and_never_alike() -> None:

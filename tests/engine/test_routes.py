@@ -40,7 +40,7 @@ def doors(families: dict[Family, str]) -> dict[tuple[str, str], ServiceDoor]:
     ports = {(Via.SAME_PORT, 80, Protocol.TCP): 80, (Via.OTHER_PORT, 80, Protocol.TCP): 10080}
     numbers = {"ip": {}, "nodes": {(80, Protocol.TCP): 30001}, "local": {(80, Protocol.TCP): 30002}}
     return {
-        ("shop/server", kind): ServiceDoor("cp-shop", kind, "uid", {}, families, ports, node_ports)
+        ("shop/server", kind): ServiceDoor("cp-shop", kind, "uid", {}, (), families, ports, node_ports)
         for kind, node_ports in numbers.items()
     }
 

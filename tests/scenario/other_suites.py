@@ -51,6 +51,8 @@ BEYOND: Final[Mapping[str, str]] = {
     "many-policies": "50 policies on one pod",
     "long-names": "policies whose names begin alike, or are alike once joined",
     "hairpin": "a pod through its own service",
+    "headless": "headless services",
+    "named-target-port": "services whose targetPort is a name, with different numbers behind it",
     "own-address": "a pod's own address",
     "own-node": "a pod's own node, and pods on the network of nodes",
     "replies": "replies of connections that are allowed one way",

@@ -95,7 +95,7 @@ class PortRangesIgnored(Fault):
 class OwnNodeIsNoPeer(Fault):
     """A peer that selects nodes misses the node that the policy is enforced on."""
 
-    name, effect = "own-node-is-no-peer", Effect.BOTH
+    name, effect, left_open = "own-node-is-no-peer", Effect.BOTH, True
 
     def see(self, node: str, view: ClusterView) -> ClusterView:
         nodes = {name: replace(it, published={}) if name == node else it for name, it in view.nodes.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -131,7 +131,7 @@ def in_chains(ruleset: Ruleset, start: str, change: Callable[[Chain], Chain]) ->
     )
 
 
-def before_denial(chain: Chain, *rules: str) -> Chain:
+def before_denial(chain: Chain, rules: Sequence[str]) -> Chain:
     """The chain of isolated pods with rules for what no policy has allowed, just before it is denied."""
     jumps = tuple(each for each in chain.rules if each.startswith("jump "))
     return Chain((*jumps, *rules, *chain.rules[len(jumps) :]), chain.hook)

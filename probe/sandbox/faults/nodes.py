@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 
 from probe.model.cell import Family
 from probe.sandbox.enforce.compile import Options, compile_node
@@ -109,9 +110,7 @@ class RetransmissionsPass(Fault):
             ruleset = replace(ruleset, sets={**ruleset.sets, f"seen-{ip}": seen})
             for direction in Direction:
                 again = f"{flow} @seen-{ip} {ALLOW[direction]}", f"add @seen-{ip} {{ {flow} }}"
-                ruleset = in_chains(
-                    ruleset, f"{direction}-isolated", lambda chain, again=again: before_denial(chain, *again)
-                )
+                ruleset = in_chains(ruleset, f"{direction}-isolated", partial(before_denial, rules=again))
         return ruleset
 
 

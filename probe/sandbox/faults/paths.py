@@ -163,10 +163,10 @@ class OneInTwentyLeaks(Fault):
 
     def compile(self, node: str, view: ClusterView, options: Options) -> Ruleset:
         def ingress(chain: Chain) -> Chain:
-            return before_denial(chain, "numgen random mod 20 == 0 accept")
+            return before_denial(chain, ("numgen random mod 20 == 0 accept",))
 
         def egress(chain: Chain) -> Chain:
-            return before_denial(chain, "numgen random mod 20 == 0 goto ingress")
+            return before_denial(chain, ("numgen random mod 20 == 0 goto ingress",))
 
         ruleset = compile_node(view, node, options)
         return in_chains(in_chains(ruleset, "ingress-isolated", ingress), "egress-isolated", egress)

@@ -114,7 +114,7 @@ PUBLISHED = replace(
 )
 NAMED = replace(CLUSTER, namespaces={name: {**labels, NAME_LABEL: name} for name, labels in CLUSTER.namespaces.items()})
 BARE = replace(NAMED, namespaces={name: {NAME_LABEL: name} for name in CLUSTER.namespaces})
-NODES = {"nodes": {}}
+NODES: dict[str, Any] = {"nodes": {}}
 RANGES = [{"tcp": {"destinationPort": {"range": {"start": 80, "end": 90}}}}]
 DENY = policy("x", {})
 TO_API = policy("x", WEB, types=["Egress"], egress=[{"to": [API]}])

@@ -80,7 +80,7 @@ class _History:
                 kind, meta = str(manifest["kind"]), manifest["metadata"]
                 if kind == "NetworkPolicy":
                     self.policies[kind, meta["namespace"], meta["name"]] = read_policy(_named(manifest))
-                else:
+                elif kind.endswith("NetworkPolicy"):  # a Service of the scenario's own is nothing that is tried
                     self.cluster_policies[kind, meta["name"]] = read_cluster_policy(_named(manifest))
             case Terminate(ref) if ref.kind == "namespace":
                 self._terminate(id for id in self.pods if id.startswith(f"{ref.name}/"))
@@ -161,7 +161,7 @@ class _History:
             policies=tuple(self.policies[key] for key in sorted(self.policies)),
             services=tuple(self._services()),
             nodes={
-                name: view.Node({}, {Family.IPV4: f"192.168.0.{number}", Family.IPV6: f"fd00:168::{number}"})
+                name: _node(name, {Family.IPV4: f"192.168.0.{number}", Family.IPV6: f"fd00:168::{number}"})
                 for number, name in enumerate(NODES, 1)
             },
             cluster_policies=tuple(self.cluster_policies[key] for key in sorted(self.cluster_policies)),
@@ -191,6 +191,11 @@ class _History:
         yield from (
             action.pod for step in self.scenario.steps for action in step.actions if isinstance(action, CreatePod)
         )
+
+
+def _node(name: str, addresses: Mapping[Family, str]) -> view.Node:
+    published = {family: frozenset({address}) for family, address in addresses.items()}
+    return view.Node({"kubernetes.io/hostname": name}, addresses, published)
 
 
 def _named(manifest: Mapping[str, object]) -> dict[str, object]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from tabulate import tabulate
 
 from probe.sandbox.faults.registry import FAULTS
+from tests.sandbox.detection.classes import CLASSES, BugClass
 from tests.sandbox.detection.detect import CLEAN, Detection
 
 _HEADERS = ("fault", "effect", "caught", "by", "of", "first", "verdict")
@@ -30,6 +31,16 @@ _PAGE_HEAD = (
     "| fault | what it does | effect | could | caught by | first | verdict |",
     "|---|---|---|---|---|---|---|",
 )
+
+
+_CLASSES = """
+## Bugs of network plugins that users reported
+
+By class: which of the faults above are of it, and the scenarios that caught these first.
+
+| class | what goes wrong | faults | caught by | |
+|---|---|---|---|---|
+"""
 
 
 def is_missed(found: Detection) -> bool:
@@ -100,7 +111,14 @@ def page(found: Mapping[str, Detection]) -> str:
         lines.append(f"Without a fault, {found[CLEAN].ran} scenarios pass.")
     lines += ["", *_PAGE_HEAD]
     lines += [_row(name, found.get(name)) for name in FAULTS]
+    lines += [_CLASSES.rstrip("\n"), *(_class(name, each, found) for name, each in CLASSES.items())]
     return "\n".join(lines) + "\n"
+
+
+def _class(name: str, each: BugClass, found: Mapping[str, Detection]) -> str:
+    faults = ", ".join(f"`{fault}`" for fault in each.faults)
+    firsts = (found[fault].catches[0].scenario for fault in each.faults if fault in found and found[fault].catches)
+    return f"| {name} | {each.words} | {faults} | {', '.join(dict.fromkeys(firsts))} | {each.note} |"
 
 
 def _row(name: str, found: Detection | None) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from probe.sandbox.faults.registry import FAULTS
+from tests.sandbox.detection.classes import CLASSES
 from tests.sandbox.detection.detect import CLEAN, Catch, Detection
 from tests.sandbox.detection.table import is_missed, page, text
 
@@ -63,9 +64,17 @@ def test_a_page_is_of_all_faults_and_says_which_were_not_tried() -> None:
     text = page(found)
     assert "Without a fault, 80 scenarios pass." in text
     assert text.count("| 1 of 4 | port-range | blocked |") == len(FAULTS)
+    assert "| udp-not-enforced | UDP passes | `udp-unenforced` | port-range |  |" in text
     del found["endport-exclusive"]
     assert "and 1 were not tried" in page(found)
     assert page(found).count("| not tried |") == 1
+
+
+def test_every_class_of_reported_bugs_has_a_fault_or_says_why_not() -> None:
+    assert len(CLASSES) == 47
+    for name, each in CLASSES.items():
+        assert {*each.faults} <= FAULTS.keys(), name
+        assert each.note or any(not FAULTS[fault].left_open for fault in each.faults), name
 
 
 def test_the_page_of_the_docs_has_every_fault_and_none_that_was_tried_and_missed() -> None:

@@ -16,6 +16,7 @@ from probe.sandbox.enforce.controller import Stages
 from probe.sandbox.enforce.ruleset import Ruleset
 from probe.sandbox.enforce.view import ClusterView
 from probe.sandbox.faults.fault import Fault
+from probe.sandbox.faults.nodes import ConnectionsCutByChanges
 from probe.sandbox.faults.timing import NewPodsOpen
 from probe.scenario import make_plan
 from probe.scenario.select import weight
@@ -58,10 +59,17 @@ class Subject:
         """Whether pods are watched from their first instant on."""
         return any(step.start_race is not None for step in self.scenario.steps)
 
+    @property
+    def follows_connections(self) -> bool:
+        """Whether connections are open while something changes."""
+        return any(step.established for step in self.scenario.steps)
+
     def is_touched(self, fault: type[Fault]) -> bool:
         """Whether any node would get other rules, or get them at another time."""
         if issubclass(fault, NewPodsOpen):
             return self.looks_at_new_pods
+        if issubclass(fault, ConnectionsCutByChanges):
+            return self.follows_connections
         if is_of_time(fault):
             return len(self.views) > 1
         broken = fault()

@@ -147,13 +147,15 @@ class Dialer:
         attempt = _Attempt(exchange(target, nonce), begin, timeout)
         sock: socket.socket | None = None
         try:
-            sock = self._socket(target)
+            sock = sockets.to_dial(target.protocol, target.address, self._ports)
             if target.protocol == sockets.UDP:
                 await attempt.datagram(sock, target)
             else:
                 await attempt.stream(sock, target)
         except _Ended as ended:
             end = ended
+        except sockets.NoSocket as none:
+            end = _Ended(none.kind, none.error)
         except Exception as error:  # noqa: BLE001 - a batch must not lose a result to a bug: it is told as one
             end = _Ended(outcome.AGENT_ERROR, f"{type(error).__name__}: {error}")
         finally:
@@ -162,23 +164,6 @@ class Dialer:
                 sock.close()
         seconds = round(now() - begin, 6)
         return Result(end.kind, end.error, started, seconds, end.responder, end.observed, local, attempt.sends)
-
-    def _socket(self, target: Target) -> socket.socket:
-        """A socket bound to a fresh source port; ends the dial when that cannot be had."""
-        family = sockets.family_of(target.address)
-        if family is None:
-            raise _Ended(outcome.UNRESOLVED, "not an address")
-        try:
-            sock = sockets.make(target.protocol, family)
-        except OSError as error:
-            raise _Ended(outcome.of_socket(error.errno or 0), outcome.name(error.errno or 0)) from None
-        try:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, sockets.LINGER_NONE)
-            self._ports.bind(sock, family)
-        except OSError as error:
-            sock.close()
-            raise _Ended(outcome.of_socket(error.errno or 0), outcome.name(error.errno or 0)) from None
-        return sock
 
 
 class _Attempt:

@@ -176,7 +176,7 @@ class Connection:
         except OSError as error:
             code = errno.ETIMEDOUT if isinstance(error, TimeoutError) and not error.errno else error.errno or 0
             self._end(outcome.of_network(code), outcome.name(code))
-        except _Over as over:
+        except (_Over, sockets.NoSocket) as over:
             self._end(over.kind, over.error)
         finally:
             if sock is not None:
@@ -188,23 +188,11 @@ class Connection:
 
     def _socket(self) -> socket.socket:
         target = self._aim.target
-        family = sockets.family_of(target.address)
-        if family is None:
-            raise _Over(outcome.UNRESOLVED, "not an address")
-        try:
-            sock = sockets.make(target.protocol, family)
-        except OSError as error:
-            raise _Over(outcome.of_socket(error.errno or 0), outcome.name(error.errno or 0)) from None
-        try:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, sockets.LINGER_NONE)
-            if target.protocol == sockets.TCP:
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if self._is_flow:
-                sockets.tell_all_errors(sock, target.address)
-            self._held.ports.bind(sock, family)
-        except OSError as error:
-            sock.close()
-            raise _Over(outcome.of_socket(error.errno or 0), outcome.name(error.errno or 0)) from None
+        sock = sockets.to_dial(target.protocol, target.address, self._held.ports)
+        if target.protocol == sockets.TCP:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._is_flow:
+            sockets.tell_all_errors(sock, target.address)
         return sock
 
     async def _open(self, sock: socket.socket) -> None:

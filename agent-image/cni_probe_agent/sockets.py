@@ -8,6 +8,8 @@ import socket
 import struct
 from typing import Final
 
+from . import outcome
+
 TCP: Final = "TCP"
 UDP: Final = "UDP"
 SCTP: Final = "SCTP"
@@ -37,6 +39,34 @@ def make(protocol: str, family: int) -> socket.socket:
     sock = socket.socket(family, kind | socket.SOCK_NONBLOCK, number)
     if family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    return sock
+
+
+class NoSocket(Exception):
+    """There is none to dial with; ``kind`` is an outcome, ``error`` says why."""
+
+    def __init__(self, kind: str, error: str) -> None:
+        super().__init__(error)
+        self.kind = kind
+        self.error = error
+
+
+def to_dial(protocol: str, address: str, ports: SourcePorts) -> socket.socket:
+    """A socket to dial an address literal with, bound to a fresh source port, that leaves nothing behind when it is
+    closed. Raises NoSocket.
+    """
+    family = family_of(address)
+    if family is None:
+        raise NoSocket(outcome.UNRESOLVED, "not an address")
+    sock: socket.socket | None = None
+    try:
+        sock = make(protocol, family)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_NONE)
+        ports.bind(sock, family)
+    except OSError as error:
+        if sock is not None:
+            sock.close()
+        raise NoSocket(outcome.of_socket(error.errno or 0), outcome.name(error.errno or 0)) from None
     return sock
 
 

@@ -365,12 +365,17 @@ def _path(running: RunningPod) -> str:
     return f"/api/v1/namespaces/{running.namespace}/pods/{running.name}"
 
 
-def _running_pod(pod: Pod, seen: Json) -> RunningPod:
+def addresses_of(seen: Json) -> dict[Family, str]:
+    """PodStatus.podIPs of a pod that has some."""
     status = seen["status"]
-    ips = [entry["ip"] for entry in status.get("podIPs", [{"ip": status["podIP"]}])]
-    addresses = {(Family.IPV6 if ":" in ip else Family.IPV4): ip for ip in ips}
+    ips = [entry["ip"] for entry in status.get("podIPs") or [{"ip": status["podIP"]}]]
+    return {(Family.IPV6 if ":" in ip else Family.IPV4): ip for ip in ips}
+
+
+def _running_pod(pod: Pod, seen: Json) -> RunningPod:
     metadata = seen["metadata"]
     node, container = seen["spec"]["nodeName"], container_id(seen)
+    addresses = addresses_of(seen)
     return RunningPod(pod, metadata["namespace"], metadata["name"], metadata["uid"], node, addresses, container)
 
 

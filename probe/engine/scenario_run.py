@@ -25,8 +25,8 @@ from probe.engine.established import Established
 from probe.engine.evidence import Scribe
 from probe.engine.fleet_copy import FleetCopy, first_pods
 from probe.engine.options import RunOptions
+from probe.engine.race.results import Raced, run_race
 from probe.engine.routes import NOT_OURS
-from probe.engine.start_race import Raced, run_race
 from probe.engine.step import StepMeasurement
 from probe.engine.stopwatch import Stopwatch
 from probe.engine.unserved import is_possible, untried_record, untried_steps
@@ -211,7 +211,7 @@ class ScenarioRun:
         try:
             await measurement.run()
             await established.follow(acknowledged, held_cells(planned, there, externals))
-            raced = await run_race(step.start_race, copy.deployment, copy.agents, controls, timeouts)
+            raced = await run_race(step.start_race, copy.deployment, copy.agents, controls, timeouts, externals)
         finally:
             fates = established.records(begun, acknowledged)
             judged = tally.counted(denials.watched(measurement.records(self._scribe(copy.agents, oracle))))

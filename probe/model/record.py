@@ -227,7 +227,8 @@ class StartedPodRecord:
     attempts, or, where it is allowed, how long it took until something did (None: nothing did).
 
     From the pod's first instant on (``StartRaceRecord.source`` is the pod), from when its address was known (it is the
-    destination), or from when its labels were changed. ``packets`` of ``attempts`` got through.
+    destination), or from when its labels were changed. ``packets`` of ``attempts`` got through. ``reused``: another pod
+    had given up its address just before.
     """
 
     name: str
@@ -236,11 +237,13 @@ class StartedPodRecord:
     seconds: float | None
     packets: int
     attempts: int
+    reused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class StartRaceRecord:
-    """The first moments of new pods, to or from one port, on the peer's node or on others.
+    """The first moments of new pods, to or from one port over one family: those on the peer's node, those on others, or
+    all where the peer is outside.
 
     The pods together are called ``namespace/name@topology``. ``limit``: seconds that are accepted (None: any);
     ``interval`` is that of attempts; ``p50``, ``p99`` and ``longest`` are of the pods' seconds, by nearest rank.

@@ -254,14 +254,19 @@ class Established:
     seconds: float = 0.0
 
 
+MOST_RACERS = 60
+"""Pods of a start race."""
+
+
 @dataclass(frozen=True, slots=True)
 class StartRace:
     """Pods that are created when a step is confirmed, watched from their first instant on, and removed again.
 
     They are called ``name-0``, ``name-1``... in ``namespace``, and created ``at_once`` at a time. ``destinations`` are
-    the pods that they try, ``sources`` those that try them (ids). ``limit``: seconds of leak (or wait) that are
-    accepted; None: any. ``relabel``: labels that they get once they run, from when on they are watched. ``reuse``:
-    their addresses are such as others have just given up. ``seconds``: for how long they are watched.
+    the pods and endpoints outside that they try, ``sources`` the pods that try them (ids). ``limit``: seconds of leak
+    (or wait) that are accepted; None: any. ``relabel``: labels that they get once they run, from when on they are
+    watched. ``reuse``: their addresses are to be such as others have just given up. ``seconds``: for how long they are
+    watched.
     """
 
     name: str
@@ -281,8 +286,9 @@ class StartRace:
 
     @property
     def racers(self) -> tuple[Pod, ...]:
-        """The pods."""
-        names = (f"{self.name}-{number}" for number in range(self.pods))
+        """The pods; more than ``pods`` where not every cluster gives the first ones addresses that were used before."""
+        most = min(3 * self.pods, MOST_RACERS) if self.reuse else self.pods
+        names = (f"{self.name}-{number}" for number in range(most))
         return tuple(Pod(self.namespace, name, self.name, self.labels, self.ports) for name in names)
 
 

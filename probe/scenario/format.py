@@ -21,7 +21,7 @@ from pydantic import (
 from pydantic import model_validator as _model_validator
 
 from probe.model.cell import Computed, Expectation, Family, Fate, Protocol, Stated
-from probe.model.scenario import Spread, Timeouts, Watching
+from probe.model.scenario import MOST_RACERS, Spread, Timeouts, Watching
 from probe.scenario import shorthand
 from probe.scenario.shorthand import Shorthand
 
@@ -366,7 +366,7 @@ class StartRaceSpec(Strict):
 
     namespace: str = Field(description="The namespace that they are created in.")
     name: str = Field(default="racer", description="They are called NAME-0, NAME-1, ...")
-    pods: int = Field(default=10, ge=1, le=60, description="How many; spread over the nodes.")
+    pods: int = Field(default=10, ge=1, le=MOST_RACERS, description="How many; spread over the nodes.")
     at_once: int | None = Field(
         default=None,
         alias="at-once",
@@ -375,7 +375,9 @@ class StartRaceSpec(Strict):
     )
     labels: Labels = Field(default={}, description="Their labels.")
     ports: Ports = Field(default=[], description="Ports that they serve, as in the fleet; for `from` to try.")
-    to: Globs = Field(default=[], description="Pods that they try, from their agent's first instant on.")
+    to: Globs = Field(
+        default=[], description="Pods and endpoints outside that they try, from their agent's first instant on."
+    )
     from_: Globs = Field(
         default=[], alias="from", description="Pods that try them, from the moment that their address is known."
     )
@@ -397,7 +399,8 @@ class StartRaceSpec(Strict):
     reuse_address: bool = Field(
         default=False,
         alias="reuse-address",
-        description="Create and delete as many pods before, so that addresses are used again where a cluster does so.",
+        description="Create and delete as many pods before, whose addresses the new ones are to get. Where a cluster "
+        "does not give them these, up to three times as many are created until it does; else it is unsupported.",
     )
     for_: Duration | None = Field(default=None, alias="for", description="How long they are watched (default 2s).")
 

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 from probe.model.cell import Expectation
 from probe.model.errors import Problem
-from probe.model.scenario import Pod, StartRace
+from probe.model.scenario import StartRace
 from probe.model.syntax import dns_label_error
 from probe.scenario.document import Place
 from probe.scenario.fleet import build_ports, check_labels
 from probe.scenario.format import Item, StartRaceSpec, kept
 from probe.scenario.matching import Directory
 from probe.scenario.references import check_names
+from probe.scenario.ways import Endpoint
 from probe.scenario.world import World
 
 SECONDS = 2.0
@@ -25,11 +26,10 @@ def build_start_race(spec: StartRaceSpec, place: Place, world: World, problems: 
     problems += check_labels(spec.labels, place.child("labels"))
     problems += check_labels(spec.relabel, place.child("relabel"))
     ports = build_ports(list(kept(spec.ports)), place.child("ports"), problems)
-    fleet = Directory(pod for pod in world.pods.values() if not pod.host_network)
-    sources, destinations = (
-        _peers(patterns, place.child(key), fleet, world, problems)
-        for key, patterns in (("from", spec.from_), ("to", spec.to))
-    )
+    fleet = [pod for pod in world.pods.values() if not pod.host_network]
+    sources = _peers(spec.from_, place.child("from"), Directory(fleet), world, problems, destination=False)
+    ends = Directory([*fleet, *world.externals])
+    destinations = _peers(spec.to, place.child("to"), ends, world, problems, destination=True)
     if len(problems) == before and not world.doubts.names:
         problems += _nothing_tried(spec, place, destinations, ports)
     denies = spec.expect is Expectation.DENY
@@ -38,7 +38,7 @@ def build_start_race(spec: StartRaceSpec, place: Place, world: World, problems: 
             problems.append(place.child(key).key_problem(f"says nothing where {spec.expect} is expected"))
     at_once = denies and not spec.relabel  # what is isolated is isolated before it starts
     limit = (spec.max_window if spec.max_window is not None else 0.0 if at_once else None) if denies else spec.max_wait
-    return StartRace(
+    race = StartRace(
         name=spec.name,
         namespace=spec.namespace,
         pods=spec.pods,
@@ -54,6 +54,9 @@ def build_start_race(spec: StartRaceSpec, place: Place, world: World, problems: 
         seconds=spec.for_ or SECONDS,
         location=place.location,
     )
+    if clash := next((pod.id for pod in race.racers if pod.id in world.pods), ""):
+        problems.append(place.child("name").problem(f'a pod "{clash}" exists already at this step'))
+    return race
 
 
 def _name_problems(spec: StartRaceSpec, place: Place, world: World) -> list[Problem]:
@@ -62,24 +65,25 @@ def _name_problems(spec: StartRaceSpec, place: Place, world: World) -> list[Prob
         found.append(place.child("namespace").problem(f'namespace "{spec.namespace}" does not exist at this step'))
     if error := dns_label_error(f"{spec.name}-{spec.pods}-before"):
         found.append(place.child("name").problem(f'"{spec.name}" cannot begin pods\' names: {error}'))
-    ids = (f"{spec.namespace}/{spec.name}-{number}" for number in range(spec.pods))
-    clash = next((id for id in ids if id in world.pods), "")
-    if clash:
-        found.append(place.child("name").problem(f'a pod "{clash}" exists already at this step'))
     return found
 
 
 def _peers(
-    patterns: Sequence[Item[str]], place: Place, fleet: Directory, world: World, problems: list[Problem]
-) -> list[Pod]:
+    patterns: Sequence[Item[str]],
+    place: Place,
+    among: Directory,
+    world: World,
+    problems: list[Problem],
+    *,
+    destination: bool,
+) -> list[Endpoint]:
     named = list(kept(patterns))
-    problems += check_names(named, place, world, fleet, destination=False)
-    found = fleet.named([text for _, text in named]) if named else []
-    return [pod for pod in found if isinstance(pod, Pod)]
+    problems += check_names(named, place, world, among, destination=destination)
+    return among.named([text for _, text in named]) if named else []
 
 
 def _nothing_tried(
-    spec: StartRaceSpec, place: Place, destinations: Sequence[Pod], ports: Sequence[object]
+    spec: StartRaceSpec, place: Place, destinations: Sequence[Endpoint], ports: Sequence[object]
 ) -> list[Problem]:
     if not spec.to and not spec.from_:
         return [place.key_problem("nothing is tried", "say whom the new pods try (to), or who tries them (from)")]

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from collections.abc import Callable
 
 from tests.bench.over_time import established, races, watches
 
-SHOWS = {
+SHOWS: dict[str, tuple[str, Callable[[], list[str]]]] = {
     "watches": ("Watches over disturbances", lambda: asyncio.run(watches.show())),
     "races": ("The first moments of twenty pods that a policy isolates", races.show),
     "established": ("Connections that are open when something changes", established.show),

@@ -64,6 +64,8 @@ def test_what_is_accepted(tmp_path: Path, text: str, limit: float | None) -> Non
     [
         ("to: shop/server, pods: 3, expect: either", '"either" cannot be raced for (write allow or deny)'),
         ("to: shop/sever, pods: 3, expect: deny", 'start-race.to: unknown pod "shop/sever"'),
+        ("to: external/vault, pods: 3, expect: deny", 'unknown external endpoint "vault"'),
+        ("to: shop/server, pods: 2, reuse-address: true, expect: deny", 'a pod "shop/racer-3" exists already'),
         ("from: shop/client, pods: 3, expect: deny", "the new pods serve nothing that could be tried"),
         ("pods: 3, expect: deny", "nothing is tried"),
         ("to: shop/client, pods: 3, expect: deny", "shop/client serves no port"),

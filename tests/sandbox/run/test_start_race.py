@@ -25,8 +25,14 @@ class NewPodsOpenLong(NewPodsOpen):
     seconds = 3.0
 
 
+OUTSIDE = "    external: {vault: {addresses: [203.0.113.7], ports: [443/TCP]}}"
+
+
 def smaller(tmp_path: Path, text: str) -> Path:
+    """Four pods, and in the first step an endpoint outside that they try."""
     path = tmp_path / "race.yaml"
+    text = text.replace("  expect: allow # of", f"{OUTSIDE}\n  expect: allow # of", 1)
+    text = text.replace("to: shop/server", "to: [shop/server, external/vault]", 1)
     path.write_text(text.replace("        namespace: shop\n", "        namespace: shop\n        pods: 4\n"))
     return path
 
@@ -42,13 +48,18 @@ async def test_pods_are_isolated_before_they_start_and_allowed_ones_wait(
     verdicts = {cell.verdict for step in record.scenarios[0].steps for cell in step.cells}
     assert verdicts <= {Verdict.PASS, Verdict.UNDEFINED}, record.problems
     assert record.exit_code == 0
-    for step in ("pods that a policy isolates", "pods with addresses that others have just given up"):
+    for step, outside in (
+        ("pods that a policy isolates", {("shop/racer@outside", "external/vault")}),
+        ("pods with addresses that others have just given up", set()),
+    ):
         found = races(record, step)
-        assert {(it.source, it.destination) for it in found} == {
+        assert {(it.source, it.destination) for it in found} - outside == {
             ends
             for place in ("same-node", "cross-node")
             for ends in ((f"shop/racer@{place}", "shop/server"), ("shop/client", f"shop/racer@{place}"))
         }
+        assert outside <= {(it.source, it.destination) for it in found}
+        assert all(pod.reused is not bool(outside) for it in found for pod in it.pods)
         assert all((it.p50, it.p99, it.longest) == (0.0, 0.0, 0.0) for it in found)
         assert all(pod.attempts > 10 and pod.packets == 0 for it in found for pod in it.pods)
         assert sum(len(it.pods) for it in found if it.destination == "shop/server" and it.port == 80) == 4

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from probe.cluster.series import SKIPPED, Arrival, Entry, Run, Stall
-from probe.engine.races import arrivals, judge_race, moments, quantile, spread_words
+from probe.engine.race.moments import arrivals, judge_race, judge_reuse, moments, quantile, spread_words
 from probe.model.cell import Expectation, Verdict
 from probe.model.record import StartedPodRecord
 
@@ -84,3 +86,19 @@ def test_silence_has_to_be_earned() -> None:
     assert judge_race(DENY, 0.0, [pod(0.1, 1)], "", "it never connected").verdict is Verdict.LEAK, "a leak is a leak"
     assert judge_race(DENY, 0.0, [pod(0.0)], "an agent was lost", "").verdict is Verdict.INCONCLUSIVE
     assert judge_race(DENY, 0.0, [], "", "").verdict is Verdict.INCONCLUSIVE
+
+
+def test_addresses_that_no_pod_got_prove_nothing_of_used_ones() -> None:
+    clean = judge_race(DENY, 0.0, [pod(0.0)], "", "")
+    assert judge_reuse(clean, [replace(pod(0.0), reused=True), pod(0.0)]) == clean
+    unsupported = judge_reuse(clean, [pod(0.0), pod(0.0)])
+    assert unsupported.verdict is Verdict.UNSUPPORTED
+    assert unsupported.reason == "none of 2 new pods got an address that another had just given up"
+    leak = judge_race(DENY, 0.0, [pod(0.1, 3)], "", "")
+    assert judge_reuse(leak, [pod(0.1, 3)]).verdict is Verdict.LEAK
+
+
+def test_a_protocol_that_the_kernel_lacks_is_told_from_silence() -> None:
+    assert moments([run(0, 9, "unsupported")], 0, 0.01, 0.0, []).unsupported
+    assert not moments([run(0, 9, "timed-out")], 0, 0.01, 0.0, []).unsupported
+    assert not moments([run(0, 9, "unsupported"), run(9, 1, "timed-out")], 0, 0.01, 0.0, []).unsupported

@@ -17,7 +17,8 @@ class Moments:
     """A cell of a series from its first attempt on. Attempt ``n`` was due ``phase + n * interval`` seconds after that
     series began.
 
-    ``attempts`` were made; ``passed`` are the numbers of those that got through, in whole or in part.
+    ``attempts`` were made, of which so many ``errors`` said nothing of the network; ``passed`` are the numbers of those
+    that got through, in whole or in part. ``unsupported``: none could be made, for want of the kernel's support.
     """
 
     interval: float
@@ -25,6 +26,7 @@ class Moments:
     attempts: int
     passed: tuple[int, ...]
     errors: int
+    unsupported: bool = False
 
     @property
     def window(self) -> float:
@@ -40,7 +42,7 @@ class Moments:
 def moments(entries: Iterable[Entry], cell: int, interval: float, phase: float, arrived: Iterable[int]) -> Moments:
     """What a series' entries say of one of its cells; ``arrived``: numbers whose request got to the other end."""
     passed = set(arrived)
-    attempts = errors = 0
+    attempts = errors = unsupported = 0
     for entry in entries:
         if not isinstance(entry, Run) or entry.cell != cell or entry.outcome == SKIPPED:
             continue
@@ -49,7 +51,9 @@ def moments(entries: Iterable[Entry], cell: int, interval: float, phase: float, 
             passed.update(range(entry.first, entry.first + entry.count))
         elif entry.outcome in (Outcome.AGENT_ERROR, Outcome.UNSUPPORTED):
             errors += entry.count
-    return Moments(interval, phase, attempts, tuple(sorted(passed)), errors)
+            unsupported += entry.count * (entry.outcome == Outcome.UNSUPPORTED)
+    none = attempts > 0 and unsupported == attempts
+    return Moments(interval, phase, attempts, tuple(sorted(passed)), errors, none)
 
 
 def arrivals(entries: Iterable[Entry], agent: int) -> dict[int, list[int]]:
@@ -91,6 +95,14 @@ def judge_race(
     if control:
         return Judgement(Verdict.INCONCLUSIVE, control)
     return Judgement(Verdict.PASS, spread_words(times) if any(times) else "")
+
+
+def judge_reuse(judgement: Judgement, pods: Sequence[StartedPodRecord]) -> Judgement:
+    """The same where addresses were to be used again: without one that was, only what is wrong however counts."""
+    if any(pod.reused for pod in pods) or judgement.verdict not in (Verdict.PASS, Verdict.UNDEFINED):
+        return judgement
+    said = f"none of {len(pods)} new pods got an address that another had just given up"
+    return Judgement(Verdict.UNSUPPORTED, said)
 
 
 def _within(limit: float | None, times: Sequence[float], verdict: Verdict, what: str) -> Judgement:

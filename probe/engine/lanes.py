@@ -71,6 +71,8 @@ class Lineup:
         lanes = max(1, min(wanted, together.useful_lanes))
         if options.lanes is None:
             lanes = min(lanes, room_for(fleets, free_slots))
+        if lanes > 1:  # one lane keeps the plan's order, which somebody may have chosen
+            together.longest_first()
         return cls(together, apart, lanes)
 
 

@@ -23,8 +23,7 @@ class Queue:
     """Jobs in the order of the plan, for lanes that take one after the other.
 
     A lane stays with its shape as long as there is anything of it, since another copy costs a deployment. Then it goes
-    to the shape of which the most is left for each of the lanes that are there, if that is worth a deployment: what
-    takes longest has to begin first, lest all wait for it in the end.
+    to the shape of which the most is left for each of the lanes that are there, if that is worth a deployment.
     """
 
     _waiting: dict[str, deque[Job]] = field(default_factory=dict)
@@ -39,6 +38,11 @@ class Queue:
         for each, shape in shapes:
             queue._waiting.setdefault(shape, deque()).append(Job(each, shape, alike[shape] > 1))
         return queue
+
+    def longest_first(self) -> None:
+        """For several lanes: what takes longest begins first, lest all wait for it in the end."""
+        for shape, jobs in self._waiting.items():
+            self._waiting[shape] = deque(sorted(jobs, key=lambda job: job.planned.seconds, reverse=True))
 
     @property
     def useful_lanes(self) -> int:

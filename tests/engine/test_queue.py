@@ -41,6 +41,10 @@ def planned(*scenarios: Scenario) -> list[PlannedFleet]:
     return [PlannedFleet(each, NODES, index=index) for index, each in enumerate(scenarios)]
 
 
+def longer(scenario: Scenario) -> Scenario:
+    return replace(scenario, steps=scenario.steps * 9)
+
+
 def many(number: int, prefix: str, *pods: Pod) -> list[Scenario]:
     return [scenario(f"{prefix}{index}", *pods) for index in range(number)]
 
@@ -63,12 +67,16 @@ def test_lanes_go_where_most_is_left_for_each() -> None:
     assert [job and job.planned.scenario.name for job in jobs] == ["b0", "b1", "b2", "a0"]
 
 
-def test_what_takes_longest_begins_first() -> None:
-    long = scenario("long", pod("db"))
-    long = replace(long, steps=long.steps * 9)
-    queue = Queue.of(planned(*many(3, "a", pod("web")), long), share=True)
+def test_of_shapes_the_one_that_takes_longest_begins_first() -> None:
+    queue = Queue.of(planned(*many(3, "a", pod("web")), longer(scenario("long", pod("db")))), share=True)
     jobs = [queue.take(None) for _ in range(2)]
     assert [job and job.planned.scenario.name for job in jobs] == ["long", "a0"]
+
+
+def test_of_several_lanes_the_scenario_that_takes_longest_is_first_and_the_others_keep_their_order() -> None:
+    queue = Queue.of(planned(*many(2, "a", pod("web")), longer(scenario("long", pod("web")))), share=True)
+    queue.longest_first()
+    assert [job.planned.scenario.name for jobs in queue.shapes for job in jobs] == ["long", "a0", "a1"]
 
 
 def test_another_copy_must_be_worth_its_deployment() -> None:

@@ -203,8 +203,9 @@ class AgentChannel:
         except TimeoutError:
             raise self._give_up(late) from None
         finally:
-            task.cancel()
-            await asyncio.wait((task,))
+            if not task.done():  # as it is after nearly every answer
+                task.cancel()
+                await asyncio.wait((task,))
 
     def _new_id(self) -> str:
         self._ids += 1

@@ -172,7 +172,8 @@ class Line:
         end = loop.time() + 2 * seconds + self._patience
         doubted = False
         while not answer.done() and loop.time() < end:
-            await _first(answer, self._up, end - loop.time())
+            if not self._up.done():
+                await _first(answer, self._up, end - loop.time())
             down = self._down
             await _first(answer, down, min(seconds, end - loop.time()))
             if answer.done() or down.done():

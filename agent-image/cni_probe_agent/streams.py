@@ -122,6 +122,7 @@ class StreamServer:
                 if lines:
                     self.connections.touch(task)
                     deadline = now() + (REQUEST_SECONDS if held else IDLE_SECONDS)
+                await readable(sock, deadline)
         except OSError:
             return  # the peer reset it, or took too long: TimeoutError is an OSError
         finally:

@@ -17,6 +17,9 @@ MAX_TARGETS: Final = 1_000_000
 MAX_QUEUED: Final = 16_384
 _RESULTS_PER_FRAME: Final = 200
 _HEARTBEAT: Final = 0.02
+_BEATS_PER_FRAME: Final = 5
+_SLOT: Final = 0.02
+"""Seconds whose starts a paced batch makes together: one turn of the loop serves them all, here and at responders."""
 
 Emit = Callable[[dict[str, Any]], None]
 
@@ -52,7 +55,7 @@ class Batch:
         self._known = 0  # targets received
         self._ended = 0  # targets with a result
         self._results: list[tuple[Any, ...]] = []
-        self._next_start = 0.0
+        self._base = self._next_start = now()
         self._lag = 0.0
         if self.finished:
             self._done()
@@ -83,15 +86,22 @@ class Batch:
         while self._queue:
             index, target = self._queue.popleft()
             if self._rate > 0:
-                start = self._next_start = max(self._next_start, now())
-                self._next_start += 1 / self._rate
-                await sleep_until(start)
+                await self._turn()
             result = await self._dialer.dial(target, f"{self._nonce}.{index}", self._timeout)
             self._results.append((index, *result))
             self._ended += 1
             if len(self._results) >= _RESULTS_PER_FRAME or self._ended == self._known:
                 self._flush()
         self._workers -= 1
+
+    async def _turn(self) -> None:
+        """Wait until the slot in which the next target is due by the batch's rate."""
+        time_now = now()
+        due = max(self._next_start, time_now)
+        self._next_start = due + 1 / self._rate
+        slot = due - (due - self._base) % _SLOT
+        if slot > time_now:
+            await sleep_until(slot)
 
     def _flush(self) -> None:
         """Emit the results so far, and the completion marker when they are all."""
@@ -107,11 +117,15 @@ class Batch:
     async def _watch_lag(self) -> None:
         """Measure how late this loop wakes: evidence whether a time-out may be our own slowness.
 
-        Results go out at each beat, too: who waits for an answer learns of it without waiting for others' silence.
+        Results go out from here, too: once no more come for a beat, and at every fifth if they do. Who waits for an
+        answer learns of it without waiting for others' silence, and not by a frame for each.
         """
+        before = beat = 0
         while not self.finished:
             due = now() + _HEARTBEAT
             await sleep_until(due)
             self._lag = max(self._lag, now() - due)
-            if self._results:
+            beat += 1
+            if self._results and (len(self._results) == before or beat % _BEATS_PER_FRAME == 0):
                 self._flush()
+            before = len(self._results)

@@ -91,6 +91,17 @@ def test_answers_do_not_wait_for_the_silence_of_others(agent: RunningAgent, port
     assert [frame["op"] for frame in frames] == ["pong"], "the batch goes on"
 
 
+def test_a_paced_batch_starts_no_more_than_its_rate_allows_but_for_a_slot(agent: RunningAgent, ports: Ports) -> None:
+    rate, targets, slot = 100, 31, 0.02
+    with agent.control() as control:
+        control.hello()
+        rows = control.dial(*[("127.0.0.1", ports.tcp, "TCP")] * targets, rate=rate)
+    assert {row[0] for row in rows.values()} == {"connected"}
+    starts = sorted(row[2] for row in rows.values())
+    # Whatever delays the first start takes from this: a third is left for it.
+    assert starts[-1] - starts[0] >= ((targets - 1) / rate - slot) * 2 / 3
+
+
 def test_what_is_acknowledged_is_not_replayed(agent: RunningAgent) -> None:
     with agent.control() as control:
         control.hello()

@@ -287,7 +287,7 @@ class StartRace:
     @property
     def racers(self) -> tuple[Pod, ...]:
         """The pods; more than ``pods`` where not every cluster gives the first ones addresses that were used before."""
-        most = min(3 * self.pods, MOST_RACERS) if self.reuse else self.pods
+        most = min(2 * self.pods, MOST_RACERS) if self.reuse else self.pods
         names = (f"{self.name}-{number}" for number in range(most))
         return tuple(Pod(self.namespace, name, self.name, self.labels, self.ports) for name in names)
 

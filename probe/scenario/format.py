@@ -400,7 +400,7 @@ class StartRaceSpec(Strict):
         default=False,
         alias="reuse-address",
         description="Create and delete as many pods before, whose addresses the new ones are to get. Where a cluster "
-        "does not give them these, up to three times as many are created until it does; else it is unsupported.",
+        "does not give them these, up to twice as many are created until it does; else it is unsupported.",
     )
     for_: Duration | None = Field(default=None, alias="for", description="How long they are watched (default 2s).")
 

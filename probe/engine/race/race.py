@@ -82,7 +82,7 @@ class Race:
     ) -> Race:
         """A race whose attempts are as close to each other as the run's rate allows."""
         lines = lines_of(spec, agents, externals)
-        interval = max(_SHORTEST, max(1, len(lines) * spec.pods) / (agents.pace.rate * _SHARE))
+        interval = max(_SHORTEST, max(1, len(lines) * len(spec.racers)) / (agents.pace.rate * _SHARE))
         series = Series(f"r-{secrets.token_hex(5)}", interval, spec.expect.denies)
         return cls(spec, deployment, agents, controls, timeouts, lines, series)
 
@@ -133,18 +133,25 @@ class Race:
 
     async def _create(self, wanted: Sequence[Pod]) -> None:
         """Create the pods, some at a time; more than were asked for only until one has an address of another's."""
-        for start in range(0, len(wanted), self.spec.at_once):
-            if start >= self.spec.pods and self.reused:
-                return
-            some = wanted[start : start + self.spec.at_once]
-            environment = {pod.id: {ENVIRONMENT: self._order(start + place)} for place, pod in enumerate(some)}
-            for place, pod in enumerate(some):
-                self._trying[pod.id] = asyncio.create_task(self._try_from_outside(pod, start + place))
-            made = await self.deployment.create_pods(some, self.timeouts.ready, environment if self.outward else {})
-            # whoever did not get the address that it was to have is a pod like any other here
-            self.pods += tuple(replace(pod, strayed="") for pod in made)
-            self.reused |= {pod.pod.id for pod in made if self._given_up.intersection(pod.addresses.values())}
+        asked, more = wanted[: self.spec.pods], wanted[self.spec.pods :]
+        number = 0
+        for some in (*_some(asked, self.spec.at_once), *_some(more, self.spec.at_once)):
+            if number >= len(asked) and self.reused:
+                break
+            await self._create_some(some, number)
+            number += len(some)
         await asyncio.gather(*self._trying.values())
+
+    async def _create_some(self, pods: Sequence[Pod], first: int) -> None:
+        """Create pods, the first of which has this number."""
+        environment = {}
+        for number, pod in enumerate(pods, first):
+            environment[pod.id] = {ENVIRONMENT: self._order(number)} if self.outward else {}
+            self._trying[pod.id] = asyncio.create_task(self._try_from_outside(pod, number))
+        made = await self.deployment.create_pods(pods, self.timeouts.ready, environment)
+        # whoever did not get the address that it was to have is a pod like any other here
+        self.pods += tuple(replace(pod, strayed="") for pod in made)
+        self.reused |= {pod.pod.id for pod in made if self._given_up.intersection(pod.addresses.values())}
 
     def _order(self, number: int) -> str:
         """What an agent finds in its environment: a series that it begins at once."""
@@ -219,6 +226,10 @@ class Race:
             else f"with the policies lifted it was {sample.outcome}, too"
             for cell, sample in samples.items()
         }
+
+
+def _some(pods: Sequence[Pod], most: int) -> list[Sequence[Pod]]:
+    return [pods[start : start + most] for start in range(0, len(pods), most)]
 
 
 def _has_address(seen: object) -> bool:

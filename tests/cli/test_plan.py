@@ -224,6 +224,17 @@ def test_json_says_by_which_way(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert [pod["hostNetwork"] for pod in data["scenarios"][0]["namespaces"][0]["pods"]] == [False, False, True]
 
 
+def test_a_plan_shows_how_the_scenario_is_watched(pair: str, capsys: pytest.CaptureFixture[str]) -> None:
+    shipped = str(SEEDS.parent / "over-time" / "upgrade.yaml")
+    text = plan(capsys, shipped)
+    assert "watched: the last step, 5 times a second, and 30 s after the command" in text
+    assert "good up to: no leak a cell, outages of 2.0 s a cell, 4.0 s in all" in text
+    assert "connections: shop/api -> shop/db, with a heartbeat every 100 ms" in text
+    silent, stated = (json.loads(plan(capsys, "-o", "json", path))["scenarios"][0]["watch"] for path in (pair, shipped))
+    assert silent is None
+    assert (stated["budget"]["outageTotal"], stated["connections"][0]["from"]) == (4.0, ["shop/api"])
+
+
 def test_families_can_be_asked_for(pair: str, capsys: pytest.CaptureFixture[str]) -> None:
     data = json.loads(plan(capsys, "-o", "json", "--family", "IPv6", "--family", "IPv4", pair))
     cells = data["scenarios"][0]["steps"][0]["cells"]

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from probe.model.cell import ExitCode, Verdict
 from probe.model.errors import UsageError
 from probe.model.events import Event, RunStarted, StepDone
-from probe.sandbox.launch import down, up
+from probe.sandbox.launch import Sandbox
 from probe.sandbox.options import SandboxOptions
-from probe.sandbox.state import StateDirectory
 from tests.sandbox.run.conftest import ANPS, BANPS, CNPS, RunIt, cells_of
 from tests.sandbox.run.test_interrupt import clean, running
 from tests.sandbox.run.test_seeds import run_command
@@ -207,13 +206,11 @@ def test_clean_removes_policies_that_are_left_without_any_namespace(cluster: Any
         cluster.delete(f"{ANPS}/theirs")
 
 
-@pytest.fixture(scope="module")
-def lacking(state_directory: Path) -> Iterator[Path]:
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def lacking(state_directory: Path) -> AsyncIterator[Path]:
     """The kubeconfig of a cluster without the kinds."""
-    with asyncio.Runner() as runner:
-        sandbox = runner.run(up(SandboxOptions(name="lacking", nodes=1, cluster_policies=False)))
+    async with Sandbox.start(SandboxOptions(nodes=1, cluster_policies=False)) as sandbox:
         yield sandbox.kubeconfig
-        runner.run(down(StateDirectory("lacking")))
 
 
 def test_a_cluster_without_the_kinds_leaves_their_steps_untried(lacking: Path, confined: Path, tmp_path: Path) -> None:

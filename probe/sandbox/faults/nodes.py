@@ -104,12 +104,21 @@ class RetransmissionsPass(Fault):
         ruleset = compile_node(view, node, options)
         for family in Family:
             ip, address = KEYWORD[family], ADDRESS_TYPE[family]
-            flow = f"{ip} saddr . {ip} daddr . tcp sport . tcp dport"
+            ends = (
+                f"ct original {ip} saddr",
+                f"ct original {ip} daddr",
+                "ct original proto-src",
+                "ct original proto-dst",
+            )
+            flow = " . ".join(ends)
             kind = f"{address} . {address} . inet_service . inet_service"
             seen = Set(f"{kind}; flags dynamic,timeout; size 65535; timeout 20s", frozenset())
             ruleset = replace(ruleset, sets={**ruleset.sets, f"seen-{ip}": seen})
             for direction in Direction:
-                again = f"{flow} @seen-{ip} {ALLOW[direction]}", f"add @seen-{ip} {{ {flow} }}"
+                again = (
+                    f"meta l4proto tcp {flow} @seen-{ip} {ALLOW[direction]}",
+                    f"meta l4proto tcp add @seen-{ip} {{ {flow} }}",
+                )
                 ruleset = in_chains(ruleset, f"{direction}-isolated", partial(before_denial, rules=again))
         return ruleset
 

@@ -14,7 +14,7 @@ WORKERS ?= 3
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check schema docs faults detection differential bench screenshots image clean e2e e2e-sandbox kind-up kind-load kind-external kind-e2e kind-down
+.PHONY: help demo test test-tools check schema docs faults detection differential bench screenshots image clean e2e e2e-sandbox kind-up kind-load kind-external kind-e2e kind-down
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -25,6 +25,10 @@ $(STAMP): pyproject.toml scripts/setup
 
 demo: $(STAMP) ## run the main job on the embedded cluster: the seed scenarios, on real packets
 	$(BIN)/cni-probe run --sandbox scenarios/seeds
+
+test-tools: $(STAMP) ## install what the tests of images, of kind and of the browser need beside Python
+	scripts/setup-image
+	scripts/setup-browser $(VENV)
 
 test: $(STAMP) ## run all tests; WORKERS=3 at a time
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import commands
 from tests.kind.machines import ROOT, Machines
 
 CLUSTER = "lab"
@@ -52,7 +53,6 @@ def lab(request: pytest.FixtureRequest, kubectl_binary: str, tmp_path_factory: p
     kubeconfig, machines = home / "kubeconfig", Machines(home / "machines")
     machines.home.mkdir()
     name = f"kind-{request.param}-{os.getpid()}"
-    sandbox = [sys.executable, "-m", "probe", "sandbox"]
     options = ["--dual-stack"] if request.param == "dual" else []
     made = Lab(request.param, kubeconfig, machines)
     made.environment.update(
@@ -66,7 +66,7 @@ def lab(request: pytest.FixtureRequest, kubectl_binary: str, tmp_path_factory: p
         KUBECONFIG=str(kubeconfig),
         MACHINES=str(machines.home),
     )
-    subprocess.run([*sandbox, "up", "--name", name, "--kubeconfig", str(kubeconfig), *options], check=True, timeout=60)
+    commands.run("sandbox", "up", "--name", name, "--kubeconfig", str(kubeconfig), *options).check_returncode()
     try:
         context = made.kubectl("config", "current-context").strip()
         made.kubectl("config", "rename-context", context, f"kind-{CLUSTER}")
@@ -77,7 +77,7 @@ def lab(request: pytest.FixtureRequest, kubectl_binary: str, tmp_path_factory: p
         yield made
     finally:
         machines.clear()
-        subprocess.run([*sandbox, "down", "--name", name], check=True, timeout=60)
+        commands.run("sandbox", "down", "--name", name).check_returncode()
 
 
 def _addresses(lab: Lab, node: str) -> list[str]:

@@ -22,6 +22,7 @@ from probe.model.errors import MissingRequirement, SandboxError
 from probe.sandbox.launch import Sandbox
 from probe.sandbox.options import SandboxOptions
 from probe.sandbox.requirements import check_host
+from tests import commands
 from tests.sandbox.kube import EXTERNAL, Kube, ip
 from tests.sandbox.processes import children, descendants, wait_until
 
@@ -41,7 +42,9 @@ def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def cli(*words: str, prefix: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*prefix, *CLI, *words], capture_output=True, text=True, timeout=60, check=False)
+    if prefix:
+        return subprocess.run([*prefix, *CLI, *words], capture_output=True, text=True, timeout=60, check=False)
+    return commands.run("sandbox", *words)
 
 
 def up(*words: str, prefix: Sequence[str] = ()) -> dict[str, Any]:

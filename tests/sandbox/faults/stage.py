@@ -30,6 +30,7 @@ from probe.model.record import CellRecord, RunRecord, StepRecord
 from probe.report.fold import Recorder
 from probe.sandbox.launch import Sandbox
 from probe.scenario.load import load_scenarios
+from tests import commands
 from tests.sandbox.faults.wire import Request, Wire
 from tests.sandbox.processes import process_of_agent
 from tests.sandbox.run.conftest import Cluster
@@ -131,13 +132,18 @@ class Stage:
         return Seen.of(recorder.record(), notices)
 
     async def command(self, *words: str, **environment: str) -> Seen:
-        """``cni-probe`` in a process of its own, over the wire."""
-        process = await self.process(*words, **environment)
-        out, _ = await process.communicate()
-        assert process.returncode is not None
-        text = out.decode()
+        """``cni-probe`` in a process of its own, over the wire; given an environment, one that starts with it."""
+        if environment:
+            process = await self.process(*words, **environment)
+            out, _ = await process.communicate()
+            code, text = process.returncode, out.decode()
+        else:
+            line = (*words, "--kubeconfig", str(self.wire.kubeconfig))
+            done = await asyncio.to_thread(commands.run, *line, timeout=110, one_stream=True)
+            code, text = done.returncode, done.stdout
+        assert code is not None
         assert "Traceback" not in text, text
-        return Seen(process.returncode, text)
+        return Seen(code, text)
 
     async def process(self, *words: str, **environment: str) -> asyncio.subprocess.Process:
         """A command that is under way; stdout and stderr are one stream."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from probe.model.errors import UsageError
 from probe.model.events import Event, RunStarted, StepDone
 from probe.sandbox.launch import Sandbox
 from probe.sandbox.options import SandboxOptions
+from tests import commands
 from tests.sandbox.run.conftest import ANPS, BANPS, CNPS, RunIt, cells_of
 from tests.sandbox.run.test_interrupt import clean, running
 from tests.sandbox.run.test_seeds import run_command
@@ -237,7 +236,6 @@ def test_a_cluster_without_the_kinds_leaves_their_steps_untried(lacking: Path, c
 
 def test_doctor_says_what_the_cluster_lacks(lacking: Path, confined: Path) -> None:
     there = ("--kubeconfig", str(lacking))
-    command = [sys.executable, "-m", "probe", "doctor", str(confined), ALLOWED, *there]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = commands.run("doctor", str(confined), ALLOWED, *there)
     assert done.returncode == ExitCode.PASSED, done.stdout
     assert "warning  cluster policies" in done.stdout

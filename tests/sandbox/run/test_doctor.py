@@ -20,6 +20,7 @@ from probe.model.cell import ExitCode
 from probe.sandbox.launch import Sandbox
 from probe.sandbox.options import SandboxOptions
 from probe.scenario.load import load_scenarios
+from tests import commands
 from tests.sandbox.run.conftest import Cluster
 
 pytestmark = pytest.mark.sandbox
@@ -30,14 +31,12 @@ RBAC = "/apis/rbac.authorization.k8s.io/v1"
 
 
 def command(cluster: Any, *words: str) -> list[str]:
-    return [sys.executable, "-m", "probe", *words, "--kubeconfig", str(cluster.kubeconfig)]
+    return [*words, "--kubeconfig", str(cluster.kubeconfig)]
 
 
 def doctor(cluster: Any, *words: str) -> tuple[int, dict[str, list[tuple[str, str]]]]:
     """The exit code, and by check what was found: level and message."""
-    done = subprocess.run(
-        command(cluster, "doctor", "-o", "json", *words), capture_output=True, text=True, timeout=60, check=False
-    )
+    done = commands.run(*command(cluster, "doctor", "-o", "json", *words))
     found: dict[str, list[tuple[str, str]]] = {}
     for each in json.loads(done.stdout)["findings"]:
         found.setdefault(each["check"], []).append((each["level"], each["message"]))
@@ -88,7 +87,8 @@ def test_a_dry_run_shows_what_admission_refuses(cluster: Any) -> None:
 
 def test_a_signal_while_the_pod_is_there_removes_it(cluster: Any) -> None:
     before = namespaces(cluster)
-    with subprocess.Popen(command(cluster, "doctor", "--create"), stderr=subprocess.PIPE, text=True) as process:
+    line = [sys.executable, "-m", "probe", *command(cluster, "doctor", "--create")]
+    with subprocess.Popen(line, stderr=subprocess.PIPE, text=True) as process:
         while namespaces(cluster) == before and process.poll() is None:
             time.sleep(0.005)
         process.send_signal(signal.SIGTERM)
@@ -98,9 +98,7 @@ def test_a_signal_while_the_pod_is_there_removes_it(cluster: Any) -> None:
 
 
 def test_the_text_has_a_line_for_each_finding_and_what_to_do_below(cluster: Any) -> None:
-    done = subprocess.run(
-        command(cluster, "doctor", "--priority-class", "none"), capture_output=True, text=True, timeout=60, check=False
-    )
+    done = commands.run(*command(cluster, "doctor", "--priority-class", "none"))
     lines = done.stdout.splitlines()
     assert lines[-1] == "1 warning: a run can work"
     (index,) = [index for index, line in enumerate(lines) if line.startswith("warning")]
@@ -184,9 +182,7 @@ def test_everything_that_is_wrong_is_told_at_once_before_anything_is_created(bro
 
 def test_a_run_there_says_what_makes_it_impossible_and_creates_nothing(broken: Cluster) -> None:
     before = namespaces(broken)
-    done = subprocess.run(
-        command(broken, "run", "-q", str(SEEDS), "--as", USER), capture_output=True, text=True, timeout=60, check=False
-    )
+    done = commands.run(*command(broken, "run", "-q", str(SEEDS), "--as", USER))
     assert done.returncode == ExitCode.HARNESS
     assert "may not create or get pods/exec" in " ".join(done.stdout.split())
     assert namespaces(broken) == before

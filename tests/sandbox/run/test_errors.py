@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,13 @@ from probe.engine.step import StepMeasurement
 from probe.model.cell import ExitCode
 from probe.model.errors import ClusterError
 from probe.model.events import FleetReady
+from tests import commands
 
 pytestmark = pytest.mark.sandbox
 
 
 def run_command(cluster: Any, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "probe", *words, "--kubeconfig", str(cluster.kubeconfig)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return commands.run(*words, "--kubeconfig", str(cluster.kubeconfig))
 
 
 def test_a_namespace_that_exists_already_is_refused_and_left_alone(

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from probe.model.cell import ExitCode
+from tests import commands
 from tests.sandbox.processes import wait_until
 
 pytestmark = pytest.mark.sandbox
@@ -67,8 +68,7 @@ def test_clean_removes_what_a_killed_run_left(cluster: Any, two_pods: Path) -> N
 
 
 def clean(cluster: Any, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "probe", "clean", "--kubeconfig", str(cluster.kubeconfig), *words]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = commands.run("clean", "--kubeconfig", str(cluster.kubeconfig), *words)
     assert done.returncode == 0, done.stderr
     return done
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests import commands
+
 pytestmark = [pytest.mark.sandbox, pytest.mark.kubectl]
 
 
 def probe(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "probe", *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return commands.run(*words, timeout=120)
 
 
 def test_the_fleet_stays_with_its_policies_until_clean_removes_it(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +22,7 @@ from probe.model.events import Event, RunDone, RunStarted
 from probe.model.record import RunRecord
 from probe.report.fold import Recorder
 from probe.scenario.load import load_scenarios
+from tests import commands
 from tests.sandbox.run.conftest import SCENARIO
 
 pytestmark = pytest.mark.sandbox
@@ -142,8 +142,7 @@ def run_as(account: Any) -> RunAs:
 
 
 def doctor(cluster: Any, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "probe", "doctor", str(SMOKE), "--kubeconfig", str(cluster.kubeconfig)]
-    return subprocess.run([*command, "--as", USER, *words], capture_output=True, text=True, timeout=60, check=False)
+    return commands.run("doctor", str(SMOKE), "--kubeconfig", str(cluster.kubeconfig), "--as", USER, *words)
 
 
 def test_the_smoke_scenario_needs_these_rules() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,13 @@ import pytest
 from junitparser import JUnitXml
 
 from probe.model.cell import ExitCode
+from tests import commands
 
 pytestmark = pytest.mark.sandbox
 
 
 def run_command(cluster: Any, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "probe", "run", "-q", *words, "--kubeconfig", str(cluster.kubeconfig)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return commands.run("run", "-q", *words, "--kubeconfig", str(cluster.kubeconfig))
 
 
 def test_a_directory_has_the_reports_and_at_the_end_the_file_that_names_them(

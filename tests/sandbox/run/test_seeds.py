@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from junitparser import JUnitXml
 
 from probe.model.cell import ExitCode
 from probe.report.run_record import record_schema
+from tests import commands
 
 pytestmark = pytest.mark.sandbox
 
@@ -21,8 +21,7 @@ SCENARIOS = Path(__file__).parents[3] / "scenarios"
 
 
 def run_command(kubeconfig: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "probe", "run", "--quiet", "--kubeconfig", str(kubeconfig), *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    return commands.run("run", "--quiet", "--kubeconfig", str(kubeconfig), *words, timeout=240)
 
 
 def test_the_seeds_pass_and_their_outputs_are_valid(sandbox: Any, tmp_path: Path) -> None:

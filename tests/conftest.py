@@ -7,6 +7,9 @@ pass of our own.
 In CI hypothesis's examples are the same each time, so that a red run is red again elsewhere; on a developer's machine
 they are other ones each time, and those that failed are kept in ``.hypothesis``. No example has a deadline: machines
 are noisy.
+
+Nothing that tests talk to is known to the system's certificate authorities, except maybe the cluster of the end-to-end
+tests: else there are none, since every process that imports aiohttp reads them all, twice.
 """
 
 from __future__ import annotations
@@ -23,6 +26,8 @@ from hypothesis import settings
 
 settings.register_profile("developer", deadline=None, print_blob=True)
 settings.register_profile("ci", deadline=None, derandomize=True, database=None)
+if not os.environ.get("CNI_PROBE_E2E"):
+    os.environ["SSL_CERT_FILE"] = os.devnull
 settings.load_profile("ci" if os.environ.get("CNI_PROBE_NO_SKIP") else "developer")
 
 _OLDEST_KUBECTL = (1, 30)

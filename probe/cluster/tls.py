@@ -34,11 +34,14 @@ class Trust:
             )
         return cls(authority, insecure, cluster.text("tls-server-name"), str(cluster))
 
+    def text(self) -> str | None:
+        """The authority as text. Raises UnicodeDecodeError when it is no PEM."""
+        return None if self.authority is None else self.authority.decode("ascii")
+
     def context(self) -> ssl.SSLContext:
         """For the sockets of one connection. Raises UsageError when the authority is no certificate."""
         try:
-            text = None if self.authority is None else self.authority.decode("ascii")
-            context = ssl.create_default_context(cadata=text)
+            context = ssl.create_default_context(cadata=self.text())
         except (ssl.SSLError, UnicodeDecodeError, ValueError) as error:
             raise UsageError(f"{self.source}: the certificate authority cannot be used: {_reason(error)}") from error
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT

@@ -55,6 +55,9 @@ class Transport:
         self._shown: ClientCertificate | None = None
         configuration = Configuration(host=access.server, connection_pool_maxsize=streams)
         configuration.proxy = None if access.proxy is None else str(access.proxy)
+        # The client makes a context of its own before it gets ours: not one of all the system's authorities, which take
+        # longer to read than a run's first requests.
+        configuration.ca_cert_data = access.trust.text()
         configuration.tls_server_name = access.trust.server_name or None
         # netrc and the environment's proxies are not ours to use: proxies.py has decided.
         configuration.client_session_kwargs = {"trust_env": False}

@@ -100,7 +100,7 @@ def test_others_are_not_equal() -> None:
 def test_a_cell_takes_less_than_two_hundred_bytes() -> None:
     tracemalloc.start()
     try:
-        packed = PackedCells(cell(number) for number in range(20_000))
+        packed = PackedCells(cell(number) for number in range(8_000))
         held, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -32,7 +32,7 @@ from probe.engine.stopping import Stopping
 from probe.model.errors import ClusterError
 from probe.model.events import Event, Noticed, StoppedEarly
 
-MOST_LANES: Final = 8
+MOST_LANES: Final = 12
 """Chosen by ``auto``: by then a run mostly waits for two cores instead of for silence."""
 UNKNOWN_ROOM_LANES: Final = 4
 """Where nobody can tell how many pods the nodes still have room for."""

@@ -39,7 +39,7 @@ def lineup(number: int, free: Mapping[str, int] | None = ROOM, **options: object
 
 
 def test_auto_is_bounded_by_use_by_room_and_at_all() -> None:
-    assert lineup(100).lanes == 8
+    assert lineup(100).lanes == 12
     assert lineup(3).lanes == 2
     assert lineup(1).lanes == 1
     assert lineup(100, {"n1": 9, "n2": 9}).lanes == 3

@@ -64,6 +64,11 @@ class _Ended(Exception):
         self.observed = observed
 
 
+def _cut(code: int) -> _Ended:
+    """The end of a connection that stood."""
+    return _Ended(outcome.of_network(code), f"{outcome.name(code)} {AFTER_CONNECT}")
+
+
 class Exchange(Protocol):
     """What is asked and how answers are understood. ``limit`` bounds an answer, in bytes."""
 
@@ -190,6 +195,8 @@ class _Attempt:
             except TimeoutError:
                 raise _Ended(outcome.TIMED_OUT) from None
             code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code in outcome.AFTER_HANDSHAKE:
+            raise _cut(code)
         if code:
             raise _Ended(outcome.of_network(code), outcome.name(code))
         try:
@@ -200,8 +207,7 @@ class _Attempt:
         except TimeoutError:
             raise _Ended(outcome.TIMED_OUT, f"no reply {AFTER_CONNECT}") from None
         except OSError as error:
-            code = error.errno or 0
-            raise _Ended(outcome.of_network(code), f"{outcome.name(code)} {AFTER_CONNECT}") from None
+            raise _cut(error.errno or 0) from None
         raise self.exchange.judge(answer)
 
     def _ask_at_once(self, sock: socket.socket) -> int:

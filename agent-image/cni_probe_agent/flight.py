@@ -94,9 +94,7 @@ class Flight:
     def _connected(self, sock: socket.socket, epoll: select.epoll) -> Ended | None:
         """The handshake is over, one way or the other."""
         code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        # A RST that comes before the handshake is complete is ECONNREFUSED (Linux, tcp_reset()): all else that resets
-        # comes after it, and must not pass for a denial.
-        if code in (errno.ECONNRESET, errno.EPIPE):
+        if code in outcome.AFTER_HANDSHAKE:
             self._connecting = False
         if code:
             return self._failed(code)

@@ -39,6 +39,10 @@ _FROM_NETWORK: Final = {
     errno.ETIMEDOUT: TIMED_OUT,
 }
 
+AFTER_HANDSHAKE: Final = frozenset((errno.ECONNRESET, errno.EPIPE))
+"""What a connect that is under way may end with although its handshake was completed, so that packets did pass: a RST
+that comes before that is ECONNREFUSED (Linux, tcp_reset()). None of these may pass for a denial."""
+
 _NO_SUCH_SOCKET: Final = frozenset((errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT, errno.ESOCKTNOSUPPORT, errno.EPROTOTYPE))
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from cni_probe_agent.dialer import Dialer, Result, Target
+from cni_probe_agent.reactor import Reactor
 from tests.agent.conftest import Ports
 from tests.agent.support import RunningAgent, free_port, serving
 
@@ -66,6 +68,38 @@ def test_a_reset_after_the_handshake_says_so(agent: RunningAgent) -> None:
 
     with tcp_server(reset) as port:
         assert dial(agent, port)[:2] == ["reset", "ECONNRESET after connect"]
+
+
+@pytest.mark.parametrize("at_once", [True, False], ids=["seen when it asks at once", "seen when it has waited"])
+def test_a_reset_right_after_the_handshake_says_so_too(monkeypatch: pytest.MonkeyPatch, at_once: bool) -> None:
+    class SlowSocket(socket.socket):
+        """A socket whose user gets to know of its connection when the other end has reset it already."""
+
+        def connect_ex(self, address: object) -> int:
+            code = super().connect_ex(address)  # type: ignore[arg-type]
+            is_reset.wait(10)
+            return code
+
+        def send(self, *args: object) -> int:
+            if not at_once:
+                raise BlockingIOError
+            return super().send(*args)  # type: ignore[arg-type]
+
+    def reset(sock: socket.socket) -> None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        sock.close()
+        is_reset.set()
+
+    is_reset, results, reactor = threading.Event(), list[Result](), Reactor()
+
+    async def ask(port: int) -> None:
+        results.append(await Dialer().dial(Target("127.0.0.1", port, "TCP"), "n", 2.0))
+
+    with tcp_server(reset) as port:
+        monkeypatch.setattr("socket.socket", SlowSocket)
+        reactor.run(ask(port))
+        monkeypatch.undo()
+    assert results[0][:2] == ("reset", "ECONNRESET after connect")
 
 
 def test_an_end_without_a_reply_is_a_reset(agent: RunningAgent) -> None:

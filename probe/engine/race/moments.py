@@ -11,21 +11,23 @@ from probe.engine.judge import Judgement
 from probe.model.cell import Expectation, Outcome, Verdict
 from probe.model.record import StartedPodRecord
 
+_UNMADE = (Outcome.AGENT_ERROR, Outcome.UNSUPPORTED, Outcome.UNRESOLVED)
+"""Outcomes of attempts of which nothing left the pod."""
+
 
 @dataclass(frozen=True, slots=True)
 class Moments:
     """A cell of a series from its first attempt on. Attempt ``n`` was due ``phase + n * interval`` seconds after that
     series began.
 
-    ``attempts`` were made, of which so many ``errors`` said nothing of the network; ``passed`` are the numbers of those
-    that got through, in whole or in part. ``unsupported``: none could be made, for want of the kernel's support.
+    ``attempts`` were made, but for those that say nothing of the network; ``passed`` are the numbers of those that got
+    through, in whole or in part. ``unsupported``: none could be made, for want of the kernel's support.
     """
 
     interval: float
     phase: float
     attempts: int
     passed: tuple[int, ...]
-    errors: int
     unsupported: bool = False
 
     @property
@@ -41,19 +43,17 @@ class Moments:
 
 def moments(entries: Iterable[Entry], cell: int, interval: float, phase: float, arrived: Iterable[int]) -> Moments:
     """What a series' entries say of one of its cells; ``arrived``: numbers whose request got to the other end."""
-    passed = set(arrived)
-    attempts = errors = unsupported = 0
+    passed, attempts, unmade = set(arrived), 0, set[str]()
     for entry in entries:
         if not isinstance(entry, Run) or entry.cell != cell or entry.outcome == SKIPPED:
+            continue
+        if entry.outcome in _UNMADE and not entry.established:
+            unmade.add(entry.outcome)
             continue
         attempts += entry.count
         if entry.established or entry.outcome == Outcome.CONNECTED:
             passed.update(range(entry.first, entry.first + entry.count))
-        elif entry.outcome in (Outcome.AGENT_ERROR, Outcome.UNSUPPORTED):
-            errors += entry.count
-            unsupported += entry.count * (entry.outcome == Outcome.UNSUPPORTED)
-    none = attempts > 0 and unsupported == attempts
-    return Moments(interval, phase, attempts, tuple(sorted(passed)), errors, none)
+    return Moments(interval, phase, attempts, tuple(sorted(passed)), not attempts and unmade == {Outcome.UNSUPPORTED})
 
 
 def arrivals(entries: Iterable[Entry], agent: int) -> dict[int, list[int]]:

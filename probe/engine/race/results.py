@@ -120,7 +120,8 @@ def _trouble(race: Race, line: Line, pods: Sequence[RunningPod], started: Sequen
     if len(started) < len(pods):
         return f"{len(pods) - len(started)} of {len(pods)} pods were not measured"
     idle = [it for it in started if not it.attempts]
-    return f"{len(idle)} of {len(pods)} pods made no attempt" if idle else ""
+    leaked = race.spec.expect.denies and any(it.packets for it in started)
+    return f"{len(idle)} of {len(pods)} pods could make no attempt" if idle and not leaked else ""
 
 
 def _ear(race: Race, line: Line, pod: RunningPod) -> Ear | None:

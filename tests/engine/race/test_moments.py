@@ -46,6 +46,13 @@ def test_what_was_never_tried_is_no_attempt() -> None:
     assert moments(entries, 0, 0.01, 0.0, []).attempts == 2
 
 
+@pytest.mark.parametrize("outcome", ["agent-error", "unsupported", "unresolved"])
+def test_what_never_left_the_pod_is_no_attempt_so_that_its_silence_is_none(outcome: str) -> None:
+    assert moments([run(0, 9, outcome)], 0, 0.01, 0.0, []).attempts == 0
+    assert moments([run(0, 4, outcome), run(4, 5, "timed-out")], 0, 0.01, 0.0, []).attempts == 5
+    assert moments([run(0, 9, outcome, established=True)], 0, 0.01, 0.0, []).passed == tuple(range(9))
+
+
 def test_the_wait_ends_with_the_first_that_got_through() -> None:
     entries = [run(0, 7, "timed-out"), run(7, 90, "connected")]
     assert moments(entries, 0, 0.01, 0.002, []).wait == pytest.approx(0.072)
@@ -101,4 +108,5 @@ def test_addresses_that_no_pod_got_prove_nothing_of_used_ones() -> None:
 def test_a_protocol_that_the_kernel_lacks_is_told_from_silence() -> None:
     assert moments([run(0, 9, "unsupported")], 0, 0.01, 0.0, []).unsupported
     assert not moments([run(0, 9, "timed-out")], 0, 0.01, 0.0, []).unsupported
+    assert not moments([run(0, 9, "agent-error")], 0, 0.01, 0.0, []).unsupported
     assert not moments([run(0, 9, "unsupported"), run(9, 1, "timed-out")], 0, 0.01, 0.0, []).unsupported

@@ -28,6 +28,13 @@ def test_attempts_and_heartbeats_give_way_alike() -> None:
     assert 300 / pace.heartbeat == pytest.approx(1500)
 
 
+def test_heartbeats_do_not_give_way_so_far_that_a_cut_would_not_be_seen() -> None:
+    assert WatchPace.of(Load(100, 10, 5), Load(100, 0, 5), 100).heartbeat == pytest.approx(2)
+    with pytest.raises(UsageError, match=r"100 held .* every 4 s \(--max-load 50\), which must be from 20ms"):
+        WatchPace.of(Load(100, 10, 5), Load(100, 0, 5), 50)
+    assert WatchPace.of(Load(100, 10, 5), NONE, 5).load == pytest.approx(5)
+
+
 def test_source_ports_of_a_pod_do_not_come_round_too_soon() -> None:
     pace = WatchPace.of(Load(20, 20, 100), NONE, 1e9)
     assert 20 / pace.interval == pytest.approx(400)

@@ -84,7 +84,7 @@ def _row(scenario: Scenario) -> dict[str, Any]:
         "tags": dict(scenario.labels),
         "steps": len(scenario.steps),
         "cells": sum(len(step.cells) for step in make_plan(scenario).steps),
-        "exclusive": bool(scenario.cluster_scoped),
+        "exclusive": scenario.runs_alone,
         "description": " ".join(scenario.description.split()),
     }
 

@@ -53,7 +53,9 @@ def _text(plan: Plan) -> Iterator[str]:
     if scenario.description:
         yield " ".join(scenario.description.split())
     if refs := scenario.cluster_scoped:
-        yield f"runs exclusively, and needs --allow-cluster-scoped: it applies {', '.join(map(str, refs))}"
+        yield f"needs --allow-cluster-scoped: it applies {', '.join(map(str, refs))}"
+    if scenario.runs_alone:
+        yield "runs exclusively, when all others are done: what it makes may reach beyond its own pods"
     yield from ("", *_fleet(scenario.fleet))
     for number, planned in enumerate(plan.steps, 1):
         yield from ("", *_step(planned, number, len(plan.steps)))
@@ -110,7 +112,7 @@ def _as_json(plan: Plan) -> dict[str, Any]:
         "file": scenario.file,
         "description": scenario.description,
         "labels": dict(scenario.labels),
-        "exclusive": bool(scenario.cluster_scoped),
+        "exclusive": scenario.runs_alone,
         "clusterScoped": list(map(str, scenario.cluster_scoped)),
         "placement": {"spread": scenario.fleet.placement.spread, "group": scenario.fleet.placement.group},
         "namespaces": [

@@ -19,10 +19,6 @@ from probe.model.errors import ClusterError
 from probe.model.scenario import ObjectRef
 
 _BASELINE: Final = "baselineadminnetworkpolicy"
-APART_BY_SUBJECT: Final = frozenset({"clusternetworkpolicy"})
-"""Kinds of which two policies do nothing to each other when no pod is a subject of both: of equal priorities the API
-leaves open only what both match (ClusterNetworkPolicySpec.priority). Of AdminNetworkPolicies it leaves open what any
-two with equal priorities do, and of BaselineAdminNetworkPolicies there can be but one."""
 
 
 async def served_kinds(api: Api) -> frozenset[str]:

@@ -64,8 +64,8 @@ class Lineup:
 
         Fleets that are kept for somebody to look at are not shared: each stays as its last step left it.
         """
-        alone = [each for each in planned if options.exact_namespaces or each.runs_alone]
-        free = [each for each in planned if not (options.exact_namespaces or each.runs_alone)]
+        alone = [each for each in planned if options.exact_namespaces or each.scenario.runs_alone]
+        free = [each for each in planned if not (options.exact_namespaces or each.scenario.runs_alone)]
         together, apart = (Queue.of(each, share=not options.keep) for each in (free, alone))
         wanted = MOST_LANES if options.lanes is None else options.lanes
         lanes = max(1, min(wanted, together.useful_lanes))

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
-from probe.cluster.clusterpolicies import APART_BY_SUBJECT
 from probe.cluster.nodes import Node
 from probe.cluster.outfit import host_network_namespaces
 from probe.cluster.placement import nodes_for, sample_pairs
@@ -42,16 +41,6 @@ class PlannedFleet:
             "privileged": sorted(set(host_network_namespaces(scenario))),
         }
         return json.dumps(whole, sort_keys=True)
-
-    @property
-    def runs_alone(self) -> bool:
-        """Whether no other scenario may run at the same time, since what it makes may reach beyond its own pods.
-
-        Cluster-scoped policies do not if their kind is one that is told apart by subjects, which are narrowed down to a
-        copy's own namespaces. Pods on the host's network have the nodes' ports.
-        """
-        kinds = {ref.kind for ref in self.scenario.cluster_scoped}
-        return bool(kinds - APART_BY_SUBJECT) or any(True for _ in host_network_namespaces(self.scenario))
 
     @property
     def seconds(self) -> float:

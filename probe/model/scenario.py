@@ -361,6 +361,12 @@ class Step:
     start_race: StartRace | None = None
 
 
+_APART_BY_SUBJECT = frozenset({"clusternetworkpolicy"})
+"""Kinds of which two policies do nothing to each other when no pod is a subject of both: of equal priorities the API
+leaves open only what both match (ClusterNetworkPolicySpec.priority). Of AdminNetworkPolicies it leaves open what any
+two with equal priorities do, and of BaselineAdminNetworkPolicies there can be but one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """One document of a scenario file, validated and expanded. ``fleet_file``: another one that its fleet is from.
@@ -386,3 +392,15 @@ class Scenario:
         actions = (action for step in self.steps for action in step.actions)
         refs = (action.ref for action in actions if isinstance(action, Apply))
         return tuple(dict.fromkeys(ref for ref in refs if ref.namespace is None))
+
+    @property
+    def runs_alone(self) -> bool:
+        """Whether no other scenario may run at the same time, since what it makes may reach beyond its own pods.
+
+        Cluster-scoped policies do not if their kind is one that is told apart by subjects, which are narrowed down to a
+        copy's own namespaces. Pods on the host's network have the nodes' ports.
+        """
+        actions = (action for step in self.steps for action in step.actions)
+        created = (action.pod for action in actions if isinstance(action, CreatePod))
+        kinds = {ref.kind for ref in self.cluster_scoped}
+        return bool(kinds - _APART_BY_SUBJECT) or any(pod.host_network for pod in (*self.fleet.pods, *created))

@@ -154,8 +154,10 @@ def test_a_plan_shows_ways_placement_and_the_hosts_network(tmp_path: Path, capsy
     rules = "rules: [{from: a/client, to: a/web, path: cluster-ip/other-port, verdict: allow}]"
     out = plan(capsys, paths(tmp_path, "expect: allow", f"expect: {{default: deny, {rules}}}"))
     assert (
-        out.partition("Two pods.\n\n")[2]
+        out.partition("Two pods.\n")[2]
         == """\
+runs exclusively, when all others are done: what it makes may reach beyond its own pods
+
   pod       labels    ports                network
   a/web     app=web   80/TCP 53/UDP (dns)
   a/client            client only
@@ -247,3 +249,13 @@ def test_an_invalid_scenario_is_refused_as_validate_does(tmp_path: Path, capsys:
     path.write_text(PAIR.replace("expect: deny", "expect: dney"), "utf-8")
     assert main(["plan", str(path)]) == 2
     assert f'{path}:14:15: spec.steps[0].expect: "dney" is not a known' in capsys.readouterr().err
+
+
+def test_a_plan_says_what_runs_when_all_others_are_done(capsys: pytest.CaptureFixture[str]) -> None:
+    suite = SEEDS.parent / "cluster-policies"
+    found = json.loads(plan(capsys, str(suite), "-o", "json"))["scenarios"]
+    kinds = {bool(each["exclusive"]): {ref.partition("/")[0] for ref in each["clusterScoped"]} for each in found}
+    assert kinds == {True: {"adminnetworkpolicy", "baselineadminnetworkpolicy"}, False: {"clusternetworkpolicy"}}
+    text = plan(capsys, str(suite / "older-kinds.yaml"))
+    assert "\nneeds --allow-cluster-scoped: it applies " in text
+    assert "\nruns exclusively, when all others are done: " in text

@@ -130,9 +130,9 @@ def test_who_reaches_beyond_its_namespaces_runs_alone() -> None:
         scenario("on-the-host", pod("web", host_network=True)),
         scenario("on-the-host-later", pod("web"), actions=(CreatePod(pod("late", host_network=True)),)),
     ]
-    assert all(each.runs_alone for each in planned(*alone))
+    assert all(each.scenario.runs_alone for each in planned(*alone))
     beside = [
         scenario("plain", pod("web")),
         scenario("by-subject", pod("web"), actions=(cluster_scoped("ClusterNetworkPolicy"),)),
     ]
-    assert not any(each.runs_alone for each in planned(*beside))
+    assert not any(each.scenario.runs_alone for each in planned(*beside))

@@ -76,22 +76,24 @@ def judge_race(
 ) -> Judgement:
     """The verdict on the pods of one cell. ``limit``: the longest window (or wait) that is accepted; None: any.
 
-    ``trouble`` says why nothing of it can be believed, ``control`` why silence proves no denial (both empty: it can).
+    ``trouble`` says why too little is known of it, ``control`` why silence proves no denial (both empty: all is well).
+    A leak is one whatever else is unknown.
     """
+    times = [pod.seconds for pod in pods if pod.seconds is not None]
+    packets = ""
+    if expected.denies and any(times):
+        leaked, attempts = sum(pod.packets for pod in pods), sum(pod.attempts for pod in pods)
+        packets = f"{leaked} of {attempts} attempts got through; {spread_words(times)}"
+        if limit is not None and max(times) > limit:
+            return Judgement(Verdict.LEAK, f"{packets}, at most {limit * 1000:.0f} ms are accepted")
     if trouble or not pods:
         return Judgement(Verdict.INCONCLUSIVE, trouble or "no pod was measured")
-    times = [pod.seconds for pod in pods if pod.seconds is not None]
     if expected is Expectation.ALLOW:
         if len(times) < len(pods):
             return Judgement(Verdict.BLOCKED, f"{len(pods) - len(times)} of {len(pods)} new pods never got through")
         return _within(limit, times, Verdict.BLOCKED, "waited")
-    if any(times) and expected.denies:
-        leaked = sum(pod.packets for pod in pods)
-        packets = f"{leaked} of {sum(pod.attempts for pod in pods)} attempts got through; {spread_words(times)}"
-        if limit is not None and max(times) > limit:
-            return Judgement(Verdict.LEAK, f"{packets}, at most {limit * 1000:.0f} ms are accepted")
-        if limit is None:
-            return Judgement(Verdict.UNDEFINED, packets)
+    if packets and limit is None:
+        return Judgement(Verdict.UNDEFINED, packets)
     if control:
         return Judgement(Verdict.INCONCLUSIVE, control)
     return Judgement(Verdict.PASS, spread_words(times) if any(times) else "")

@@ -113,15 +113,14 @@ def _judged(
 
 
 def _trouble(race: Race, line: Line, pods: Sequence[RunningPod], started: Sequence[StartedPodRecord]) -> str:
-    """Why nothing of it can be believed."""
+    """Why too little is known of it."""
     found = [race.trouble[id] for id in (line.peer, *(pod.pod.id for pod in pods)) if id in race.trouble]
     if found:
         return found[0]
     if len(started) < len(pods):
         return f"{len(pods) - len(started)} of {len(pods)} pods were not measured"
     idle = [it for it in started if not it.attempts]
-    leaked = race.spec.expect.denies and any(it.packets for it in started)
-    return f"{len(idle)} of {len(pods)} pods could make no attempt" if idle and not leaked else ""
+    return f"{len(idle)} of {len(pods)} pods could make no attempt" if idle else ""
 
 
 def _ear(race: Race, line: Line, pod: RunningPod) -> Ear | None:

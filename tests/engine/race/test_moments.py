@@ -92,6 +92,8 @@ def test_silence_has_to_be_earned() -> None:
     assert judge_race(DENY, 0.0, [pod(0.0)], "", "it never connected").verdict is Verdict.INCONCLUSIVE
     assert judge_race(DENY, 0.0, [pod(0.1, 1)], "", "it never connected").verdict is Verdict.LEAK, "a leak is a leak"
     assert judge_race(DENY, 0.0, [pod(0.0)], "an agent was lost", "").verdict is Verdict.INCONCLUSIVE
+    assert judge_race(DENY, 0.0, [pod(0.1, 1)], "an agent was lost", "").verdict is Verdict.LEAK, "a leak is a leak"
+    assert judge_race(DENY, None, [pod(0.1, 1)], "an agent was lost", "").verdict is Verdict.INCONCLUSIVE
     assert judge_race(DENY, 0.0, [], "", "").verdict is Verdict.INCONCLUSIVE
 
 

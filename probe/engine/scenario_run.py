@@ -187,7 +187,8 @@ class ScenarioRun:
         held = frozenset[Cell]() if later_pods or _is_limited(timeouts) else turned.left_open()
         externals, there = self.scenario.fleet.externals, frozenset(copy.agents.by_pod)
         established = Established(copy.agents, timeouts)
-        await established.open(held_cells(planned, there, externals))
+        reason = self._untried[index]
+        await established.open(() if reason else held_cells(planned, there, externals))
         self.stopwatch.lap("overhead")
         started, begun = time.monotonic(), now()
         for action in step.actions:
@@ -200,7 +201,7 @@ class ScenarioRun:
             self._cross_check(planned, oracle)
             planned = computed(planned, oracle)
             turned = Changes(planned, oracle, before, previous)
-        if reason := self._untried[index]:
+        if reason:
             record = untried_record(planned, reason, changes)
             self.emit(StepDone(record))
             return JudgedStep(record, time.monotonic(), Denials(controls))

@@ -40,6 +40,11 @@ async def run_race(
         return ()
     race = Race.of(spec, deployment, agents, controls, timeouts, externals)
     await race.run()
+    return results_of(race)
+
+
+def results_of(race: Race) -> Raced:
+    """What came of a race that was run."""
     return [_result(race, line, place, pods) for line in race.lines for place, pods in _places(race, line)]
 
 
@@ -60,7 +65,7 @@ def _result(race: Race, line: Line, place: Topology, pods: Sequence[RunningPod])
     started = [_started(race, line, pod, it) for pod, it in seen]
     unproven = [why for pod in pods if (why := race.control.get(line.cell(pod.pod.id), ""))]
     control = f"{len(unproven)} of {len(pods)} pods prove nothing: {unproven[0]}" if unproven else ""
-    judgement = _unsupported(race, line, [it for _, it in seen]) or _judged(race, line, pods, started, control)
+    judgement = _unsupported(race, line, pods, [it for _, it in seen]) or _judged(race, line, pods, started, control)
     times = [it.seconds for it in started if it.seconds is not None]
     p50, p99, longest = (round(quantile(times, share), 4) if times else None for share in (0.5, 0.99, 1.0))
     cell = replace(line.cell(f"{spec.namespace}/{spec.name}@{place}"), via=Via.START)
@@ -94,12 +99,15 @@ def _result(race: Race, line: Line, place: Topology, pods: Sequence[RunningPod])
     return evidence, record
 
 
-def _unsupported(race: Race, line: Line, seen: Sequence[Moments]) -> Judgement | None:
-    """Why a line cannot be tried at all; None where it can."""
+def _unsupported(race: Race, line: Line, pods: Sequence[RunningPod], seen: Sequence[Moments]) -> Judgement | None:
+    """Why a line cannot be tried at all, or not with all pods; None where it can, or where a leak was seen."""
     if line.trouble:
         return Judgement(Verdict.UNSUPPORTED, line.trouble)
-    leaked = race.spec.expect.denies and any(it.passed for it in seen)
-    if any(it.unsupported for it in seen) and not leaked:
+    if race.spec.expect.denies and any(it.passed for it in seen):
+        return None
+    if without := sum(line.family not in pod.addresses for pod in pods):
+        return Judgement(Verdict.UNSUPPORTED, f"{without} of {len(pods)} pods have no {line.family} address")
+    if any(it.unsupported for it in seen):
         return Judgement(Verdict.UNSUPPORTED, f"the kernel of a node has no {line.port.protocol} over {line.family}")
     return None
 
@@ -129,9 +137,9 @@ def _ear(race: Race, line: Line, pod: RunningPod) -> Ear | None:
 
 
 def _moments(race: Race, line: Line, pod: RunningPod) -> Moments | None:
-    """What became of one pod's attempts, or of those at it; None if nothing was read of them."""
+    """What became of one pod's attempts, or of those at it; None if nothing was read of them, or it has no address."""
     ear = _ear(race, line, pod)
-    if ear is None or line.trouble:
+    if ear is None or line.trouble or line.family not in pod.addresses:
         return None
     id = pod.pod.id
     number = next(place for place, wanted in enumerate(race.spec.racers) if wanted.id == id)

@@ -104,7 +104,7 @@ def page(found: Mapping[str, Detection]) -> str:
     required = [name for name, fault in FAULTS.items() if not fault.left_open]
     tried = [found[name] for name in required if name in found]
     caught = sum(bool(each.catches) for each in tried)
-    untried = f", and {len(required) - len(tried)} were not tried" if len(tried) < len(required) else ""
+    untried = f"; {len(required) - len(tried)} could not be tried" if len(tried) < len(required) else ""
     left_open = len(FAULTS) - len(required)
     lines.append(f"{caught} of {len(required)} faults are caught{untried}; {left_open} more are left open by the API.")
     if CLEAN in found:

@@ -66,7 +66,7 @@ def test_a_page_is_of_all_faults_and_says_which_were_not_tried() -> None:
     assert text.count("| 1 of 4 | port-range | blocked |") == len(FAULTS)
     assert "| udp-not-enforced | UDP passes | `udp-unenforced` | port-range |  |" in text
     del found["endport-exclusive"]
-    assert "and 1 were not tried" in page(found)
+    assert "; 1 could not be tried" in page(found)
     assert page(found).count("| not tried |") == 1
 
 

@@ -46,14 +46,11 @@ class Flight:
     def start(self, ports: sockets.SourcePorts, epoll: select.epoll) -> Ended | None:
         """Send the first packet; what came of it if that is known at once."""
         target = self._aim.target
-        family = sockets.family_of(target.address)
-        if family is None:
-            return self.ended(outcome.UNRESOLVED, "not an address")
         try:
-            self.sock = sock = sockets.make(target.protocol, family)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, sockets.LINGER_NONE)
-            ports.bind(sock, family)
+            self.sock = sock = sockets.to_dial(target.protocol, target.address, ports)
             epoll.register(sock.fileno(), _OUT if self._connecting else _IN)
+        except sockets.NoSocket as none:
+            return self.ended(none.kind, none.error)
         except OSError as error:
             code = error.errno or 0
             return self.ended(outcome.of_socket(code), outcome.name(code))

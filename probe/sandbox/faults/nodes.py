@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -55,10 +55,8 @@ class NodePortsUnenforced(Bypass):
     name, left_open = "node-ports-unenforced", True
 
     def matches(self, node: str, view: ClusterView) -> Iterable[str]:
-        for family in Family:
-            own = sorted(it.addresses[family] for it in view.nodes.values() if family in it.addresses)
-            if own:
-                yield f"ct status dnat ct original {KEYWORD[family]} daddr {{ {', '.join(own)} }}"
+        for family, own in _nodes_own(view):
+            yield f"ct status dnat ct original {family} daddr {own}"
 
 
 class OtherNodesUnenforced(Bypass):
@@ -67,10 +65,8 @@ class OtherNodesUnenforced(Bypass):
     name, left_open = "other-nodes-unenforced", True
 
     def matches(self, node: str, view: ClusterView) -> Iterable[str]:
-        for family in Family:
-            nodes = sorted(it.addresses[family] for it in view.nodes.values() if family in it.addresses)
-            if nodes:
-                yield f"ct original {KEYWORD[family]} saddr {{ {', '.join(nodes)} }}"
+        for family, own in _nodes_own(view):
+            yield f"ct original {family} saddr {own}"
 
 
 class HairpinDenied(Fault):
@@ -142,6 +138,14 @@ class ConnectionsCutByChanges(Fault):
         await kernel.install(self._cutting[node])
         await asyncio.sleep(self.seconds)
         await kernel.install(ruleset)
+
+
+def _nodes_own(view: ClusterView) -> Iterator[tuple[str, str]]:
+    """Of each family that nodes have nft's word for it, and their addresses as an anonymous set."""
+    for family in Family:
+        own = sorted(it.addresses[family] for it in view.nodes.values() if family in it.addresses)
+        if own:
+            yield KEYWORD[family], f"{{ {', '.join(own)} }}"
 
 
 def _with_sets(ruleset: Ruleset, kind: str, change: Callable[[frozenset[str]], frozenset[str]]) -> Ruleset:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import TypeAlias
 
@@ -35,6 +35,10 @@ class Placer:
         placed = {pod.id: self._home(pod) for pod in pods}
         self._homes |= placed
         return placed
+
+    def copy(self) -> Placer:
+        """One that places what comes next as this one would now."""
+        return replace(self, _symbols=dict(self._symbols), _homes=dict(self._homes))
 
     def _home(self, pod: Pod) -> Node:
         if pod.address_of in self._homes:  # addresses belong to nodes

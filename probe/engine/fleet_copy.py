@@ -73,6 +73,7 @@ class FleetCopy:
     agents: Agents = field(init=False)
     controls: Controls = field(init=False)
     _outside: OutsideFleet = field(init=False)
+    _placer: Placer = field(init=False)
     _before: Picture = field(default_factory=Picture)
     _instances: Mapping[str, str] = field(default_factory=dict)
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
@@ -98,6 +99,7 @@ class FleetCopy:
         self.controls = Controls(self.agents)
         await self.deployment.create_namespaces(_first_namespaces(scenario))
         await self.start_pods(first_pods(scenario), scenario.timeouts.ready)
+        self._placer = placer.copy()
         self._outside = OutsideFleet(
             self.deployment,
             self.agents,
@@ -117,6 +119,7 @@ class FleetCopy:
         """
         if self.doubt:
             raise NotRestored(self.doubt)
+        self.deployment.placer = self._placer.copy()  # later pods go where they would if no scenario had been before
         await self.agents.refresh()
         for pod_id, agent in self.agents.by_pod.items():
             if agent.lost:

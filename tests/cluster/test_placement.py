@@ -30,6 +30,14 @@ def test_pods_created_later_go_on_with_the_turn() -> None:
     assert homes(placer, pod("b")) == ["node-2"]
 
 
+def test_a_copy_goes_on_as_if_nothing_had_been_placed_since() -> None:
+    placer = Placer(NODES[:2])
+    homes(placer, pod("a"), pod("mine", "x"))
+    before = placer.copy()
+    assert homes(placer, pod("b"), pod("other", "y")) == ["node-2", "node-2"]
+    assert homes(before, pod("c"), pod("b"), pod("other", "x")) == ["node-2", "node-1", "node-1"]
+
+
 def test_a_pod_that_is_created_again_goes_where_it_was() -> None:
     placer = Placer(NODES)
     homes(placer, pod("a"), pod("b"))

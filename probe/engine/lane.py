@@ -15,6 +15,7 @@ from probe.engine.options import RunOptions
 from probe.engine.planned import PlannedFleet
 from probe.engine.queue import Job, Queue
 from probe.engine.scenario_run import NotClean, ScenarioRun
+from probe.engine.stage import Stage
 from probe.engine.stopping import Stopping
 from probe.engine.stopwatch import Stopwatch
 from probe.engine.unserved import missing_kinds, tell_untried, untried_steps
@@ -73,7 +74,7 @@ class Turn:
     async def run(self, copy: FleetCopy, options: RunOptions, began: float) -> Closing:
         """See ``ScenarioRun.run``."""
         scenario = self.job.planned.scenario
-        return await ScenarioRun(scenario, copy, options, self.tell, self.stopwatch, self.missing).run(began)
+        return await ScenarioRun(Stage(scenario, copy, options, self.tell, self.stopwatch, self.missing)).run(began)
 
     def end(self, completed: bool) -> None:
         """It is over."""

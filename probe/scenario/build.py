@@ -27,17 +27,12 @@ from probe.scenario.document import Place
 from probe.scenario.established import build_established
 from probe.scenario.expect import Scene, build_expectation
 from probe.scenario.fleet import build_externals, build_namespaces, build_placement
-from probe.scenario.format import (
-    UNCHANGED,
-    Metadata,
-    ProbeSpec,
-    ScenarioSpec,
-    Spec,
-    StepSpec,
-    TimeoutsSpec,
-    WatchSpec,
-    kept,
-)
+from probe.scenario.format.document import Metadata, ScenarioSpec, Spec, TimeoutsSpec
+from probe.scenario.format.expect import UNCHANGED
+from probe.scenario.format.selection import ProbeSpec
+from probe.scenario.format.step import StepSpec
+from probe.scenario.format.strict import kept
+from probe.scenario.format.watching import WatchSpec
 from probe.scenario.formats import SCENARIO
 from probe.scenario.hostports import host_port_clashes
 from probe.scenario.manifests import ManifestReader

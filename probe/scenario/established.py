@@ -15,7 +15,8 @@ from probe.model.plan import PlannedCell, PlannedStep, line_of
 from probe.model.scenario import Established, External, Pod
 from probe.scenario.document import Place
 from probe.scenario.expect import Scene, build_rule
-from probe.scenario.format import EstablishedSpec, Item, kept
+from probe.scenario.format.established import EstablishedSpec
+from probe.scenario.format.strict import Item, kept
 from probe.scenario.matching import Directory
 from probe.scenario.pairs import Pairs, rule_of
 from probe.scenario.references import item_place

@@ -12,7 +12,8 @@ from probe.model.cell import Computed, Expectation, Stated
 from probe.model.errors import Location, Problem
 from probe.model.scenario import External, Rule, Selection
 from probe.scenario.document import FieldPath, Place
-from probe.scenario.format import ExpectSpec, RuleSpec, kept
+from probe.scenario.format.expect import ExpectSpec, RuleSpec
+from probe.scenario.format.strict import kept
 from probe.scenario.matching import Directory, matching_ports, port_matches
 from probe.scenario.plan import family_of, reachable_from, speaks_from_host, speaks_of_self
 from probe.scenario.references import check_names, check_ports, name_mistake, served

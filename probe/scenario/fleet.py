@@ -9,7 +9,8 @@ from probe.model.errors import Problem
 from probe.model.scenario import CLUSTER_DNS, EXTERNAL, External, Namespace, Placement, Pod, Port
 from probe.model.syntax import LABEL_VALUE_MAX, dns_label_error, label_key_error, label_value_error, port_name_error
 from probe.scenario.document import Place
-from probe.scenario.format import ExternalSpec, NamespaceSpec, PlacementSpec, PodSpec, PortSpec, kept
+from probe.scenario.format.fleet import ExternalSpec, NamespaceSpec, PlacementSpec, PodSpec, PortSpec
+from probe.scenario.format.strict import kept
 
 # A run's namespaces are called cp-<6 characters>-<logical name> and must stay DNS labels.
 NAMESPACE_MAX = 63 - len("cp-123456-")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from probe.scenario.format import API_VERSION, DROPPED, FLEET_KIND, KIND, ScenarioSpec, SharedFleetSpec
+from probe.scenario.format.document import API_VERSION, FLEET_KIND, KIND, ScenarioSpec, SharedFleetSpec
+from probe.scenario.format.strict import DROPPED
 from probe.scenario.structure import Format
 
 _ENDPOINTS: Final = {"namespaces": {}, "external": {}, "addresses": [DROPPED], "ports": [DROPPED]}

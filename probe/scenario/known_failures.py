@@ -11,7 +11,9 @@ from pydantic import ConfigDict, Field
 from probe.model.errors import Problem, ScenarioError
 from probe.model.known import KnownFailure
 from probe.scenario.document import Document
-from probe.scenario.format import API_VERSION, FamilyName, Globs, Item, Strict, WayPatterns, kept
+from probe.scenario.format.document import API_VERSION
+from probe.scenario.format.strict import Item, Strict, kept
+from probe.scenario.format.values import FamilyName, Globs, WayPatterns
 from probe.scenario.shorthand import Shorthand, mistake, one_or_list, one_or_some, port_pattern, protocol
 from probe.scenario.structure import Format, parse
 from probe.scenario.ways import is_glob

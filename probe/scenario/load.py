@@ -11,7 +11,7 @@ from probe.model.scenario import Scenario
 from probe.scenario.build import Built, build
 from probe.scenario.document import Document
 from probe.scenario.files import files_of
-from probe.scenario.format import API_VERSION, FLEET_KIND, KIND
+from probe.scenario.format.document import API_VERSION, FLEET_KIND, KIND
 from probe.scenario.matrix import expand, told_once
 from probe.scenario.run_config_format import RUN_CONFIG_KIND
 from probe.scenario.shared import FleetReader

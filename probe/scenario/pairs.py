@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from probe.model.cell import Cell, Expectation
 from probe.model.scenario import External, Pod, Rule
-from probe.scenario.format import ConnectionsSpec, RuleSpec
+from probe.scenario.format.expect import RuleSpec
+from probe.scenario.format.selection import ConnectionsSpec
 from probe.scenario.matching import Directory, port_matches
 from probe.scenario.ways import Endpoint
 

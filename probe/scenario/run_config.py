@@ -24,7 +24,7 @@ from probe.model.syntax import dns_label_error, label_value_error
 from probe.model.toleration import Toleration, toleration_error
 from probe.scenario.document import Document, Place
 from probe.scenario.fleet import canonical_address
-from probe.scenario.format import kept
+from probe.scenario.format.strict import kept
 from probe.scenario.run_config_format import (
     RUN_CONFIG,
     RUN_CONFIG_KIND,

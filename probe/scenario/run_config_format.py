@@ -9,7 +9,9 @@ from pydantic import ConfigDict, Field
 from probe.model.agent_options import DEFAULT_REQUESTS, PULL_POLICIES, parse_secret
 from probe.model.quantity import parse_quantity
 from probe.model.toleration import EFFECTS, OPERATORS, parse_toleration
-from probe.scenario.format import API_VERSION, Globs, Item, Labels, Strict
+from probe.scenario.format.document import API_VERSION
+from probe.scenario.format.strict import Item, Strict
+from probe.scenario.format.values import Globs, Labels
 from probe.scenario.shorthand import Shorthand, mistake, one_or_list
 from probe.scenario.structure import Format
 from probe.scenario.suggest import suggest

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from probe.scenario.format import ScenarioSpec, SharedFleetSpec
+from probe.scenario.format.document import ScenarioSpec, SharedFleetSpec
 from probe.scenario.run_config_format import RunConfigSpec
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -16,7 +16,7 @@ from probe.model.errors import Location, Problem
 from probe.scenario.document import Document, FieldPath, Place
 from probe.scenario.files import siblings
 from probe.scenario.fleet import build_externals, build_namespaces, build_placement
-from probe.scenario.format import FLEET_KIND, SharedFleetSpec
+from probe.scenario.format.document import FLEET_KIND, SharedFleetSpec
 from probe.scenario.formats import SHARED_FLEET
 from probe.scenario.structure import parse
 from probe.scenario.suggest import suggest

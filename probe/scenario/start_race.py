@@ -10,7 +10,8 @@ from probe.model.scenario import StartRace
 from probe.model.syntax import dns_label_error
 from probe.scenario.document import Place
 from probe.scenario.fleet import build_ports, check_labels
-from probe.scenario.format import Item, StartRaceSpec, kept
+from probe.scenario.format.start_race import StartRaceSpec
+from probe.scenario.format.strict import Item, kept
 from probe.scenario.matching import Directory
 from probe.scenario.references import check_names
 from probe.scenario.ways import Endpoint

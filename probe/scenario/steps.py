@@ -24,7 +24,8 @@ from probe.model.scenario import (
 )
 from probe.scenario.document import Place
 from probe.scenario.fleet import build_namespaces, check_labels
-from probe.scenario.format import StepSpec, kept
+from probe.scenario.format.step import StepSpec
+from probe.scenario.format.strict import kept
 from probe.scenario.manifests import Manifested, ManifestReader
 from probe.scenario.references import item_place
 from probe.scenario.suggest import suggest, suggest_id

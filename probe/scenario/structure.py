@@ -19,7 +19,7 @@ from pydantic_core import ErrorDetails
 
 from probe.model.errors import Problem
 from probe.scenario.document import Document, FieldPath, format_path
-from probe.scenario.format import DROPPED, Dropped
+from probe.scenario.format.strict import DROPPED, Dropped
 from probe.scenario.known import Known
 from probe.scenario.suggest import near_miss, suggest
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from probe.model.cell import Expectation, Stated
-from probe.scenario.format import STATED
+from probe.scenario.format.expect import STATED
 from probe.scenario.suggest import suggest
 
 Mistake: TypeAlias = tuple[str, str]

@@ -12,7 +12,8 @@ from probe.model.scenario import External, Pod, Rule, Step, Watching
 from probe.model.watch import Budget
 from probe.scenario.document import Place
 from probe.scenario.expect import Scene, build_rule
-from probe.scenario.format import WatchSpec, kept
+from probe.scenario.format.strict import kept
+from probe.scenario.format.watching import WatchSpec
 from probe.scenario.pairs import Pairs, rule_of
 from probe.scenario.plan import plan_cells
 from probe.scenario.references import item_place

@@ -24,7 +24,8 @@ from probe.model.scenario import (
     Pod,
 )
 from probe.scenario.document import FieldPath
-from probe.scenario.format import FleetSpec, StepSpec
+from probe.scenario.format.fleet import FleetSpec
+from probe.scenario.format.step import StepSpec
 from probe.scenario.plan import advance
 from probe.scenario.suggest import near_miss
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from probe.model.errors import Problem
 from probe.scenario.document import Document, FieldPath, Place
-from probe.scenario.format import DROPPED
+from probe.scenario.format.strict import DROPPED
 from probe.scenario.matrix.substitute import MAX_VALUES, Budget, Copy, Scope, TooMuch
 from probe.scenario.matrix.values import Combination, Matrix, names_of, read_matrix, suffix_of
 from probe.scenario.suggest import near_miss

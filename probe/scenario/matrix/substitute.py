@@ -13,7 +13,7 @@ from typing import Any, Final, NoReturn
 
 from probe.model.errors import Location, Problem
 from probe.scenario.document import Document, FieldPath
-from probe.scenario.format import DROPPED
+from probe.scenario.format.strict import DROPPED
 from probe.scenario.matrix.values import Combination, NoSuchPart, Part, text_of
 from probe.scenario.suggest import suggest
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from probe.cli.manifest_arguments import add_manifest_arguments, read_manifest_arguments, tell_of_manifests
 from probe.model.cell import ExitCode
-from probe.model.errors import ManifestError
+from probe.model.errors import ManifestError, UsageError
 
 if TYPE_CHECKING:
     from probe.lint.finding import Finding
@@ -43,12 +43,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "A comment `# cni-probe: ignore` or `# cni-probe: ignore=RULE,RULE` silences findings in its line or, alone in "
         "a line, in the next one; at the first line of an object, all of it. The rules: docs/lint.md. Exit codes: "
-        "0 nothing found at the level of --fail-on or above, 1 something found, 2 usage or unreadable input."
+        "0 nothing found at the level of --fail-on or above, 1 something found, 2 usage, unreadable input "
+        "or nothing to look at."
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the findings. Raises ManifestError for what cannot be read."""
+    """Print the findings. Raises ManifestError for what cannot be read, UsageError where nothing is to be looked at."""
     from probe.lint.finding import Level
     from probe.lint.lint import Report, lint
 
@@ -56,6 +57,8 @@ def run(args: argparse.Namespace) -> int:
     tell_of_manifests(manifests)
     if manifests.unreadable:
         raise ManifestError(manifests.unreadable)
+    if not (_policies(manifests) or manifests.snapshot.pods):
+        raise UsageError("there are no policies, no pods and no workloads: nothing was looked at")
     report = lint(manifests)
     shown = [each for each in report.findings if each.level.rank >= Level(args.level).rank]
     _print(args.output, Report(tuple(shown), report.ignored), manifests)
@@ -105,10 +108,13 @@ def _print_table(report: Report, manifests: ManifestSet) -> None:
         print("no pods and no workloads here: what selectors select was not looked at", file=sys.stderr)
 
 
+def _policies(manifests: ManifestSet) -> int:
+    return sum(each.kind.is_policy for each in manifests.objects)
+
+
 def _looked_at(manifests: ManifestSet) -> str:
-    policies = sum(each.kind.is_policy for each in manifests.objects)
     parts: Sequence[tuple[int, str, str]] = (
-        (policies, "policy", "policies"),
+        (_policies(manifests), "policy", "policies"),
         (len(manifests.snapshot.pods), "pod or workload", "pods and workloads"),
         (len(manifests.texts), "file", "files"),
     )

@@ -100,6 +100,14 @@ def test_what_cannot_be_read_is_an_error_with_exit_code_2(shop: Path, capsys: py
     assert left.value.code == 2
 
 
+def test_manifests_without_anything_to_look_at_are_no_success(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A path that lost its policies must not keep a pipeline green."""
+    config = shop / "config.yaml"
+    config.write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n")
+    assert main(["lint", "-f", str(config)]) == 2
+    assert "there are no policies, no pods and no workloads: nothing was looked at" in capsys.readouterr().err
+
+
 def test_a_mistake_that_the_server_would_refuse_is_a_finding(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (shop / "policy.yaml").write_text(POLICY + "  ingres: []\n")
     assert main(["lint", "-f", "k8s"]) == 1

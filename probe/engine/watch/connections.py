@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from probe.cluster.channel import Target
 from probe.cluster.clock import now
-from probe.cluster.holding import MAX_HELD, HeldEvent, HeldNews, HoldPlan, hold, news_of, release
+from probe.cluster.holding import MAX_HELD, Connection, HeldEvent, HeldNews, HoldPlan, hold, news_of, release
 from probe.cluster.series import Reading
 from probe.engine.routes import Route
 from probe.engine.watch.clock import SeriesClock
@@ -25,7 +25,9 @@ from probe.model.cell import Cell, Expectation, Path
 from probe.model.errors import ClusterError, UsageError
 from probe.model.watch import Fate, Stall, WatchedConnection
 
-PATIENCE_SECONDS = 0.9
+_PATIENCE_SECONDS = 0.9
+_PATIENCE_INTERVALS = 1.5
+"""Of heartbeats, at least: between one and two, so that a datagram that is lost alone is no stall."""
 _LEASE_SECONDS = 6 * 3600.0
 _POLL_SECONDS = 1.0
 _PAUSE = 0.2
@@ -75,18 +77,34 @@ class _Agent:
             self.trouble = f"{news.lost} entries about them were lost: nobody collected them in time"
         return True
 
-    async def end(self) -> None:
-        """Read for the last time, as soon as the agent can be asked, and have them closed."""
-        while not await self.read():
+    async def settle(self) -> None:
+        """Read, as soon as the agent can be asked, until it is known of each whether it is still answered."""
+        while not self.trouble:
+            if await self.read() and not self.trouble:
+                self.is_read = True
+                if not self._is_open_question:
+                    return
             self.trouble = self.trouble or self.collector.lost
-            if self.trouble:
-                return
             await asyncio.sleep(_PAUSE)
-        self.is_read = True
-        channel = self.collector.channel
-        if channel is not None:
+
+    async def close(self) -> None:
+        """Have them closed, if the agent can be asked."""
+        if self.collector.channel is not None:
             with suppress(ClusterError):
-                await release(channel, self.plan.name)
+                await release(self.collector.channel, self.plan.name)
+
+    @property
+    def _is_open_question(self) -> bool:
+        """Whether a heartbeat of any is unanswered that may still be: a cut at the very end looks the same."""
+        return self.news is not None and any(
+            it.opened is not None and not it.ended and it.unanswered_since is not None and not self.is_quiet(it)
+            for it in self.news.connections
+        )
+
+    def is_quiet(self, connection: Connection) -> bool:
+        """Whether it has been unanswered for so long that it is called cut."""
+        since = connection.unanswered_since
+        return since is not None and self.news is not None and self.news.at - since > self.plan.patience
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +158,7 @@ class Connections:
                 )
             name = f"hold-{collector.plan.nonce}"
             plan = HoldPlan(
-                name, name, found._numbers[pod], heartbeat, PATIENCE_SECONDS, _LEASE_SECONDS,
+                name, name, found._numbers[pod], heartbeat, _patience(heartbeat), _LEASE_SECONDS,
                 [Target(route.address, route.port, cell.protocol) for cell, route in mine],
                 [route.responder for _, route in mine],
             )  # fmt: skip
@@ -159,12 +177,14 @@ class Connections:
             await asyncio.gather(*(agent.read() for agent in self.agents.values()))
 
     async def finish(self, seconds: float) -> None:
-        """Read for the last time, for at most so long, and close them."""
+        """Read until all is known of them, for at most so long, and close them."""
         if not self._begun:
             return
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await asyncio.gather(*(agent.end() for agent in self.agents.values()))
+                await asyncio.gather(*(agent.settle() for agent in self.agents.values()))
+                await asyncio.gather(*(agent.read() for agent in self.agents.values()))  # what arrived until then
+                await asyncio.gather(*(agent.close() for agent in self.agents.values()))
 
     def records(self, began: float, sleeps: Callable[[str], Sequence[Sleep]]) -> Iterator[WatchedConnection]:
         """What became of each. ``began``: of the watch, on our clock; ``sleeps``: when a pod's agent did not run."""
@@ -198,14 +218,12 @@ class Connections:
         events = [event for event in agent.events if event.connection == number]
         stalls = [Stall(at(it.since), at(it.at)) for it in events if it.kind == "b" and it.since is not None]
         record.stalls = [stall for stall in _merged(stalls) if not _explained(stall, slept)]
-        since = held.unanswered_since
-        quiet = since is not None and agent.news.at - since > PATIENCE_SECONDS
         if held.opened is None:
             record.error = held.error or "it was never answered"
         elif held.ended is not None and held.ended_at is not None:
             record.fate, record.ended, record.error = Fate.ENDED, at(held.ended_at), f"{held.ended} ({held.error})"
-        elif quiet and since is not None:
-            record.fate, record.ended = Fate.CUT, at(since)
+        elif held.unanswered_since is not None and agent.is_quiet(held):
+            record.fate, record.ended = Fate.CUT, at(held.unanswered_since)
             record.error = _where(record.arrived, held.latest)
         else:
             record.fate = Fate.STALLED if record.stalls else Fate.KEPT
@@ -218,6 +236,11 @@ class Connections:
             return None
         heard = there.news.heard.get((self._numbers[agent.pod], number))
         return heard.latest if heard else 0
+
+
+def _patience(heartbeat: float) -> float:
+    """Seconds without an answer after which a connection is quiet."""
+    return max(_PATIENCE_SECONDS, _PATIENCE_INTERVALS * heartbeat)
 
 
 def _merged(stalls: Sequence[Stall]) -> list[Stall]:

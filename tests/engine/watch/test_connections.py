@@ -49,10 +49,11 @@ def became(
     sleeps: tuple[Sleep, ...] = (),
     lost: str = "",
     is_read: bool = True,
+    heartbeat: float = 0.2,
 ) -> WatchedConnection:
     """The record of one connection from api to web."""
     collectors = {API: collector(0), WEB: collector(1)}
-    found = Connections.of([(CELL, Expectation.ALLOW, Route("10.0.0.1", 80, "uid"))], collectors, 0.2)
+    found = Connections.of([(CELL, Expectation.ALLOW, Route("10.0.0.1", 80, "uid"))], collectors, heartbeat)
     collectors[WEB].lost = lost
     for agent in found.agents.values():
         agent.is_read = is_read

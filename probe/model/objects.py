@@ -71,6 +71,7 @@ def service_state(manifest: Manifest) -> ServiceState | None:
         headless="None" in given,
         node_ports=opens,
         external_traffic_policy=TrafficPolicy(spec.get("externalTrafficPolicy") or TrafficPolicy.CLUSTER),
+        internal_traffic_policy=TrafficPolicy(spec.get("internalTrafficPolicy") or TrafficPolicy.CLUSTER),
     )
 
 

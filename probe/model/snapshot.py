@@ -51,7 +51,7 @@ class NodeState:
 
 
 class TrafficPolicy(enum.StrEnum):
-    """Service.spec.externalTrafficPolicy."""
+    """Service.spec.externalTrafficPolicy, and internalTrafficPolicy."""
 
     CLUSTER = "Cluster"
     LOCAL = "Local"
@@ -83,6 +83,7 @@ class ServiceState:
     headless: bool = False
     node_ports: bool = False
     external_traffic_policy: TrafficPolicy = TrafficPolicy.CLUSTER
+    internal_traffic_policy: TrafficPolicy = TrafficPolicy.CLUSTER
 
     @property
     def id(self) -> str:

@@ -24,6 +24,9 @@ SOME_NODE = Stranger("some node", is_no_pod=True)
 SOMEBODY = Stranger("an endpoint that is not known")
 """Stands for the endpoints of a service without a selector."""
 
+_NONE_SELECTED = "no pod is selected by the service"
+_NONE_NEAR = "internalTrafficPolicy is Local, and no pod of the service is on the client's node"
+
 
 class Entry(enum.StrEnum):
     """Where traffic to a service comes in."""
@@ -113,17 +116,32 @@ def judge(oracle: Oracle, snapshot: Snapshot, call: Call) -> ServiceDecision:
     """
     if not call.service.selector:
         return _judge_strangers(oracle, call)
-    found = [(pod, _port_there(call, pod)) for pod in backends(snapshot, call.service)]
+    selected = backends(snapshot, call.service)
+    eligible = _eligible(oracle, call, selected)
+    found = [(pod, _port_there(call, pod)) for pod in eligible]
     left_out = tuple(pod.id for pod, number in found if number is None)
     served = [(pod, number) for pod, number in found if number is not None]
     if not served:
-        why = f"no pod serves {call.port.target}" if found else "no pod is selected by the service"
+        why = f"no pod serves {call.port.target}" if found else _NONE_NEAR if selected else _NONE_SELECTED
         return ServiceDecision(call, Answer.UNDEFINED, (), why, left_out)
     ways = [[*_views(oracle, snapshot, call, pod, number)] for pod, number in served]
     answers = [_agreed(views) for views in ways]
     answer = answers[0] if len(set(answers)) == 1 else Answer.UNDEFINED
     views = tuple(view for way in ways for view in way)
     return ServiceDecision(call, answer, views, _why(answers, views) if answer is Answer.UNDEFINED else "", left_out)
+
+
+def _eligible(oracle: Oracle, call: Call, selected: Sequence[PodState]) -> Sequence[PodState]:
+    """The pods among which the service chooses: with internalTrafficPolicy Local those of the client's node alone.
+
+    Where that is not known, all of them may be.
+    """
+    client = _endpoint(oracle, call.source)
+    home = client.node if isinstance(client, PodState) else client.name if isinstance(client, NodeState) else None
+    by_cluster_ip = call.entry is Entry.CLUSTER_IP and not call.service.headless
+    if not (home and by_cluster_ip and call.service.internal_traffic_policy is TrafficPolicy.LOCAL):
+        return selected
+    return [pod for pod in selected if not pod.node or pod.node == home]
 
 
 def _judge_strangers(oracle: Oracle, call: Call) -> ServiceDecision:

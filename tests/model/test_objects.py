@@ -93,7 +93,7 @@ def test_a_service_leads_to_target_ports() -> None:
     found = service_state(
         service(
             type="NodePort", selector={"app": "web"}, ports=ports, clusterIP="10.96.0.1",
-            clusterIPs=["10.96.0.1", "fd00::96"], externalTrafficPolicy="Local",
+            clusterIPs=["10.96.0.1", "fd00::96"], externalTrafficPolicy="Local", internalTrafficPolicy="Local",
         )
     )  # fmt: skip
     assert found == ServiceState(
@@ -108,6 +108,7 @@ def test_a_service_leads_to_target_ports() -> None:
         cluster_ips=("10.96.0.1", "fd00::96"),
         node_ports=True,
         external_traffic_policy=TrafficPolicy.LOCAL,
+        internal_traffic_policy=TrafficPolicy.LOCAL,
     )
 
 

@@ -143,6 +143,20 @@ def test_pods_of_other_namespaces_are_no_endpoints() -> None:
     assert found.views == ()
 
 
+def test_local_for_clients_in_the_cluster_means_the_pods_of_the_clients_node() -> None:
+    near, far = web(node="n1"), web("other", Port(9090, name="http"), node="n2")
+    own = service(internal_traffic_policy=TrafficPolicy.LOCAL)
+    found = ask("shop/client", own, near, far, client(node="n1"), policies=[into_web(pods("client"), port=8080)])
+    assert (seen(found), found.answer) == ([("shop/client", "shop/web", 8080)], Answer.ALLOW)
+    found = ask("shop/client", own, far, client(node="n1"))
+    assert (found.answer, found.why) == (
+        Answer.UNDEFINED,
+        "internalTrafficPolicy is Local, and no pod of the service is on the client's node",
+    )
+    found = ask("shop/client", own, near, far, client())  # somewhere
+    assert [pod for _, pod, _ in seen(found)] == ["shop/web", "shop/other"]
+
+
 def test_a_client_outside_may_be_seen_as_any_node_behind_a_cluster_address() -> None:
     found = ask(CLIENT, service(), web(node="n1"), policies=[into_web(block(f"{CLIENT}/32"))])
     assert seen(found) == [(CLIENT, "shop/web", 8080), ("node:n1", "shop/web", 8080), ("node:n2", "shop/web", 8080)]

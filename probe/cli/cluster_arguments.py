@@ -74,9 +74,9 @@ async def connection(
         yield api
 
 
-def kubectl_command(args: argparse.Namespace, embedded: Path | None = None) -> str:
+def kubectl_command(args: argparse.Namespace) -> str:
     """How the user calls kubectl for the same cluster. It takes several files from ``$KUBECONFIG`` only."""
-    named = args.kubeconfig if embedded is None else str(embedded)
+    named = args.kubeconfig
     several = named and os.pathsep in named and not Path(named).exists()
     words = ["env", f"KUBECONFIG={named}"] if several else []
     words += ["kubectl"]

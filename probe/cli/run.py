@@ -258,7 +258,7 @@ async def _measure(
             trust_scenarios=args.trust_scenario,
             repeat=args.repeat,
             allow_cluster_scoped=args.allow_cluster_scoped,
-            kubectl=kubectl_command(args, embedded),
+            kubectl="" if args.sandbox else kubectl_command(args),
             known_failures=known,
             strict_known_failures=args.strict_known_failures,
             stop_after=1 if args.fail_fast else None,

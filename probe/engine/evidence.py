@@ -155,7 +155,7 @@ class Scribe:
 
     def _repeat(self, cell: Cell, route: Route | None) -> str:
         source = self.agents.by_pod.get(cell.source)
-        if source is None or route is None:
+        if source is None or route is None or not self.kubectl:
             return ""
         options = f"--timeout {self.confirm_timeout:g}" + (f" --query {route.query}" if route.query else "")
         return (

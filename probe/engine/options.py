@@ -31,16 +31,16 @@ class RunOptions:
 
     ``agent`` and ``namespaces`` say what pods and namespaces are like. ``keep`` leaves the fleets in the cluster;
     ``exact_namespaces`` uses the scenario's namespace names as they are; ``kubectl`` is how repeat commands begin
-    (``kubectl --context ...``). ``sample_nodes``: of a large cluster only so many nodes, chosen with ``seed``, one
-    fleet for each pair of them. ``node_groups``: what scenarios' placements may name. ``externals``: addresses of
-    agents outside of the cluster by endpoint name, in place of the scenarios'. ``allow_host_network``: scenarios may
-    have pods on the host's network; ``allow_cluster_scoped``: they may apply cluster-scoped policies, if only about
-    pods of their own. ``trust_scenarios``: where what they state cannot be what their policies say, the statement
-    counts. ``repeat``: how often every scenario is run. ``removal_seconds``: how long the end of the run's namespaces
-    is waited for. ``known_failures``: mismatches that do not count; ``strict_known_failures``: one that passes does.
-    ``stop_after``: no further scenario is begun once so many have failed. ``lanes``: so many scenarios side by side at
-    most (None: as many as are of use and have room).
-    ``hold``: what is done between the last step and the closing control.
+    (``kubectl --context ...``; empty where the cluster is gone with the run). ``sample_nodes``: of a large cluster only
+    so many nodes, chosen with ``seed``, one fleet for each pair of them. ``node_groups``: what scenarios' placements
+    may name. ``externals``: addresses of agents outside of the cluster by endpoint name, in place of the scenarios'.
+    ``allow_host_network``: scenarios may have pods on the host's network; ``allow_cluster_scoped``: they may apply
+    cluster-scoped policies, if only about pods of their own. ``trust_scenarios``: where what they state cannot be what
+    their policies say, the statement counts. ``repeat``: how often every scenario is run. ``removal_seconds``: how long
+    the end of the run's namespaces is waited for. ``known_failures``: mismatches that do not count;
+    ``strict_known_failures``: one that passes does. ``stop_after``: no further scenario is begun once so many have
+    failed. ``lanes``: so many scenarios side by side at most (None: as many as are of use and have room). ``hold``:
+    what is done between the last step and the closing control.
     """
 
     run: str = field(default_factory=new_run_id)

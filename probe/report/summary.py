@@ -105,7 +105,7 @@ def _next(record: RunRecord, files: Mapping[str, str]) -> Iterator[str]:
         yield f"cni-probe report {safe(files['json'])} -o html=run.html, to look at the evidence of each cell"
     else:
         yield "run again with -o html=run.html, to look at the evidence of each cell"
-    if not record.kept and any(cell.repeat and needs_explanation(cell) for cell in _cells(record)):
+    if not record.kept and any(cell.outcome is not None and needs_explanation(cell) for cell in _cells(record)):
         yield _KEEP_HINT
 
 

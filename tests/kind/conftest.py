@@ -6,13 +6,16 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
-from tests import commands
+from probe.model.cell import Family
+from probe.sandbox.launch import Sandbox
+from probe.sandbox.options import SandboxOptions
 from tests.kind.machines import ROOT, Machines
 
 CLUSTER = "lab"
@@ -44,16 +47,17 @@ class Lab:
         return subprocess.run(line, capture_output=True, text=True, timeout=60, check=True).stdout
 
 
-@pytest.fixture(scope="module", params=["ipv4", "dual"])
-def lab(request: pytest.FixtureRequest, kubectl_binary: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["ipv4", "dual"])
+async def lab(
+    request: pytest.FixtureRequest, kubectl_binary: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Lab]:
     """An API server that knows two nodes (the embedded cluster's), and machines that are these nodes' networks."""
     if os.geteuid() != 0:
         pytest.skip("machines are made as root")
     home = tmp_path_factory.mktemp("lab")
     kubeconfig, machines = home / "kubeconfig", Machines(home / "machines")
     machines.home.mkdir()
-    name = f"kind-{request.param}-{os.getpid()}"
-    options = ["--dual-stack"] if request.param == "dual" else []
+    families = (Family.IPV4, Family.IPV6) if request.param == "dual" else (Family.IPV4,)
     made = Lab(request.param, kubeconfig, machines)
     made.environment.update(
         PATH=f"{ROOT / 'tests/kind/programs'}:{Path(sys.executable).parent}:{os.environ['PATH']}",
@@ -66,18 +70,17 @@ def lab(request: pytest.FixtureRequest, kubectl_binary: str, tmp_path_factory: p
         KUBECONFIG=str(kubeconfig),
         MACHINES=str(machines.home),
     )
-    commands.run("sandbox", "up", "--name", name, "--kubeconfig", str(kubeconfig), *options).check_returncode()
-    try:
-        context = made.kubectl("config", "current-context").strip()
-        made.kubectl("config", "rename-context", context, f"kind-{CLUSTER}")
-        machines.switch()
-        for node in made.nodes:
-            machines.start(node)
-            machines.connect(node, *_addresses(made, node))
-        yield made
-    finally:
-        machines.clear()
-        commands.run("sandbox", "down", "--name", name).check_returncode()
+    async with Sandbox.start(SandboxOptions(families=families, kubeconfig=kubeconfig)):
+        try:
+            context = made.kubectl("config", "current-context").strip()
+            made.kubectl("config", "rename-context", context, f"kind-{CLUSTER}")
+            machines.switch()
+            for node in made.nodes:
+                machines.start(node)
+                machines.connect(node, *_addresses(made, node))
+            yield made
+        finally:
+            machines.clear()
 
 
 def _addresses(lab: Lab, node: str) -> list[str]:

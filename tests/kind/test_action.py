@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 import yaml
 
+from probe.sandbox.launch import Sandbox
+from probe.sandbox.options import SandboxOptions
 from tests.kind.machines import ROOT
 from tests.report.runner import taken
 
@@ -34,16 +36,12 @@ class Done:
     reports: Path
 
 
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def cluster(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Path]:
     """The kubeconfig of an embedded cluster that enforces nothing: what is denied leaks, what is open passes."""
     kubeconfig = tmp_path_factory.mktemp("cluster") / "a kubeconfig"
-    name = f"action-{os.getpid()}"
-    sandbox = [sys.executable, "-m", "probe", "sandbox"]
-    options = ["--kubeconfig", str(kubeconfig), "--no-enforcement"]
-    subprocess.run([*sandbox, "up", "--name", name, *options], check=True, timeout=60)
-    yield kubeconfig
-    subprocess.run([*sandbox, "down", "--name", name], check=True, timeout=60)
+    async with Sandbox.start(SandboxOptions(enforce=False, kubeconfig=kubeconfig)):
+        yield kubeconfig
 
 
 def step(home: Path, **inputs: str) -> Done:

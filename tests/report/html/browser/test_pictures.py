@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
+import pytest_asyncio
 
 from probe.model.cell import Outcome, Verdict
 from probe.model.record import CellRecord, RunRecord, StepRecord
 from probe.report.diff.compare import compare
 from probe.report.diff.render import FORMATS
 from probe.report.run_record import record_from_json
+from probe.sandbox.launch import Sandbox
 from tests.report.html.browser.chromium import Page
 from tests.report.watch.records import watch_record
 
@@ -62,25 +64,23 @@ def before(leaking: RunRecord, tmp_path: Path) -> RunRecord:
     return replace(leaking, scenarios=scenarios)
 
 
-@pytest.fixture
-def watched(leaking: RunRecord, tmp_path: Path) -> RunRecord:
+@pytest_asyncio.fixture
+async def watched(leaking: RunRecord, tmp_path: Path) -> RunRecord:
     """A watch of a cluster whose enforcers restart and are open meanwhile: measured for a picture that is kept."""
     if not os.environ.get("CNI_PROBE_SCREENSHOTS"):
         first, *others = leaking.scenarios
         return replace(leaking, scenarios=[replace(first, watch=watch_record()), *others])
-    probe, name, config = f"{sys.executable} -m probe", f"pictures-{os.getpid()}", tmp_path / "kubeconfig"
-    restart = f"{probe} sandbox restart-enforcer --name {name} --mode fail-open --down 2s --rolling"
-    watch = f"watch scenarios/seeds/ingress.yaml --step frontend-policy --kubeconfig {config} --settle 3s -q"
-    _do(*probe.split(), *f"sandbox up --name {name} --kubeconfig {config}".split())
-    try:
-        _do(*probe.split(), *watch.split(), "--until", restart, "-o", f"json={tmp_path / 'watch.json'}", may_fail=True)
-    finally:
-        _do(*probe.split(), *f"sandbox down --name {name}".split())
-    return record_from_json(json.loads((tmp_path / "watch.json").read_text("utf-8")))
+    probe, out = f"{sys.executable} -m probe", tmp_path / "watch.json"
+    async with Sandbox.start() as sandbox:
+        restart = f"{probe} sandbox restart-enforcer --name {sandbox.name} --mode fail-open --down 2s --rolling"
+        watch = f"watch scenarios/seeds/ingress.yaml --step frontend-policy --kubeconfig {sandbox.kubeconfig}"
+        _do(*probe.split(), *watch.split(), "--settle", "3s", "-q", "-o", f"json={out}", "--until", restart)
+    return record_from_json(json.loads(out.read_text("utf-8")))
 
 
-def _do(*words: str, may_fail: bool = False) -> None:
-    subprocess.run(words, cwd=_ROOT, capture_output=True, timeout=110, check=not may_fail)
+def _do(*words: str) -> None:
+    """Run a command, whatever its verdict."""
+    subprocess.run(words, cwd=_ROOT, capture_output=True, timeout=110, check=False)
 
 
 def _mended(step: StepRecord) -> StepRecord:

@@ -10,7 +10,7 @@ import sys
 import urllib.error
 import urllib.request
 from base64 import b64decode
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -28,7 +28,7 @@ from probe.sandbox.launch import Sandbox
 from probe.sandbox.options import SandboxOptions
 from probe.scenario.load import load_scenarios
 
-RunIt: TypeAlias = Callable[..., Awaitable[RunRecord]]
+RunIt: TypeAlias = Callable[..., Coroutine[Any, Any, RunRecord]]
 
 
 class Cluster:

@@ -13,6 +13,7 @@ from probe.model.record import CellRecord, RunRecord
 from probe.sandbox.launch import Sandbox
 from probe.sandbox.orders.client import give
 from probe.sandbox.state import StateDirectory
+from tests.sandbox.kube import Json
 from tests.sandbox.run.conftest import RunIt
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="session")]
@@ -27,9 +28,11 @@ CHANGES = {
 }
 
 
-async def upgrade(sandbox: Sandbox, **change: str) -> None:
+async def upgrade(sandbox: Sandbox, **change: str) -> list[Json]:
+    """Restart the sandbox's enforcers, each with something changed; when each was away, as the order tells it."""
     arguments = {"nodes": [], "mode": "keep", "down": 0.01, "rolling": False, "upgrade": change}
-    await give(StateDirectory(sandbox.name), "restart-enforcer", **arguments)
+    away: list[Json] = await give(StateDirectory(sandbox.name), "restart-enforcer", **arguments)
+    return away
 
 
 @pytest_asyncio.fixture(loop_scope="session", params=["cut", "keep"])

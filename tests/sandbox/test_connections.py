@@ -181,7 +181,7 @@ async def test_a_creation_whose_answer_is_lost_is_found_again(sandbox: Sandbox, 
         await api.get("/version")
         wire.cut_at = b'"name":"lost-answer"'
         made = await api.create("/api/v1/namespaces", body)
-        assert wire.dropped == 1
+        assert len(wire.dropped) == 1
         assert [request.method for request in wire.passed] == ["GET", "POST", "POST", "GET"]
         with pytest.raises(ApiError) as conflict:
             await api.create("/api/v1/namespaces", body)

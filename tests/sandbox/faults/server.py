@@ -102,10 +102,10 @@ async def idle_proxy(stage: Stage) -> Seen:
     def wait(event: object) -> None:
         if isinstance(event, (FleetReady, BaselineDone)):
             stage.wire.delay = 4.0  # of the next calls, the policy's among them
-        execs = sum(request.is_exec for request in stage.wire.seen)
-        assert execs == 3 or isinstance(event, StepStarted) is False, f"{execs} exec streams for 3 agents"
 
-    return await stage.run(wait, manners=Manners(heartbeat=0.4))
+    seen = await stage.run(wait, manners=Manners(heartbeat=1.0))
+    assert not any(request is not None and request.is_exec for request in stage.wire.dropped)
+    return seen
 
 
 async def idle_proxy_without_pings(stage: Stage) -> Seen:
@@ -117,7 +117,7 @@ async def idle_proxy_without_pings(stage: Stage) -> Seen:
             stage.wire.delay = 2.5
 
     seen = await stage.run(wait)
-    assert stage.wire.dropped > 3
+    assert len(stage.wire.dropped) > 3
     return seen
 
 

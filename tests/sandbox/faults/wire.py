@@ -25,6 +25,7 @@ import yaml
 
 Json: TypeAlias = dict[str, Any]
 _CHUNK = 1 << 16
+_STEP = 0.1
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,8 @@ class Wire:
     ``answer`` may answer in the server's place; ``before`` is called before a request goes on; ``delay`` is seconds
     that each request waits; ``swallow``: what matches is neither passed on nor answered, in either direction;
     ``cut_at``: bytes in an answer at which its connection breaks, in the middle of them, once; ``idle``: seconds after
-    which a quiet connection is dropped. ``seen`` are all requests, ``passed`` those that reached the server.
+    which a quiet connection is dropped. ``seen`` are all requests, ``passed`` those that reached the server;
+    ``dropped``: the latest of each connection that was cut in an answer or dropped for being quiet.
     """
 
     kubeconfig: Path
@@ -106,7 +108,7 @@ class Wire:
     idle: float = 0.0
     seen: list[Request] = field(default_factory=list)
     passed: list[Request] = field(default_factory=list)
-    dropped: int = 0
+    dropped: list[Request | None] = field(default_factory=list)
     _connections: set[Connection] = field(default_factory=set)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _server: asyncio.Server | None = None
@@ -204,10 +206,14 @@ class Wire:
             connection.abort()
 
     async def _drop_when_idle(self, connection: Connection) -> None:
-        loop = asyncio.get_running_loop()
-        while connection.waits or loop.time() < connection.last_byte + self.idle:  # noqa: ASYNC110 - it moves on
-            await asyncio.sleep(0.02 if connection.waits else connection.last_byte + self.idle - loop.time())
-        self.dropped += 1
+        """Counts steps of which each begins when the one before is over: while this process did not get to run, nobody
+        in it could say anything either."""
+        quiet, heard = 0.0, connection.last_byte
+        while quiet < self.idle:
+            await asyncio.sleep(_STEP)
+            quiet = 0.0 if connection.waits or connection.last_byte > heard else quiet + _STEP
+            heard = connection.last_byte
+        self.dropped.append(connection.request)
 
     async def _requests(self, connection: Connection) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
@@ -246,7 +252,7 @@ class Wire:
                     self.cut_at = b""
                     writer.write(data[: at + 1])
                     await writer.drain()
-                    self.dropped += 1
+                    self.dropped.append(connection.request)
                     return
                 writer.write(data)
                 await writer.drain()

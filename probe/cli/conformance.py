@@ -9,9 +9,10 @@ from typing import Any
 
 from probe.cli.run import add_run_arguments, run_and_report
 from probe.cli.selection_arguments import selected
+from probe.model.actions import CreatePod
 from probe.model.cell import ExitCode
 from probe.model.errors import UsageError
-from probe.model.scenario import CreatePod, Scenario
+from probe.model.scenario import Scenario
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

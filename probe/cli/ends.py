@@ -8,7 +8,7 @@ from typing import TypeAlias, TypeVar
 
 from probe.model.cell import Family, Protocol
 from probe.model.errors import UsageError
-from probe.model.scenario import Port
+from probe.model.fleet import Port
 from probe.model.snapshot import NodeState, PodState, ServicePort, ServiceState, Snapshot
 from probe.policy.ports import FIRST_PORT, LAST_PORT
 from probe.policy.universe import VERSIONS, AddressRange

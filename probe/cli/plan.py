@@ -12,8 +12,8 @@ from probe.cli.expectations import add_trust_argument, plans
 from probe.cli.plan_tables import draw, drawn
 from probe.cli.plan_watch import watching_json, watching_text
 from probe.model.cell import ExitCode, Expectation, Family
+from probe.model.fleet import Fleet, Placement, Pod, Port
 from probe.model.plan import Plan, PlannedStep
-from probe.model.scenario import Fleet, Placement, Pod, Port
 
 _LEGEND = "tables: rows are sources, columns destinations; . allow, X deny, ? either, - not tried"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from probe.model.scenario import ObjectRef
+from probe.model.manifest import ObjectRef
 
 
 @dataclass(slots=True)

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from probe.model.actions import Apply
 from probe.model.errors import UsageError
-from probe.model.scenario import Apply, Scenario
+from probe.model.scenario import Scenario
 
 _MAX_BYTES = 1024 * 1024
 """What a ConfigMap may hold (ConfigMap.data)."""

@@ -16,7 +16,7 @@ from probe.cluster.objects import NAMESPACE_LABEL, RUN_LABEL, Owner
 from probe.cluster.resources import CLUSTER_POLICIES, cluster_policy_path
 from probe.model.clusterpolicy import API_VERSIONS, BASELINE_NAME
 from probe.model.errors import ClusterError
-from probe.model.scenario import ObjectRef
+from probe.model.manifest import ObjectRef
 
 _BASELINE: Final = "baselineadminnetworkpolicy"
 

@@ -26,9 +26,11 @@ from probe.cluster.outfit import Outfit
 from probe.cluster.placement import Placer
 from probe.cluster.pods import PodWatch, container_id, hopeless_cause, is_over, is_running, pending_cause
 from probe.cluster.resources import CLUSTER_POLICIES, POLICIES, cluster_policy_path, object_path
+from probe.model.actions import Apply, Delete, Label, Replace
 from probe.model.cell import Family
 from probe.model.errors import ClusterError, DeployError
-from probe.model.scenario import Apply, Delete, External, Label, Manifest, Namespace, ObjectRef, Pod, Replace
+from probe.model.fleet import External, Namespace, Pod
+from probe.model.manifest import Manifest, ObjectRef
 
 EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
 _PARALLEL_REQUESTS = 24

@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 from probe.cluster.api import Json
 from probe.model.agent_options import ZIPAPP_DIRECTORY, ZIPAPP_NAME, AgentOptions, NamespaceOptions
-from probe.model.scenario import External, Pod
+from probe.model.fleet import External, Pod
 
 MANAGED_BY = {"app.kubernetes.io/managed-by": "cni-probe"}
 RUN_LABEL = "cni-probe.dev/run"

@@ -12,9 +12,11 @@ from probe.cluster import objects
 from probe.cluster.agent_code import agent_zipapp
 from probe.cluster.api import Api, ApiError, Json
 from probe.cluster.objects import PULL_SECRET_TYPE, Owner
+from probe.model.actions import CreatePod
 from probe.model.agent_options import AgentOptions, NamespaceOptions, SecretRef
 from probe.model.errors import ClusterError
-from probe.model.scenario import CreatePod, Namespace, Scenario
+from probe.model.fleet import Namespace
+from probe.model.scenario import Scenario
 
 
 @dataclass(frozen=True, slots=True)

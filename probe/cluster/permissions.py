@@ -14,19 +14,11 @@ from fnmatch import fnmatchcase
 from probe.cluster.api import Json
 from probe.cluster.objects import EXTERNAL_GROUP
 from probe.cluster.resources import CLUSTER_POLICIES
+from probe.model.actions import Apply, Complete, CreateNamespace, CreatePod, Delete, Label, Terminate
 from probe.model.agent_options import AgentOptions
 from probe.model.cell import WAYS, Path
 from probe.model.clusterpolicy import GROUP, PLURALS
-from probe.model.scenario import (
-    Apply,
-    Complete,
-    CreateNamespace,
-    CreatePod,
-    Delete,
-    Label,
-    Scenario,
-    Terminate,
-)
+from probe.model.scenario import Scenario
 
 
 class Need(enum.StrEnum):

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from probe.cluster.nodes import Node
 from probe.model.errors import ClusterError, UsageError
-from probe.model.scenario import Placement, Pod, Spread
+from probe.model.fleet import Placement, Pod, Spread
 
 NodeGroups: TypeAlias = Mapping[str, Mapping[str, str]]
 """Named groups of nodes: the labels that all of a group's nodes have."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from urllib.parse import quote
 
 from probe.model.clusterpolicy import API_VERSIONS, PLURALS
-from probe.model.scenario import ObjectRef
+from probe.model.manifest import ObjectRef
 
 CLUSTER_POLICIES = {kind.lower(): (f"/apis/{version}", PLURALS[kind]) for kind, version in API_VERSIONS.items()}
 """Kinds of policies outside of any namespace: where they are."""

@@ -17,8 +17,10 @@ from probe.cluster.api import ApiError, Json
 from probe.cluster.deployment import Deployment, RunningPod
 from probe.cluster.failures import raise_failures
 from probe.cluster.resources import collection_path, object_path
+from probe.model.actions import Delete
 from probe.model.errors import ClusterError
-from probe.model.scenario import Delete, ObjectRef, Pod
+from probe.model.fleet import Pod
+from probe.model.manifest import ObjectRef
 
 Seen: TypeAlias = tuple[str, Mapping[str, str]]
 """UID and labels of an object."""

@@ -18,7 +18,7 @@ from probe.cluster.failures import raise_failures
 from probe.cluster.objects import POD_LABEL, Owner, pod_label
 from probe.model.cell import Family, Protocol, Via
 from probe.model.errors import DeployError
-from probe.model.scenario import Pod, Port
+from probe.model.fleet import Pod, Port
 
 _PARALLEL_REQUESTS = 24
 _MAX_NAME = 63

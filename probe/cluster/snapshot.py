@@ -19,9 +19,9 @@ from probe.cluster.failures import some
 from probe.model.clusterpolicy import API_VERSIONS, GROUP, PLURALS, validate_cluster_policy
 from probe.model.errors import ClusterError
 from probe.model.fields import UNKNOWN_FIELD, FieldError, value_at
+from probe.model.manifest import Manifest
 from probe.model.networkpolicy import API_VERSION, validate_network_policy
 from probe.model.objects import namespace_labels, node_state, pod_state, service_state
-from probe.model.scenario import Manifest
 from probe.model.snapshot import NAME_LABEL, Snapshot
 
 _PAGE: Final = 500

@@ -5,21 +5,11 @@ from __future__ import annotations
 from probe.cluster.deployment import RunningPod
 from probe.engine.agents import Agents
 from probe.engine.stage import Stage
+from probe.model.actions import Action, Apply, Complete, CreateNamespace, CreatePod, Delete, Label, Replace, Terminate
 from probe.model.cell import Family
 from probe.model.events import PodReady
+from probe.model.fleet import Pod
 from probe.model.record import PodRecord
-from probe.model.scenario import (
-    Action,
-    Apply,
-    Complete,
-    CreateNamespace,
-    CreatePod,
-    Delete,
-    Label,
-    Pod,
-    Replace,
-    Terminate,
-)
 
 
 async def carry_out(action: Action, stage: Stage) -> None:

@@ -23,7 +23,7 @@ from probe.engine.reach import Reach
 from probe.engine.routes import Route, Routes
 from probe.model.cell import Cell, Outcome, Protocol
 from probe.model.errors import AgentLost, ClusterError
-from probe.model.scenario import Port
+from probe.model.fleet import Port
 
 _OPEN_SECONDS = 20.0
 _PARALLEL_OPENINGS = 64

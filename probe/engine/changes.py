@@ -12,10 +12,10 @@ from functools import cached_property
 
 from probe.cluster.resources import POLICIES
 from probe.engine.computed import StepOracle
+from probe.model.actions import Action, Apply, CreatePod, Delete, Label
 from probe.model.cell import Cell, Expectation
 from probe.model.plan import PlannedCell, PlannedStep
 from probe.model.record import Change
-from probe.model.scenario import Action, Apply, CreatePod, Delete, Label
 from probe.policy.decision import Answer
 
 

@@ -11,11 +11,14 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from probe.model.actions import Apply
 from probe.model.cell import Cell, Expectation, Path
 from probe.model.errors import Location, Problem
+from probe.model.fleet import CLUSTER_DNS
+from probe.model.manifest import Manifest
 from probe.model.plan import Plan, PlannedCell, PlannedStep
 from probe.model.record import DecisionRecord, PolicyRecord
-from probe.model.scenario import CLUSTER_DNS, Apply, Manifest, Scenario
+from probe.model.scenario import Scenario
 from probe.model.snapshot import PodState, Snapshot
 from probe.policy.deciders import Deciders
 from probe.policy.decision import Answer, Decision

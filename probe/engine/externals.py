@@ -12,8 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from probe.model.actions import Apply
 from probe.model.cell import Cell
-from probe.model.scenario import Apply, External, Scenario
+from probe.model.fleet import External
+from probe.model.scenario import Scenario
 from probe.scenario.plan import family_of
 
 Addressed: TypeAlias = tuple[str, str]

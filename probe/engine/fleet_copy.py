@@ -35,8 +35,9 @@ from probe.engine.planned import PlannedFleet
 from probe.engine.reach import Reach
 from probe.engine.routes import Routes
 from probe.model.cell import Family
+from probe.model.fleet import Namespace, Pod
 from probe.model.record import PodRecord
-from probe.model.scenario import Namespace, Pod, Scenario
+from probe.model.scenario import Scenario
 from probe.scenario.names import map_manifest
 
 

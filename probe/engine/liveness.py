@@ -20,7 +20,8 @@ from probe.engine.agents import Agents
 from probe.engine.routes import NOT_OURS
 from probe.model.cell import Cell, Outcome, Path, Via
 from probe.model.errors import ClusterError
-from probe.model.scenario import Namespace, Pod, Scenario
+from probe.model.fleet import Namespace, Pod
+from probe.model.scenario import Scenario
 from probe.scenario.ways import selected_ways
 
 WITNESS_NAMESPACE = "cni-probe-witness"

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 from probe.engine.liveness import WITNESS_NAMESPACE, needs_witness
 from probe.engine.options import RunOptions
+from probe.model.actions import CreateNamespace
 from probe.model.errors import UsageError
-from probe.model.scenario import CreateNamespace, Scenario
+from probe.model.scenario import Scenario
 from probe.model.syntax import DNS_SUBDOMAIN_MAX
 
 _MAX_NAME = 63

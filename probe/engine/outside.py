@@ -17,8 +17,9 @@ from probe.engine.agents import Agents
 from probe.engine.externals import Addressed, Endpoint, Outside, stand_ins
 from probe.engine.liveness import WITNESS
 from probe.model.cell import Family
+from probe.model.fleet import External, Port
 from probe.model.record import PodRecord
-from probe.model.scenario import External, Port, Scenario
+from probe.model.scenario import Scenario
 from probe.scenario.plan import family_of
 
 _MEETING_SECONDS = 3.0

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from probe.engine.options import RunOptions
+from probe.model.actions import Apply, CreateNamespace, CreatePod, Label
 from probe.model.agent_options import MESH_LABELS
 from probe.model.errors import UsageError
-from probe.model.scenario import Apply, CreateNamespace, CreatePod, Label, Manifest, Scenario
+from probe.model.manifest import Manifest
+from probe.model.scenario import Scenario
 
 Uses: TypeAlias = dict[str, str]
 """Label keys, each with one place that uses it, for people."""

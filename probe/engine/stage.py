@@ -12,10 +12,11 @@ from probe.engine.evidence import Scribe
 from probe.engine.fleet_copy import FleetCopy
 from probe.engine.options import RunOptions
 from probe.engine.stopwatch import Stopwatch
+from probe.model.actions import CreatePod
 from probe.model.errors import ScenarioError
 from probe.model.events import Event, Noticed
 from probe.model.plan import PlannedStep
-from probe.model.scenario import CreatePod, Scenario
+from probe.model.scenario import Scenario
 
 
 @dataclass(frozen=True, slots=True)

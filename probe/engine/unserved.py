@@ -12,13 +12,15 @@ from datetime import UTC, datetime
 
 from probe.cluster.clock import now
 from probe.engine.computed import Consultant, computed
+from probe.model.actions import Action, Apply, Delete
 from probe.model.cell import Family, Verdict
 from probe.model.clusterpolicy import API_VERSIONS
 from probe.model.events import Event, StepDone, StepStarted
+from probe.model.manifest import ObjectRef
 from probe.model.packed import PackedCells
 from probe.model.plan import PlannedStep, line_of
 from probe.model.record import CellRecord, StepRecord
-from probe.model.scenario import Action, Apply, Delete, ObjectRef, Scenario
+from probe.model.scenario import Scenario
 from probe.scenario.plan import make_plan
 
 _VERSIONS = {kind.lower(): (kind, version) for kind, version in API_VERSIONS.items()}

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from probe.manifests.kinds import Kind
 from probe.model.errors import ManifestError, Problem
+from probe.model.manifest import Manifest
 from probe.model.objects import name_of
-from probe.model.scenario import Manifest
 from probe.model.snapshot import Snapshot
 from probe.scenario.document import Place
 

@@ -37,8 +37,8 @@ from probe.model.fields import (
     required,
     type_error,
 )
+from probe.model.manifest import Manifest
 from probe.model.metadata import validate_metadata, validate_selector
-from probe.model.scenario import Manifest
 
 GROUP: Final = "policy.networking.k8s.io"
 API_VERSIONS: Final[Mapping[str, str]] = MappingProxyType(

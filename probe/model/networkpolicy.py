@@ -27,8 +27,8 @@ from probe.model.fields import (
     required,
     type_error,
 )
+from probe.model.manifest import Manifest
 from probe.model.metadata import validate_metadata, validate_selector
-from probe.model.scenario import Manifest
 from probe.model.syntax import port_name_error, port_number_error
 
 API_VERSION = "networking.k8s.io/v1"

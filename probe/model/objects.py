@@ -12,7 +12,8 @@ from typing import Any
 
 from probe.model.cell import Protocol
 from probe.model.fields import list_of, mapping_of
-from probe.model.scenario import Manifest, Port
+from probe.model.fleet import Port
+from probe.model.manifest import Manifest
 from probe.model.snapshot import NAME_LABEL, NodeState, PodState, ServicePort, ServiceState, TrafficPolicy
 
 TEMPLATES: Mapping[str, tuple[str, ...]] = {

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from probe.model.cell import Cell, Expectation
 from probe.model.errors import Location
-from probe.model.scenario import Pod, Scenario, Step
+from probe.model.fleet import Pod
+from probe.model.scenario import Scenario, Step
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from probe.model.cell import Protocol
-from probe.model.scenario import Manifest, Port
+from probe.model.fleet import Port
+from probe.model.manifest import Manifest
 
 NAME_LABEL = "kubernetes.io/metadata.name"
 """Set on every namespace by the API server to the namespace's name."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from probe.model.cell import Family, Protocol
-from probe.model.scenario import Port
+from probe.model.fleet import Port
 from probe.model.snapshot import NodeState, PodState
 from probe.policy.decision import Aspect, Difference, NearMiss
 from probe.policy.ports import NamedPort, PortRange

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from probe.model.cell import Protocol
-from probe.model.scenario import Port
+from probe.model.fleet import Port
 
 FIRST_PORT, LAST_PORT = 1, 65535
 

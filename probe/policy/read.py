@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from probe.model.cell import Protocol
-from probe.model.scenario import Manifest
+from probe.model.manifest import Manifest
 from probe.policy.ports import FIRST_PORT, LAST_PORT, NamedPort, PortMatch, PortRange
 from probe.policy.rules import (
     Action,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from probe.model.cell import Verdict
+from probe.model.fleet import EXTERNAL
 from probe.model.record import CellRecord, ScenarioRecord, StepRecord
-from probe.model.scenario import EXTERNAL
 from probe.report.explain import label
 from probe.report.findings import count_words
 from probe.report.text import duration, plural, safe

@@ -6,22 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+from probe.model.actions import CreateNamespace, CreatePod
 from probe.model.cell import Expectation, Family, Stated
 from probe.model.errors import Problem
-from probe.model.scenario import (
-    CreateNamespace,
-    CreatePod,
-    Fleet,
-    Placement,
-    Pod,
-    Rule,
-    Scenario,
-    Selection,
-    Spread,
-    Step,
-    Timeouts,
-    Watching,
-)
+from probe.model.fleet import Fleet, Placement, Pod, Spread
+from probe.model.scenario import Rule, Scenario, Selection, Step, Timeouts, Watching
 from probe.model.syntax import dns_label_error, label_key_error, label_value_error
 from probe.scenario.document import Place
 from probe.scenario.established import build_established

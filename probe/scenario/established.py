@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 
 from probe.model.cell import Expectation, Fate, Path, Via
 from probe.model.errors import Problem
+from probe.model.fleet import External, Pod
 from probe.model.plan import PlannedCell, PlannedStep, line_of
-from probe.model.scenario import Established, External, Pod
+from probe.model.scenario import Established
 from probe.scenario.document import Place
 from probe.scenario.expect import Scene, build_rule
 from probe.scenario.format.established import EstablishedSpec

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 
 from probe.model.cell import Computed, Expectation, Stated
 from probe.model.errors import Location, Problem
-from probe.model.scenario import External, Rule, Selection
+from probe.model.fleet import External
+from probe.model.scenario import Rule, Selection
 from probe.scenario.document import FieldPath, Place
 from probe.scenario.format.expect import ExpectSpec, RuleSpec
 from probe.scenario.format.strict import kept

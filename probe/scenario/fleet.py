@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 
 from probe.model.errors import Problem
-from probe.model.scenario import CLUSTER_DNS, EXTERNAL, External, Namespace, Placement, Pod, Port
+from probe.model.fleet import CLUSTER_DNS, EXTERNAL, External, Namespace, Placement, Pod, Port
 from probe.model.syntax import LABEL_VALUE_MAX, dns_label_error, label_key_error, label_value_error, port_name_error
 from probe.scenario.document import Place
 from probe.scenario.format.fleet import ExternalSpec, NamespaceSpec, PlacementSpec, PodSpec, PortSpec

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from probe.model.scenario import Pod, Port, Spread
+from probe.model.fleet import Pod, Port, Spread
 
 
 def host_port_clashes(new: Iterable[Pod], present: Iterable[Pod], spread: Spread) -> Iterator[tuple[Pod, str, str]]:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from probe.model.cell import Protocol
-from probe.model.scenario import Pod, Port
+from probe.model.fleet import Pod, Port
 from probe.scenario.ways import Endpoint, is_glob
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from probe.model.clusterpolicy import API_VERSIONS
-from probe.model.scenario import Manifest
+from probe.model.manifest import Manifest
 from probe.model.snapshot import NAME_LABEL
 
 

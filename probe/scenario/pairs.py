@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from probe.model.cell import Cell, Expectation
-from probe.model.scenario import External, Pod, Rule
+from probe.model.fleet import External, Pod
+from probe.model.scenario import Rule
 from probe.scenario.format.expect import RuleSpec
 from probe.scenario.format.selection import ConnectionsSpec
 from probe.scenario.matching import Directory, port_matches

@@ -16,23 +16,12 @@ import ipaddress
 from collections.abc import Collection, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from probe.model.actions import Action, Complete, CreatePod, Delete, Label
 from probe.model.cell import Cell, Computed, Expectation, Family, Path, Stated, Via
 from probe.model.errors import Location
+from probe.model.fleet import External, Pod, Port
 from probe.model.plan import Plan, PlannedCell, PlannedStep
-from probe.model.scenario import (
-    Action,
-    Complete,
-    CreatePod,
-    Delete,
-    External,
-    Label,
-    Pod,
-    Port,
-    Rule,
-    Scenario,
-    Selection,
-    Step,
-)
+from probe.model.scenario import Rule, Scenario, Selection, Step
 from probe.scenario.matching import Directory, matching_ports, port_matches
 from probe.scenario.ways import ClusterDns, Way, selected_ways, way_matches, ways_to
 

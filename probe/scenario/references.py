@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 from probe.model.cell import Path
 from probe.model.errors import Problem
-from probe.model.scenario import CLUSTER_DNS, EXTERNAL
+from probe.model.fleet import CLUSTER_DNS, EXTERNAL
 from probe.scenario.document import Place
 from probe.scenario.matching import Directory, names_of, port_matches
 from probe.scenario.suggest import suggest, suggest_id

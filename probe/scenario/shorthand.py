@@ -17,7 +17,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from probe.model import durations
 from probe.model.cell import Computed, Expectation, Family, Fate, Protocol
-from probe.model.scenario import Spread
+from probe.model.fleet import Spread
 from probe.model.syntax import port_number_error
 from probe.scenario.suggest import near_miss, suggest
 from probe.scenario.ways import pattern_mistake

@@ -9,20 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from probe.model.actions import Action, Apply, CreateNamespace, Delete, Label
 from probe.model.clusterpolicy import API_VERSIONS
+from probe.model.fleet import Namespace, Pod
+from probe.model.manifest import Manifest, ObjectRef
 from probe.model.networkpolicy import KIND
-from probe.model.scenario import (
-    Action,
-    Apply,
-    CreateNamespace,
-    Delete,
-    Label,
-    Manifest,
-    Namespace,
-    ObjectRef,
-    Pod,
-    Scenario,
-)
+from probe.model.scenario import Scenario
 from probe.model.snapshot import NAME_LABEL, PodState, Snapshot
 from probe.scenario.plan import advance
 

@@ -6,22 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from probe.model.actions import Action, Apply, Complete, CreateNamespace, CreatePod, Delete, Label, Replace, Terminate
 from probe.model.clusterpolicy import API_VERSIONS
 from probe.model.errors import Problem
-from probe.model.scenario import (
-    Action,
-    Apply,
-    Complete,
-    CreateNamespace,
-    CreatePod,
-    Delete,
-    Label,
-    Namespace,
-    ObjectRef,
-    Pod,
-    Replace,
-    Terminate,
-)
+from probe.model.fleet import Namespace, Pod
+from probe.model.manifest import ObjectRef
 from probe.scenario.document import Place
 from probe.scenario.fleet import build_namespaces, check_labels
 from probe.scenario.format.step import StepSpec

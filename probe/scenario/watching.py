@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from probe.model.cell import Cell, Expectation, Family, Path
 from probe.model.errors import Problem
+from probe.model.fleet import External, Pod
 from probe.model.plan import PlannedCell
-from probe.model.scenario import External, Pod, Rule, Step, Watching
+from probe.model.scenario import Rule, Step, Watching
 from probe.model.watch import Budget
 from probe.scenario.document import Place
 from probe.scenario.expect import Scene, build_rule

@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple, TypeAlias
 
 from probe.model.cell import WAYS, Path, Protocol, Via
-from probe.model.scenario import CLUSTER_DNS, External, Pod, Port
+from probe.model.fleet import CLUSTER_DNS, External, Pod, Port
 from probe.scenario.suggest import near_miss
 
 

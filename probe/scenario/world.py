@@ -10,19 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from probe.model.scenario import (
-    EXTERNAL,
-    Action,
-    Apply,
-    Complete,
-    CreateNamespace,
-    CreatePod,
-    Delete,
-    External,
-    Label,
-    ObjectRef,
-    Pod,
-)
+from probe.model.actions import Action, Apply, Complete, CreateNamespace, CreatePod, Delete, Label
+from probe.model.fleet import EXTERNAL, External, Pod
+from probe.model.manifest import ObjectRef
 from probe.scenario.document import FieldPath
 from probe.scenario.format.fleet import FleetSpec
 from probe.scenario.format.step import StepSpec

@@ -28,10 +28,11 @@ from probe.cluster.pods import PodWatch
 from probe.engine.computed import computed_plan
 from probe.engine.options import RunOptions
 from probe.engine.run import run_scenarios
+from probe.model.actions import Apply
 from probe.model.cell import Computed, Family, Protocol
 from probe.model.events import RunDone
 from probe.model.plan import PlannedCell
-from probe.model.scenario import Apply, Scenario, Selection
+from probe.model.scenario import Scenario, Selection
 from probe.report.fold import Recorder
 from probe.report.summary import headline
 from probe.sandbox.launch import Sandbox

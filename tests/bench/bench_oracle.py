@@ -21,7 +21,7 @@ from typing import Any
 from tabulate import tabulate
 
 from probe.model.cell import Protocol
-from probe.model.scenario import Port
+from probe.model.fleet import Port
 from probe.model.snapshot import NAME_LABEL, NodeState, PodState, Snapshot
 from probe.policy.decision import Answer
 from probe.policy.oracle import Oracle, Question

@@ -9,7 +9,8 @@ import pytest
 
 from probe.cli.enforcement_arguments import add_enforcement_arguments, with_limits
 from probe.cli.main import main
-from probe.model.scenario import Fleet, Scenario, Timeouts
+from probe.model.fleet import Fleet
+from probe.model.scenario import Scenario, Timeouts
 
 SCENARIO = Scenario("s", Fleet(()), (), "s.yaml", timeouts=Timeouts(enforcement=7.0, grace=0.7))
 

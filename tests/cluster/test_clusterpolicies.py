@@ -7,7 +7,7 @@ from typing import Any
 
 from probe.cluster.clusterpolicies import actual_name, confined
 from probe.cluster.objects import Owner
-from probe.model.scenario import ObjectRef
+from probe.model.manifest import ObjectRef
 
 OWNER = Owner("abc123", "shop")
 MINE = [

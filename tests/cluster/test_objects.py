@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from probe.cluster.objects import Owner, agent_pod, namespace
 from probe.model.agent_options import AgentOptions, NamespaceOptions, SecretRef
-from probe.model.scenario import Pod, Port
+from probe.model.fleet import Pod, Port
 from probe.model.toleration import parse_toleration
 
 OWNER = Owner("abc123", "shop")

@@ -7,7 +7,7 @@ import pytest
 from probe.cluster.nodes import Node
 from probe.cluster.placement import Placer, nodes_for, sample_pairs, untested_topology
 from probe.model.errors import ClusterError, UsageError
-from probe.model.scenario import Placement, Pod, Spread
+from probe.model.fleet import Placement, Pod, Spread
 
 NODES = tuple(Node(f"node-{number}", f"node-{number}", labels={"pool": "ab"[number % 2]}) for number in range(1, 5))
 

@@ -10,7 +10,7 @@ from probe.cluster.objects import POD_LABEL, Owner, agent_pod, pod_label
 from probe.cluster.services import other_ports, service_name, service_of
 from probe.model.agent_options import AgentOptions
 from probe.model.cell import Protocol, Via
-from probe.model.scenario import Pod, Port
+from probe.model.fleet import Pod, Port
 
 OWNER = Owner("r1", "shop")
 

@@ -10,7 +10,8 @@ from probe.cluster.frames import ListenerState
 from probe.engine.agent import Health
 from probe.engine.liveness import Liveness, needs_witness
 from probe.model.cell import Cell, Expectation, Family, Path, Protocol, Via
-from probe.model.scenario import CLUSTER_DNS, External, Fleet, Scenario, Selection, Step
+from probe.model.fleet import CLUSTER_DNS, External, Fleet
+from probe.model.scenario import Scenario, Selection, Step
 
 OPEN = Step("open", (), Expectation.ALLOW)
 PLAIN = Scenario("plain", Fleet(()), (OPEN,), "plain.yaml")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from probe.engine.outside import outside_ports
 from probe.model.cell import Protocol
-from probe.model.scenario import External, Fleet, Port, Scenario
+from probe.model.fleet import External, Fleet, Port
+from probe.model.scenario import Scenario
 
 
 def scenario(*externals: External) -> Scenario:

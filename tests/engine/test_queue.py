@@ -9,16 +9,10 @@ import pytest
 from probe.cluster.nodes import Node
 from probe.engine.planned import PlannedFleet
 from probe.engine.queue import Queue
+from probe.model.actions import Apply, CreatePod
 from probe.model.cell import Expectation
-from probe.model.scenario import (
-    Apply,
-    CreatePod,
-    Fleet,
-    Namespace,
-    Pod,
-    Scenario,
-    Step,
-)
+from probe.model.fleet import Fleet, Namespace, Pod
+from probe.model.scenario import Scenario, Step
 
 ADMIN = "AdminNetworkPolicy"
 NODES = (Node("n1", "n1", {}, {}), Node("n2", "n2", {}, {}))

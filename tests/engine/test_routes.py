@@ -17,7 +17,7 @@ from probe.engine.agent import Agent, Sample
 from probe.engine.externals import Endpoint, Outside
 from probe.engine.routes import Route, Routes, api_name
 from probe.model.cell import Cell, Family, Outcome, Path, Protocol, Via
-from probe.model.scenario import CLUSTER_DNS, Pod
+from probe.model.fleet import CLUSTER_DNS, Pod
 
 V4, V6 = Family.IPV4, Family.IPV6
 BOTH = {V4: "10.244.2.5", V6: "fd00:244:2::5"}

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from probe.engine.unserved import is_possible, missing_kinds, untried, untried_steps
+from probe.model.actions import Action, Apply, Delete
 from probe.model.cell import Expectation, Verdict
-from probe.model.scenario import Action, Apply, Delete, Fleet, Namespace, ObjectRef, Pod, Port, Scenario, Step
+from probe.model.fleet import Fleet, Namespace, Pod, Port
+from probe.model.manifest import ObjectRef
+from probe.model.scenario import Scenario, Step
 from probe.scenario import make_plan
 
 CNP, ANP = "clusternetworkpolicy", "adminnetworkpolicy"

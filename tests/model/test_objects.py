@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from probe.model.cell import Protocol
+from probe.model.fleet import Port
 from probe.model.objects import node_state, pod_state, service_state, template_state
-from probe.model.scenario import Port
 from probe.model.snapshot import NodeState, PodState, ServicePort, ServiceState, TrafficPolicy
 
 

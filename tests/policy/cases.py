@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from probe.model.cell import Family
-from probe.model.scenario import Manifest
+from probe.model.manifest import Manifest
 from probe.model.snapshot import Snapshot
 from probe.policy.decision import Answer
 from probe.policy.oracle import Oracle, Question

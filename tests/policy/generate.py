@@ -21,8 +21,9 @@ from hypothesis import strategies as st
 
 from probe.model.cell import Family, Protocol
 from probe.model.clusterpolicy import validate_cluster_policy
+from probe.model.fleet import Port
+from probe.model.manifest import Manifest
 from probe.model.networkpolicy import validate_network_policy
-from probe.model.scenario import Manifest, Port
 from probe.model.snapshot import NAME_LABEL, NodeState, PodState, Snapshot
 
 T = TypeVar("T")

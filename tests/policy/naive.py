@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import permutations, product
 from typing import Any, TypeAlias
 
-from probe.model.scenario import Manifest
+from probe.model.manifest import Manifest
 from probe.model.snapshot import PodState, Snapshot
 
 End: TypeAlias = PodState | str

@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 
 from probe.model.cell import Family, Protocol
 from probe.model.clusterpolicy import validate_cluster_policy
+from probe.model.fleet import Port
 from probe.model.networkpolicy import validate_network_policy
-from probe.model.scenario import Port
 from probe.model.snapshot import NAME_LABEL, NodeState, PodState, Snapshot
 from probe.policy.decision import Answer, Decision
 from probe.policy.oracle import Oracle, Question

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from probe.model.cell import Family, Protocol
-from probe.model.scenario import Port
+from probe.model.fleet import Port
 from probe.model.snapshot import PodState
 from probe.policy.atoms import address_atoms, as_cidrs, joined, port_atoms
 from probe.policy.ports import PortRange

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from probe.model.cell import Family, Protocol
-from probe.model.scenario import Port
+from probe.model.fleet import Port
 from probe.model.snapshot import NAME_LABEL, NodeState, PodState, Snapshot
 from probe.policy.decision import Answer
 from probe.policy.matrix import Ports, Truth, families_of

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from probe.model.cell import Protocol
-from probe.model.scenario import Port
+from probe.model.fleet import Port
 from probe.model.snapshot import (
     NAME_LABEL,
     NodeState,

@@ -11,7 +11,7 @@ import pytest
 
 from probe.cluster.objects import Owner, agent_pod
 from probe.model.agent_options import AgentOptions
-from probe.model.scenario import Pod, Port
+from probe.model.fleet import Pod, Port
 from probe.sandbox.launch import Sandbox
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.kubectl]

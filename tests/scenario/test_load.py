@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from probe.model.actions import Apply, Label
 from probe.model.errors import ScenarioError
-from probe.model.scenario import Apply, Label, ObjectRef, Port, Scenario, Timeouts
+from probe.model.fleet import Port
+from probe.model.manifest import ObjectRef
+from probe.model.scenario import Scenario, Timeouts
 from probe.scenario import load_scenarios
 
 POLICY = """\

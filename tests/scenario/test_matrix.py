@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from probe.model.actions import Apply
 from probe.model.errors import Problem
-from probe.model.scenario import Apply, Scenario
+from probe.model.scenario import Scenario
 from probe.scenario import load_scenarios
 from tests.scenario.test_mistakes import assert_only
 

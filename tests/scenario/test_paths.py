@@ -9,8 +9,9 @@ from typing import TypeAlias
 import pytest
 
 from probe.model.cell import Cell, Expectation, Family, Path, Protocol, Via
+from probe.model.fleet import Placement, Spread
 from probe.model.plan import PlannedStep
-from probe.model.scenario import Placement, Scenario, Spread
+from probe.model.scenario import Scenario
 from probe.scenario import make_plan, ways_needed
 from probe.scenario.plan import left_open
 

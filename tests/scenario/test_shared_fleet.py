@@ -9,7 +9,7 @@ import pytest
 
 from probe.cluster.bundle import bundle
 from probe.model.errors import Problem, ScenarioError
-from probe.model.scenario import Fleet
+from probe.model.fleet import Fleet
 from probe.scenario import load_scenarios
 from tests.scenario.test_mistakes import assert_only
 

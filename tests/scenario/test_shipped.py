@@ -13,9 +13,10 @@ import pytest
 import yaml
 
 from probe.cluster.services import other_ports
+from probe.model.actions import Apply
 from probe.model.cell import Expectation, Family
 from probe.model.plan import Plan
-from probe.model.scenario import Apply, Scenario
+from probe.model.scenario import Scenario
 from probe.scenario import load_scenarios, make_plan, ways_needed
 from probe.scenario.schema import scenario_schema
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 
 from probe.cluster.nodes import Node
 from probe.cluster.permissions import Need, Permission, needs_of, needs_of_options, permissions_for
+from probe.model.actions import Complete, CreatePod, Delete
 from probe.model.agent_options import AgentOptions
 from probe.model.cell import Family, Protocol
-from probe.model.scenario import Complete, CreatePod, Delete, Pod, Scenario, Spread
+from probe.model.fleet import Pod, Spread
+from probe.model.scenario import Scenario
 
 
 @dataclass(frozen=True, slots=True)

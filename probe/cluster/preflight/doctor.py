@@ -25,7 +25,7 @@ from probe.cluster.preflight.policies import judge_cluster_policies
 from probe.cluster.preflight.quotas import judge_quotas
 from probe.cluster.preflight.version import judge_version
 from probe.model.agent_options import NamespaceOptions
-from probe.model.scenario import Pod
+from probe.model.fleet import Pod
 
 SAMPLE_POD = Pod("doctor", "agent", "agent", {}, ())
 _PAGES = 100

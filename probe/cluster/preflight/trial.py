@@ -28,7 +28,7 @@ from probe.cluster.preflight.finding import Finding, ok, problem, warning
 from probe.cluster.preflight.look import Unseen, list_seen
 from probe.cluster.preflight.quotas import judge_own_quotas
 from probe.model.errors import AgentLost, ClusterError
-from probe.model.scenario import Namespace
+from probe.model.fleet import Namespace
 
 _CHECK = "trial pod"
 _REMOVAL = "removal"

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from probe.cluster.channel import Target
 from probe.engine.agents import Agents
 from probe.model.cell import Cell, Family, Path
-from probe.model.scenario import External, Port, StartRace
+from probe.model.fleet import External, Port
+from probe.model.scenario import StartRace
 from probe.scenario.plan import family_of
 
 

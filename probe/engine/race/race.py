@@ -26,9 +26,12 @@ from probe.engine.agents import Agents
 from probe.engine.controls import Controls, connect_again
 from probe.engine.race.ears import Ear, Series
 from probe.engine.race.lines import Line, lines_of
+from probe.model.actions import Label
 from probe.model.cell import Cell, Outcome
 from probe.model.errors import AgentLost
-from probe.model.scenario import External, Label, ObjectRef, Pod, StartRace, Timeouts
+from probe.model.fleet import External, Pod
+from probe.model.manifest import ObjectRef
+from probe.model.scenario import StartRace, Timeouts
 
 START = "start"
 """The name of the series that an agent finds in its environment."""

@@ -19,9 +19,10 @@ from probe.engine.race.lines import Line
 from probe.engine.race.moments import Moments, arrivals, judge_race, judge_reuse, moments, quantile
 from probe.engine.race.race import PEERS, Race
 from probe.model.cell import Expectation, Outcome, Verdict, Via
+from probe.model.fleet import External
 from probe.model.plan import line_of
 from probe.model.record import CellRecord, StartedPodRecord, StartRaceRecord, Topology
-from probe.model.scenario import External, StartRace, Timeouts
+from probe.model.scenario import StartRace, Timeouts
 
 Raced: TypeAlias = Sequence[tuple[CellRecord, StartRaceRecord]]
 """Cells with their verdicts, each with its distribution."""

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from probe.model.cell import Expectation, Verdict
+from probe.model.fleet import EXTERNAL
 from probe.model.record import CellRecord, RunRecord, StepRecord
-from probe.model.scenario import EXTERNAL
 from probe.report.matrix import namespace_of
 
 

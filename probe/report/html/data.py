@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
+from probe.model.fleet import EXTERNAL
 from probe.model.record import RunRecord, ScenarioRecord, StepRecord
-from probe.model.scenario import EXTERNAL
 from probe.report.filling import filled
 from probe.report.findings import names_by_uid
 from probe.report.fold import count_cells

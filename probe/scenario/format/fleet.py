@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import ConfigDict, Field
 
 from probe.model.cell import Protocol
-from probe.model.scenario import Spread
+from probe.model.fleet import Spread
 from probe.scenario import shorthand
 from probe.scenario.format.selection import ProbeSpec
 from probe.scenario.format.strict import Item, Strict

@@ -7,7 +7,8 @@ from typing import Any
 from probe.cluster.preflight.demand import Demand, demand_of
 from probe.model.agent_options import AgentOptions
 from probe.model.cell import Expectation, Family, Protocol
-from probe.model.scenario import Fleet, Namespace, Pod, Port, Scenario, Selection, Step
+from probe.model.fleet import Fleet, Namespace, Pod, Port
+from probe.model.scenario import Scenario, Selection, Step
 
 
 def node(name: str, *, ready: bool = True, slots: int = 110, **status: Any) -> dict[str, Any]:

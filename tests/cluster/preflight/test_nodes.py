@@ -9,9 +9,12 @@ from probe.cluster.preflight.demand import Fleet, most_pods
 from probe.cluster.preflight.finding import Level
 from probe.cluster.preflight.look import Unseen
 from probe.cluster.preflight.nodes import judge_nodes, judge_slots
+from probe.model.actions import CreatePod, Delete
 from probe.model.agent_options import AgentOptions
 from probe.model.cell import Expectation
-from probe.model.scenario import CreatePod, Delete, ObjectRef, Pod, Spread, StartRace
+from probe.model.fleet import Pod, Spread
+from probe.model.manifest import ObjectRef
+from probe.model.scenario import StartRace
 from tests.cluster.preflight.objects import node, scenario
 
 

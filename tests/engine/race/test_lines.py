@@ -10,7 +10,8 @@ from probe.engine.agents import Agents
 from probe.engine.externals import Endpoint, Outside
 from probe.engine.race.lines import Line, lines_of
 from probe.model.cell import Cell, Expectation, Family, Path, Protocol
-from probe.model.scenario import External, Port, StartRace
+from probe.model.fleet import External, Port
+from probe.model.scenario import StartRace
 
 HTTP, SIGNAL = Port(80), Port(3868, Protocol.SCTP)
 V4, V6 = Family.IPV4, Family.IPV6

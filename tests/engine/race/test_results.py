@@ -10,7 +10,7 @@ from probe.engine.race.lines import lines_of
 from probe.engine.race.race import Race
 from probe.engine.race.results import results_of
 from probe.model.cell import Family, Verdict
-from probe.model.scenario import External
+from probe.model.fleet import External
 from tests.engine.race.test_lines import V4, V6, agents, race
 
 NOBODY = cast(Any, None)

@@ -10,21 +10,10 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from probe.model.actions import Action, Apply, Complete, CreateNamespace, CreatePod, Delete, Label, Replace, Terminate
 from probe.model.cell import Family, Via
-from probe.model.scenario import (
-    Action,
-    Apply,
-    Complete,
-    CreateNamespace,
-    CreatePod,
-    Delete,
-    Label,
-    Namespace,
-    Pod,
-    Replace,
-    Scenario,
-    Terminate,
-)
+from probe.model.fleet import Namespace, Pod
+from probe.model.scenario import Scenario
 from probe.sandbox.enforce import view
 from probe.sandbox.enforce.read import read_policy
 from probe.sandbox.enforce.readcluster import read_cluster_policy

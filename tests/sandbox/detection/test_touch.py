@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from probe.model.scenario import Apply, CreatePod, Label
+from probe.model.actions import Apply, CreatePod, Label
 from probe.sandbox.enforce.compile import compile_node
 from probe.sandbox.faults.fault import Effect, Fault
 from probe.sandbox.faults.registry import FAULTS

@@ -15,9 +15,11 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from probe.model.actions import CreatePod
 from probe.model.cell import Cell, Family, Path, Protocol
+from probe.model.fleet import Port
 from probe.model.plan import PlannedStep
-from probe.model.scenario import CreatePod, Port, Scenario
+from probe.model.scenario import Scenario
 from probe.model.snapshot import PodState, Snapshot
 from probe.scenario import make_plan
 from probe.scenario.snapshots import snapshots

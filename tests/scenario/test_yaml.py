@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from probe.scenario.yaml import MAX_BYTES, parse_yaml, read_yaml
+from probe.scenario.yaml import parse_yaml, read_yaml
+from probe.scenario.yaml.read import MAX_BYTES
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 

@@ -6,11 +6,11 @@ the change, so no number here is ever too small; how much too large it may be is
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from probe.model.cell import Outcome, Verdict
+from probe.model.quantile import quantile
 from probe.model.record import CellRecord, Change, EnforcementRecord, Topology
 
 QUANTILES = (("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("max", 1.0))
@@ -50,9 +50,8 @@ class Times:
         return len(self.seconds) + self.never + self.untimed
 
     def quantile(self, share: float) -> float | None:
-        """The smallest time that at least this share of the timed cells did not exceed (nearest rank)."""
-        times = sorted(self.seconds)
-        return times[max(0, math.ceil(share * len(times)) - 1)] if times else None
+        """The smallest time that at least this share of the timed cells did not exceed ."""
+        return quantile(self.seconds, share) if self.seconds else None
 
     def record(self, change: Change, topology: Topology) -> EnforcementRecord:
         """As a step's record has it."""

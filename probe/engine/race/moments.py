@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from probe.cluster.series import SKIPPED, Arrival, Entry, Run
 from probe.engine.judge import Judgement
 from probe.model.cell import Expectation, Outcome, Verdict
+from probe.model.quantile import quantile
 from probe.model.record import StartedPodRecord
 
 _UNMADE = (Outcome.AGENT_ERROR, Outcome.UNSUPPORTED, Outcome.UNRESOLVED)
@@ -63,12 +63,6 @@ def arrivals(entries: Iterable[Entry], agent: int) -> dict[int, list[int]]:
         if isinstance(entry, Arrival) and entry.agent == agent:
             found.setdefault(entry.cell, []).append(entry.number)
     return found
-
-
-def quantile(values: Sequence[float], share: float) -> float:
-    """The nearest-rank quantile: a value that occurred. ``values`` must not be empty."""
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
 def judge_race(

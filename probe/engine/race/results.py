@@ -16,7 +16,7 @@ from probe.engine.controls import Controls
 from probe.engine.judge import Judgement
 from probe.engine.race.ears import Ear
 from probe.engine.race.lines import Line
-from probe.engine.race.moments import Moments, arrivals, judge_race, judge_reuse, moments, quantile
+from probe.engine.race.moments import Moments, arrivals, judge_race, judge_reuse, moments
 from probe.engine.race.race import PEERS, Race
 from probe.model.cell import Expectation, Outcome, Verdict, Via
 from probe.model.fleet import External
@@ -67,24 +67,9 @@ def _result(race: Race, line: Line, place: Topology, pods: Sequence[RunningPod])
     unproven = [why for pod in pods if (why := race.control.get(line.cell(pod.pod.id), ""))]
     control = f"{len(unproven)} of {len(pods)} pods prove nothing: {unproven[0]}" if unproven else ""
     judgement = _unsupported(race, line, pods, [it for _, it in seen]) or _judged(race, line, pods, started, control)
-    times = [it.seconds for it in started if it.seconds is not None]
-    p50, p99, longest = (round(quantile(times, share), 4) if times else None for share in (0.5, 0.99, 1.0))
     cell = replace(line.cell(f"{spec.namespace}/{spec.name}@{place}"), via=Via.START)
-    record = StartRaceRecord(
-        source=cell.source,
-        destination=cell.destination,
-        port=cell.port,
-        protocol=cell.protocol,
-        family=cell.family,
-        topology=place,
-        expected=spec.expect,
-        limit=spec.limit,
-        interval=round(race.series.interval, 4),
-        p50=p50,
-        p99=p99,
-        longest=longest,
-        pods=started,
-    )
+    interval = round(race.series.interval, 4)
+    record = StartRaceRecord.of(cell, place, spec.expect, started, limit=spec.limit, interval=interval)
     passed = any(it.packets for it in started)
     evidence = CellRecord.of(
         cell,

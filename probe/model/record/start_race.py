@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from probe.model.cell import Expectation, Family, Protocol
+from probe.model.cell import Cell, Expectation, Family, Protocol
+from probe.model.quantile import quantile
 from probe.model.record.cell import Topology
 
 
@@ -49,3 +50,33 @@ class StartRaceRecord:
     p99: float | None
     longest: float | None
     pods: list[StartedPodRecord] = field(default_factory=list)
+
+    @classmethod
+    def of(
+        cls,
+        cell: Cell,
+        topology: Topology,
+        expected: Expectation,
+        pods: list[StartedPodRecord],
+        *,
+        limit: float | None,
+        interval: float,
+    ) -> StartRaceRecord:
+        """The record of a cell that stands for these pods, with the quantiles of their seconds."""
+        times = [pod.seconds for pod in pods if pod.seconds is not None]
+        p50, p99, longest = (quantile(times, share) if times else None for share in (0.5, 0.99, 1.0))
+        return cls(
+            source=cell.source,
+            destination=cell.destination,
+            port=cell.port,
+            protocol=cell.protocol,
+            family=cell.family,
+            topology=topology,
+            expected=expected,
+            limit=limit,
+            interval=interval,
+            p50=p50,
+            p99=p99,
+            longest=longest,
+            pods=pods,
+        )

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from probe.cluster.series import SKIPPED, Arrival, Entry, Run, Stall
-from probe.engine.race.moments import arrivals, judge_race, judge_reuse, moments, quantile, spread_words
+from probe.engine.race.moments import arrivals, judge_race, judge_reuse, moments, spread_words
 from probe.model.cell import Expectation, Verdict
 from probe.model.record import StartedPodRecord
 
@@ -64,10 +64,7 @@ def test_arrivals_are_told_apart_by_agent_and_cell() -> None:
     assert arrivals(entries, 1) == {0: [5], 3: [7]}
 
 
-def test_quantiles_are_values_that_occurred() -> None:
-    values = [float(number) for number in range(1, 21)]
-    assert (quantile(values, 0.5), quantile(values, 0.99), quantile(values, 1.0)) == (10.0, 20.0, 20.0)
-    assert quantile([3.0], 0.5) == 3.0
+def test_a_spread_in_words() -> None:
     assert spread_words([0.0, 0.012]) == "p50 0 ms, p99 12 ms, max 12 ms of 2 pods"
 
 

@@ -1,4 +1,4 @@
-"""A fleet's presence in a cluster: its namespaces, pods, external endpoints, and the changes that scenarios make to it.
+"""A fleet's presence in a cluster: its namespaces, its pods, and the changes that scenarios make to it.
 
 Touches only what it made: every object carries the run's labels, names are mapped to namespaces of its own,
 and a deletion names the UID that was created.
@@ -18,45 +18,27 @@ from probe.cluster import objects
 from probe.cluster.alterations import Alterations
 from probe.cluster.api import Api, ApiError, Json
 from probe.cluster.clusterpolicies import actual_name, apply_confined, confined
+from probe.cluster.deletion import GONE_SECONDS, until_gone
 from probe.cluster.failures import raise_failures
-from probe.cluster.lifting import Lifted, find_policies
+from probe.cluster.lifting import Lifted, find_policies, lift
 from probe.cluster.nodes import Node, not_ready_cause
 from probe.cluster.objects import Owner
 from probe.cluster.outfit import Outfit
 from probe.cluster.placement import Placer
 from probe.cluster.pods import PodWatch, container_id, hopeless_cause, is_over, is_running, pending_cause
 from probe.cluster.resources import CLUSTER_POLICIES, POLICIES, cluster_policy_path, object_path
+from probe.cluster.running import RunningPod
 from probe.model.actions import Apply, Delete, Label, Replace
 from probe.model.cell import Family
 from probe.model.errors import ClusterError, DeployError
-from probe.model.fleet import External, Namespace, Pod
+from probe.model.fleet import Namespace, Pod
 from probe.model.manifest import Manifest, ObjectRef
 
 EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
 _PARALLEL_REQUESTS = 24
-_GONE_SECONDS = 60.0
-_REFUSED_SECONDS = 10.0
 _RESTART_SECONDS = 10.0
 _NEWS_SECONDS = 2.0
 """How long it may take until the API tells what has just happened to a pod."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunningPod:
-    """A pod as it was deployed. ``namespace`` and ``name`` are actual, ``addresses`` by family (PodStatus.podIPs).
-
-    ``container`` is the ID of its container when it was last seen running; another one has another agent.
-    ``strayed``: why it does not have the addresses that it was to get; empty: it has.
-    """
-
-    pod: Pod
-    namespace: str
-    name: str
-    uid: str
-    node: str
-    addresses: Mapping[Family, str]
-    container: str = ""
-    strayed: str = ""
 
 
 @dataclass(slots=True)
@@ -170,7 +152,7 @@ class Deployment:
         seen = self.watch.pod(namespace, pod.name)
         if seen is None or not is_running(seen):
             raise DeployError(hopeless_cause(seen) or "deleted while it was starting")
-        return _running_pod(pod, seen)
+        return RunningPod.of(pod, seen)
 
     def fate(self, running: RunningPod) -> str:
         """What is known to have become of a pod or its container; empty while nothing is known to be wrong."""
@@ -212,7 +194,7 @@ class Deployment:
         running = self.running.pop(f"{ref.namespace}/{ref.name}")
         hurry = None if running.pod.grace_seconds is None else 1
         try:
-            await self.api.delete(_path(running), uid=running.uid, grace_seconds=hurry)
+            await self.api.delete(running.path, uid=running.uid, grace_seconds=hurry)
         except ApiError as error:
             if error.code != 404 or hurry is None:  # its time may just have run out
                 raise
@@ -221,22 +203,22 @@ class Deployment:
             return seen is None or seen["metadata"]["uid"] != running.uid
 
         try:
-            await self.watch.until([(running.namespace, running.name)], gone, _GONE_SECONDS)
+            await self.watch.until([(running.namespace, running.name)], gone, GONE_SECONDS)
         except TimeoutError:
-            raise ClusterError(f"{ref} is still there {_GONE_SECONDS:g} s after its deletion") from None
+            raise ClusterError(f"{ref} is still there {GONE_SECONDS:g} s after its deletion") from None
 
     async def complete_pod(self, ref: ObjectRef) -> None:
         """End the containers of a pod of the fleet, by its deadline, and wait until it is over (Failed, Succeeded)."""
         running = self._told_to_end(ref)
-        await self.api.merge(_path(running), {"spec": {"activeDeadlineSeconds": 1}})
+        await self.api.merge(running.path, {"spec": {"activeDeadlineSeconds": 1}})
 
         def over(seen: Json | None) -> bool:
             return seen is None or seen["metadata"]["uid"] != running.uid or is_over(seen)
 
         try:
-            await self.watch.until([(running.namespace, running.name)], over, _GONE_SECONDS)
+            await self.watch.until([(running.namespace, running.name)], over, GONE_SECONDS)
         except TimeoutError:
-            raise ClusterError(f"{ref} still runs {_GONE_SECONDS:g} s after its deadline") from None
+            raise ClusterError(f"{ref} still runs {GONE_SECONDS:g} s after its deadline") from None
 
     async def terminate(self, ref: ObjectRef) -> None:
         """Begin to delete a pod of the fleet, or a namespace."""
@@ -246,7 +228,7 @@ class Deployment:
             await self.api.delete(path, uid=(await self.api.get(path))["metadata"]["uid"])
             return
         running = self._told_to_end(ref)
-        await self.api.delete(_path(running), uid=running.uid)
+        await self.api.delete(running.path, uid=running.uid)
 
     def _told_to_end(self, ref: ObjectRef) -> RunningPod:
         running = self.running[f"{ref.namespace}/{ref.name}"]
@@ -291,7 +273,7 @@ class Deployment:
         if ref.kind == "namespace":
             for pod_id in [pod_id for pod_id in self.running if pod_id.startswith(f"{ref.name}/")]:
                 del self.running[pod_id]
-        await self._until_gone(path, uid)
+        await until_gone(self.api, path, uid)
         self.alterations.applied.pop(ref, None)
 
     def forget_alterations(self) -> None:
@@ -302,7 +284,8 @@ class Deployment:
         """Delete every policy of the scenario, of whatever kind, and wait until they are gone. Returns them."""
         found = await find_policies(self.api, sorted(self._policy_kinds), self.owner.selector)
         policies = [policy for policy in found if self._is_own(policy)]
-        results = await asyncio.gather(*map(self._lift, policies), return_exceptions=True)
+        lifts = [lift(self.api, policy, self._requests) for policy in policies]
+        results = await asyncio.gather(*lifts, return_exceptions=True)
         names = ["/".join(filter(None, map(it.body["metadata"].get, ("namespace", "name")))) for it in policies]
         raise_failures(names, results, "policies could not be lifted", ClusterError)
         return policies
@@ -314,15 +297,6 @@ class Deployment:
             return metadata["namespace"] in self.namespaces.values()
         return bool(self.owner.labels.items() <= metadata["labels"].items())
 
-    async def _lift(self, policy: Lifted) -> None:
-        async with self._requests:
-            try:
-                await self.api.delete(policy.path, uid=policy.uid)
-            except ApiError as error:
-                if error.code != 404:
-                    raise
-            await self._until_gone(policy.path, policy.uid)
-
     async def restore_policies(self, policies: Iterable[Lifted]) -> None:
         """Create lifted policies again."""
         for policy in policies:
@@ -332,61 +306,3 @@ class Deployment:
         """Set or remove labels of a pod or a namespace of the fleet."""
         self.alterations.labelled.setdefault(action.ref, set()).update(action.labels)
         await self.api.merge(object_path(action.ref, self.namespaces), {"metadata": {"labels": dict(action.labels)}})
-
-    async def create_external(self, external: External, namespace: str, timeout: float) -> str:
-        """Make an endpoint outside the cluster; returns the identity that it answers with. Raises ClusterError."""
-        path = f"{objects.EXTERNAL_GROUP}/namespaces/{namespace}/externalendpoints"
-        await self.api.create(path, objects.external_endpoint(external, namespace, self.owner))
-        started = time.monotonic()
-        while True:
-            status = (await self.api.get(f"{path}/{external.name}")).get("status", {})
-            if status.get("ready"):
-                return str(status["responder"])
-            # Without a responder it was refused, which ends by itself only if another run's endpoint is just leaving.
-            patience = timeout if status.get("responder") or not status.get("message") else _REFUSED_SECONDS
-            if time.monotonic() - started > min(patience, timeout):
-                raise DeployError(f"{external.id} did not start: {status.get('message') or 'no status'}")
-            await asyncio.sleep(0.02)
-
-    async def _until_gone(self, path: str, uid: str) -> None:
-        deadline = time.monotonic() + _GONE_SECONDS
-        while True:
-            try:
-                if (await self.api.get(path))["metadata"]["uid"] != uid:
-                    return
-            except ApiError as error:
-                if error.code == 404:
-                    return
-                raise
-            if time.monotonic() > deadline:
-                raise ClusterError(f"{path} is still there {_GONE_SECONDS:g} s after its deletion")
-            await asyncio.sleep(0.05)
-
-
-def _path(running: RunningPod) -> str:
-    return f"/api/v1/namespaces/{running.namespace}/pods/{running.name}"
-
-
-def addresses_of(seen: Json) -> dict[Family, str]:
-    """PodStatus.podIPs of a pod that has some."""
-    status = seen["status"]
-    ips = [entry["ip"] for entry in status.get("podIPs") or [{"ip": status["podIP"]}]]
-    return {(Family.IPV6 if ":" in ip else Family.IPV4): ip for ip in ips}
-
-
-def _running_pod(pod: Pod, seen: Json) -> RunningPod:
-    metadata = seen["metadata"]
-    node, container = seen["spec"]["nodeName"], container_id(seen)
-    addresses = addresses_of(seen)
-    return RunningPod(pod, metadata["namespace"], metadata["name"], metadata["uid"], node, addresses, container)
-
-
-async def offers_externals(api: Api) -> bool:
-    """Whether the cluster can make endpoints outside itself (the embedded cluster can)."""
-    try:
-        await api.get(objects.EXTERNAL_GROUP)
-    except ApiError as error:
-        if error.code in (403, 404):
-            return False
-        raise
-    return True

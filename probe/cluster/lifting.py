@@ -3,10 +3,12 @@ back."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from probe.cluster.api import Api, Json
+from probe.cluster.api import Api, ApiError, Json
+from probe.cluster.deletion import until_gone
 from probe.cluster.resources import cluster_policy_path, collection_path, policy_path
 
 _KEPT = ("name", "namespace", "labels", "annotations")
@@ -36,3 +38,14 @@ async def find_policies(api: Api, kinds: Collection[str], selector: str) -> list
             body = {**head, "metadata": meta, "spec": policy["spec"]}
             found.append(Lifted(path, policy["metadata"]["uid"], body))
     return found
+
+
+async def lift(api: Api, policy: Lifted, requests: asyncio.Semaphore) -> None:
+    """Delete a policy and wait until it is gone. Raises ClusterError."""
+    async with requests:
+        try:
+            await api.delete(policy.path, uid=policy.uid)
+        except ApiError as error:
+            if error.code != 404:
+                raise
+        await until_gone(api, policy.path, policy.uid)

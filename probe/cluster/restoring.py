@@ -14,9 +14,10 @@ from typing import TypeAlias
 from urllib.parse import quote
 
 from probe.cluster.api import ApiError, Json
-from probe.cluster.deployment import Deployment, RunningPod
+from probe.cluster.deployment import Deployment
 from probe.cluster.failures import raise_failures
 from probe.cluster.resources import collection_path, object_path
+from probe.cluster.running import RunningPod
 from probe.model.actions import Delete
 from probe.model.errors import ClusterError
 from probe.model.fleet import Pod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from probe.cluster.deployment import RunningPod
+from probe.cluster.running import RunningPod
 from probe.engine.agents import Agents
 from probe.engine.stage import Stage
 from probe.model.actions import Action, Apply, Complete, CreateNamespace, CreatePod, Delete, Label, Replace, Terminate

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from probe.cluster.channel import AgentChannel, ClockOffset, ListenerState
-from probe.cluster.deployment import RunningPod
 from probe.cluster.frames import Resolver
+from probe.cluster.running import RunningPod
 from probe.model.cell import Cell, Family, Outcome, Protocol
 
 ListenerKey: TypeAlias = tuple[int, Protocol, Family]

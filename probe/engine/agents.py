@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from probe.cluster.channel import AgentChannel, DialResult, Target
-from probe.cluster.deployment import RunningPod
 from probe.cluster.failures import raise_failures
+from probe.cluster.running import RunningPod
 from probe.engine.agent import Agent, Health, Sample
 from probe.engine.externals import Outside
 from probe.engine.load import Load

@@ -17,12 +17,13 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from probe.cluster.api import Api
-from probe.cluster.deployment import Deployment, RunningPod
+from probe.cluster.deployment import Deployment
 from probe.cluster.objects import Owner
 from probe.cluster.outfit import Outfit
 from probe.cluster.placement import Placer
 from probe.cluster.pods import PodWatch
 from probe.cluster.restoring import NotRestored, Picture, Restoration
+from probe.cluster.running import RunningPod
 from probe.cluster.services import Services
 from probe.engine.agents import Agents
 from probe.engine.controls import Controls

@@ -12,7 +12,8 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from probe.cluster.deployment import Deployment, offers_externals
+from probe.cluster.deployment import Deployment
+from probe.cluster.externalendpoints import create_external, offers_externals
 from probe.engine.agents import Agents
 from probe.engine.externals import Addressed, Endpoint, Outside, stand_ins
 from probe.engine.liveness import WITNESS
@@ -87,7 +88,8 @@ class OutsideFleet:
                     name = f"{external.name}.{number}" if number else external.name  # no name of an endpoint has a dot
                     one = External(name, (address,), self.ports[_canonical(address)])
                     ready = scenario.timeouts.ready
-                    self._made[key] = await self.deployment.create_external(one, self.namespace, ready)
+                    api, owner = self.deployment.api, self.deployment.owner
+                    self._made[key] = await create_external(api, owner, one, self.namespace, ready)
                 yield key, self._made[key]
 
     async def _meet(self, scenario: Scenario, external_id: str, address: str) -> str | None:

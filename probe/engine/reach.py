@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from probe.cluster.deployment import Deployment, RunningPod
+from probe.cluster.deployment import Deployment
 from probe.cluster.duplex import Duplex
 from probe.cluster.exec import ExecRefused, NoUpgrade, exec_stream
 from probe.cluster.objects import CONTAINER
+from probe.cluster.running import RunningPod
 from probe.model.errors import AgentLost
 
 _FINAL = (401, 403, 404)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from probe.cluster.deployment import RunningPod
 from probe.cluster.nodes import Node
+from probe.cluster.running import RunningPod
 from probe.cluster.services import Services
 from probe.engine.agent import Agent, Sample
 from probe.engine.externals import Outside

@@ -8,10 +8,10 @@ from typing import Any, cast
 import pytest
 
 from probe.cluster.channel import ClockOffset
-from probe.cluster.deployment import RunningPod
 from probe.cluster.frames import Resolver
 from probe.cluster.nodes import Node
 from probe.cluster.objects import Owner
+from probe.cluster.running import RunningPod
 from probe.cluster.services import ServiceDoor, Services
 from probe.engine.agent import Agent, Sample
 from probe.engine.externals import Endpoint, Outside

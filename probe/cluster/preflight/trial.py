@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from probe.cluster.api import Api
 from probe.cluster.channel import AgentChannel
 from probe.cluster.cleanup import owned_namespaces, remove
-from probe.cluster.deployment import Deployment, RunningPod
+from probe.cluster.deployment import Deployment
 from probe.cluster.duplex import Duplex
 from probe.cluster.exec import exec_stream
 from probe.cluster.nodes import Node
@@ -27,6 +27,7 @@ from probe.cluster.preflight.doctor import SAMPLE_POD
 from probe.cluster.preflight.finding import Finding, ok, problem, warning
 from probe.cluster.preflight.look import Unseen, list_seen
 from probe.cluster.preflight.quotas import judge_own_quotas
+from probe.cluster.running import RunningPod
 from probe.model.errors import AgentLost, ClusterError
 from probe.model.fleet import Namespace
 

@@ -20,7 +20,8 @@ from dataclasses import dataclass, field, replace
 from probe.cluster.api import Json
 from probe.cluster.channel import Target
 from probe.cluster.clock import now
-from probe.cluster.deployment import Deployment, RunningPod, addresses_of
+from probe.cluster.deployment import Deployment
+from probe.cluster.running import RunningPod, addresses_of
 from probe.engine.agent import Agent
 from probe.engine.agents import Agents
 from probe.engine.controls import Controls, connect_again

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
-from probe.cluster.deployment import Deployment, RunningPod
+from probe.cluster.deployment import Deployment
+from probe.cluster.running import RunningPod
 from probe.engine.agents import Agents
 from probe.engine.controls import Controls
 from probe.engine.judge import Judgement

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from probe.cluster.channel import Target
-from probe.cluster.deployment import RunningPod
 from probe.cluster.duplex import Duplex
+from probe.cluster.running import RunningPod
 from probe.cluster.series import MAX_CELLS, Arrival, Entry, Run, SeriesPlan
 from probe.engine.agent import Agent, Sample
 from probe.engine.agents import Agents

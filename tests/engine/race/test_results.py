@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from probe.cluster.deployment import RunningPod
+from probe.cluster.running import RunningPod
 from probe.engine.race.ears import Ear, Series
 from probe.engine.race.lines import lines_of
 from probe.engine.race.race import Race

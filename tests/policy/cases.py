@@ -17,7 +17,9 @@ from probe.model.snapshot import Snapshot
 from probe.policy.decision import Answer
 from probe.policy.oracle import Oracle, Question
 from probe.policy.universe import AddressRange
-from tests.policy.generate import OUTSIDE, PROBED, Kinds, Object, World, make_policies, make_world, picks
+from tests.policy.generate.sets import Kinds, make_policies, picks
+from tests.policy.generate.words import OUTSIDE, PROBED, Object
+from tests.policy.generate.worlds import World, make_world
 
 Cell: TypeAlias = tuple[str, str, Question]
 """Source, destination, and what was asked."""

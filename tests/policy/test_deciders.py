@@ -10,7 +10,10 @@ from probe.model.cell import Family, Protocol
 from probe.policy.deciders import Deciders
 from probe.policy.decision import Answer, Decision
 from probe.policy.oracle import Oracle, Question
-from tests.policy.generate import PROBED, Kinds, Pick, make_policies, make_world
+from tests.policy.generate.pick import Pick
+from tests.policy.generate.sets import Kinds, make_policies
+from tests.policy.generate.words import PROBED
+from tests.policy.generate.worlds import make_world
 from tests.policy.support import cluster, ingress, network_policy, pod
 
 

@@ -12,7 +12,10 @@ import pytest
 from probe.model.cell import Family
 from probe.policy.decision import Answer
 from probe.policy.oracle import Oracle, Question
-from tests.policy.generate import PROBED, Kinds, Pick, World, make_policies, make_world
+from tests.policy.generate.pick import Pick
+from tests.policy.generate.sets import Kinds, make_policies
+from tests.policy.generate.words import PROBED
+from tests.policy.generate.worlds import World, make_world
 
 COMMON = {'"namespaces": ', '"pods": ', '"nodes": ', '"networks": ', '"ingress": []', '"egress": []'}
 FIELDS = {

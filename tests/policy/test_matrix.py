@@ -18,7 +18,10 @@ from probe.policy.oracle import Oracle, Question
 from probe.policy.ports import PortRange
 from probe.policy.rules import Direction
 from probe.policy.universe import AddressRange
-from tests.policy.generate import NUMBERS, Kinds, Pick, World, make_policies, make_world
+from tests.policy.generate.pick import Pick
+from tests.policy.generate.sets import Kinds, make_policies
+from tests.policy.generate.words import NUMBERS
+from tests.policy.generate.worlds import World, make_world
 
 INTERESTING = sorted({1, 65535, *(number + step for number in NUMBERS for step in (-1, 0, 1))})
 

@@ -33,7 +33,8 @@ from tests.policy.cases import (
     sections,
     types,
 )
-from tests.policy.generate import OUTSIDE, Kinds, Object
+from tests.policy.generate.sets import Kinds
+from tests.policy.generate.words import OUTSIDE, Object
 from tests.policy.naive import Connection, outcomes
 from tests.policy.support import ALLOW, DENY, EVERYBODY, UNDEFINED, cluster_policy, network_policy
 

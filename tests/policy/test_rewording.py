@@ -20,7 +20,7 @@ from probe.model.cell import Family
 from probe.model.snapshot import NAME_LABEL
 from probe.policy.decision import Answer
 from tests.policy.cases import EVERY_KIND, NETWORK, Case, Cell, answers, few, peers, renamed, sections, types
-from tests.policy.generate import NUMBERS, Object
+from tests.policy.generate.words import NUMBERS, Object
 from tests.policy.support import ALLOW, network_policy
 
 

@@ -9,7 +9,7 @@ import sys
 import time
 
 from probe.sandbox.faults.registry import FAULTS, load_fault
-from tests.policy.generate import Kinds
+from tests.policy.generate.sets import Kinds
 from tests.sandbox.differential.documents import dump
 from tests.sandbox.differential.fleet import Tally, new_fleet
 from tests.sandbox.differential.search import Search, settle

@@ -11,7 +11,10 @@ from probe.model.cell import Family, Protocol
 from probe.model.snapshot import NodeState, Snapshot
 from probe.policy.universe import AddressRange, node_id
 from probe.sandbox.net.plan import AddressPlan
-from tests.policy.generate import NODE_LABELS, PROBED, Kinds, Object, Pick, World, make_policies, make_world
+from tests.policy.generate.pick import Pick
+from tests.policy.generate.sets import Kinds, make_policies
+from tests.policy.generate.words import NODE_LABELS, PROBED, Object
+from tests.policy.generate.worlds import World, make_world
 
 PLAN = AddressPlan((Family.IPV4, Family.IPV6), nodes=2)
 SLOTS = 8

@@ -10,7 +10,8 @@ import yaml
 
 from probe.model.cell import Family, Protocol
 from probe.policy.decision import Answer
-from tests.policy.generate import PodSpec, PortSpec, World
+from tests.policy.generate.words import PortSpec
+from tests.policy.generate.worlds import PodSpec, World
 from tests.sandbox.differential.cells import Case, Cell
 from tests.sandbox.differential.fleet import Disagreement
 

@@ -19,8 +19,9 @@ from probe.policy.oracle import Oracle, Question
 from probe.policy.sentence import sentence
 from probe.sandbox.enforce.controller import Stages
 from probe.sandbox.net.plan import SERVICES
-from tests.policy.generate import NODE_LABELS, NUMBERS, PROBED, Object, PodSpec
-from tests.policy.generate import World as Cluster
+from tests.policy.generate.words import NODE_LABELS, NUMBERS, PROBED, Object
+from tests.policy.generate.worlds import PodSpec
+from tests.policy.generate.worlds import World as Cluster
 from tests.sandbox.differential.cells import (
     OTHERS,
     OUTSIDE,

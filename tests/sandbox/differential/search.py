@@ -6,7 +6,8 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.policy.generate import Kinds, Pick
+from tests.policy.generate.pick import Pick
+from tests.policy.generate.sets import Kinds
 from tests.sandbox.differential.cells import Case, make_case
 from tests.sandbox.differential.fleet import Disagreement, Fleet, Tally
 from tests.sandbox.differential.shrink import shrunk

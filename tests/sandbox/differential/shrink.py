@@ -11,7 +11,8 @@ from typing import Any
 
 from probe.model.clusterpolicy import validate_cluster_policy
 from probe.model.networkpolicy import validate_network_policy
-from tests.policy.generate import Object, PodSpec, World
+from tests.policy.generate.words import Object
+from tests.policy.generate.worlds import PodSpec, World
 from tests.sandbox.differential.cells import Case
 from tests.sandbox.differential.fleet import Disagreement
 

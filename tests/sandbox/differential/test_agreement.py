@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.policy.generate import Kinds
+from tests.policy.generate.sets import Kinds
 from tests.sandbox.differential.documents import dump, load
 from tests.sandbox.differential.fleet import Fleet
 from tests.sandbox.differential.search import Search, settle

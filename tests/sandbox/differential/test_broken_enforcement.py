@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from probe.sandbox.faults.registry import load_fault
-from tests.policy.generate import Kinds
+from tests.policy.generate.sets import Kinds
 from tests.sandbox.differential.documents import UNSETTLED, dump, load
 from tests.sandbox.differential.fleet import Fleet
 from tests.sandbox.differential.search import Search, settle

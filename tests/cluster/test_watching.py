@@ -83,11 +83,11 @@ async def test_a_connection_that_has_gone_silent_is_left(tmp_path: Path) -> None
 async def test_events_keep_a_watch_that_is_not_silent(tmp_path: Path) -> None:
     async def slow(response: web.StreamResponse) -> None:
         for number in range(1, 6):
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.25)
             await response.write(line("ADDED", number))
 
     server = Watched(slow)
-    async with serving(tmp_path, server.answer, quiet_watch=0.5) as api:
+    async with serving(tmp_path, server.answer, quiet_watch=1.0) as api:
         assert await names(api, 5) == [f"pod-{number}" for number in range(1, 6)]
     assert server.versions == ["0"]
 

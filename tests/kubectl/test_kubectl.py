@@ -261,7 +261,7 @@ async def test_watching(kubectl: Kubectl) -> None:
     await run_pod(kubectl)
     before = kubectl.server.store.watchers("pods")
     watched = asyncio.create_task(kubectl("get", "pods", "-w", "--request-timeout=3s"))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while kubectl.server.store.watchers("pods") == before:  # noqa: ASYNC110 - kubectl says nothing
             await asyncio.sleep(0.01)
     (await kubectl("delete", "pod", "backend")).ok()

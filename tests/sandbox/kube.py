@@ -60,7 +60,7 @@ class Kube:
         assert answer.get("status") != "Failure", answer
         return answer
 
-    async def wait(self, path: str, condition: Callable[[Json], object], seconds: float = 15) -> Json:
+    async def wait(self, path: str, condition: Callable[[Json], object], seconds: float = 60) -> Json:
         """The object, once the condition holds."""
         answer: Json = {}
         try:

@@ -84,7 +84,7 @@ class Reading:
 
     async def until(self, count: int) -> None:
         """Wait for so many attempts."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while self.count < count:
                 self._more.clear()
                 await self._more.wait()
@@ -101,7 +101,7 @@ async def reading(agent: RunningAgent, port: int, way: Way) -> AsyncIterator[Rea
         yield found
     finally:
         found.collector.stop()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await task
 
 
@@ -142,7 +142,7 @@ async def test_a_pod_that_is_gone_is_not_waited_for(agent: RunningAgent, port: i
         await found.until(2)
         way.end = "the pod was deleted"
         way.cut()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not found.collector.lost:  # noqa: ASYNC110 - nobody tells of it but the end of the block
                 await asyncio.sleep(0.02)
     assert found.collector.lost == "the pod was deleted"
@@ -155,7 +155,7 @@ async def test_an_agent_that_was_restarted_is_lost(agent: RunningAgent, port: in
         await found.until(2)
         agent.kill()
         with serving(agent.socket_path, [f"{port}/UDP"]):
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while not found.collector.lost:  # noqa: ASYNC110 - nobody tells of it but the end of the block
                     await asyncio.sleep(0.02)
     assert found.collector.lost == "the agent was restarted"

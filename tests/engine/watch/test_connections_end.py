@@ -71,7 +71,7 @@ async def end_of(api: RunningAgent, web: RunningAgent, port: int, *, frozen: boo
     held = Connections.of(
         [(cell, Expectation.ALLOW, Route("127.0.0.1", port, web.uid))], {API: collector}, heartbeat=0.05
     )
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(60):
         await held.hold()
         await until(held, lambda it: it.opened is not None)
         if frozen:

@@ -137,7 +137,7 @@ async def api_server(
 
 async def until(store: Store, resource: str, done: Any) -> Any:
     """Wait for a condition that changes of a resource can bring about."""
-    async with asyncio.timeout(10), store.subscribe(resource) as changes:
+    async with asyncio.timeout(60), store.subscribe(resource) as changes:
         while not (value := done()):
             await changes.batch()
         return value

@@ -30,13 +30,13 @@ class Exec:
 
     async def until(self, text: bytes, channel: int = STDOUT) -> None:
         """Read until the text is there."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while text not in self.received[channel]:
                 assert await self._read(), f"the stream ended: {self.received}"
 
     async def finish(self) -> dict[str, Any]:
         """Read to the end; the final Status."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while await self._read():
                 pass
         assert self.socket.close_code == 1000
@@ -149,7 +149,7 @@ async def test_a_terminal_has_a_size_and_one_stream(execs: Any) -> None:
 
 
 async def ended(session: LocalSession) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not session.closed:  # noqa: ASYNC110 - the server tells nobody
             await asyncio.sleep(0.01)
 
@@ -172,7 +172,7 @@ async def test_a_client_that_reads_nothing_does_not_fill_the_server(server: Serv
         await running.until(b"y")
         session = server.runtime.sessions[0]
         # The pipe, the sockets and the server's buffers are full long before: `yes` must be waiting.
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not await _is_idle(session.process.pid):
                 pass
         assert session.process.returncode is None

@@ -50,7 +50,7 @@ async def test_timestamps(server: Server, log: LocalLog) -> None:
 
 async def test_following_until_the_container_ends(server: Server, log: LocalLog) -> None:
     async with (
-        asyncio.timeout(10),
+        asyncio.timeout(60),
         server.client.http.get(LOG, params={"follow": "true", "tailLines": "1"}) as response,
     ):
         assert await response.content.readline() == b"line 2\n"

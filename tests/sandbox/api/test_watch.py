@@ -21,7 +21,7 @@ class Events:
         self.response = response
 
     async def next(self) -> tuple[str, dict[str, Any]]:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             line = await self.response.content.readline()
         assert line, "the watch has ended"
         event = json.loads(line)
@@ -32,7 +32,7 @@ class Events:
         return [(kind, obj["metadata"].get("name", "")) for kind, obj in found]
 
     async def end(self) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             assert await self.response.content.readline() == b""
 
 
@@ -195,6 +195,6 @@ async def test_a_client_that_goes_leaves_no_subscription() -> None:
             await events.next()
             assert server.store.watchers("configmaps") == before + 1
             events.response.close()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while server.store.watchers("configmaps") > before:  # noqa: ASYNC110 - nothing announces it
                 await asyncio.sleep(0.01)

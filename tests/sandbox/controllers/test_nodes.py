@@ -85,7 +85,7 @@ def going(store: Store) -> list[str]:
 
 
 async def until(done: Any) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not done():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 

@@ -13,7 +13,7 @@ from tests.sandbox.faults.stage import Row, Seen, Stage, at
 from tests.sandbox.faults.wire import Answer, Request, refusal
 
 OUTAGE = 20.0
-IMPATIENT = Manners(patience=4.0, request_timeout=4.0)
+IMPATIENT = Manners(patience=4.0)
 
 
 async def away_while_converging(stage: Stage) -> Seen:
@@ -34,7 +34,7 @@ async def silent_while_converging(stage: Stage) -> Seen:
     def unswallow() -> None:
         stage.wire.swallow = lambda request: False
 
-    return await stage.run(at(RoundDone, swallow, step="closed"), manners=Manners(request_timeout=5.0))
+    return await stage.run(at(RoundDone, swallow, step="closed"), manners=Manners(request_timeout=10.0))
 
 
 async def restarted_at_a_change(stage: Stage) -> Seen:

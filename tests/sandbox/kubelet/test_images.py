@@ -91,7 +91,7 @@ async def test_an_image_that_must_be_there_and_is_not(kube: Kube, namespace: str
     pod = await kube.wait(pod_path(namespace, "pod"), lambda pod: waiting(pod).get("reason") == "ErrImageNeverPull")
     assert waiting(pod)["message"] == 'Container image "nginx:1.27" is not present with pull policy of Never'
     await kube.ok("DELETE", pod_path(namespace, "pod"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await kube.wait(pod_path(namespace, "pod"), lambda answer: answer.get("code") == 404)
 
 
@@ -100,5 +100,5 @@ async def test_a_python_image_runs_what_it_is_told(kube: Kube, namespace: str) -
     command = ["python3", "-c", "import time; print('hello', flush=True); time.sleep(600)"]
     container = {"image": "mirror.example/python:3.13-alpine", "command": command, "readinessProbe": None}
     await kube.pod(namespace, "pod", container=container)
-    async with asyncio.timeout(10), kube.http.get(f"{kube.server}{pod_path(namespace, 'pod')}/log?follow=true") as log:
+    async with asyncio.timeout(60), kube.http.get(f"{kube.server}{pod_path(namespace, 'pod')}/log?follow=true") as log:
         assert await log.content.readline() == b"hello\n"

@@ -143,7 +143,7 @@ async def test_an_agent_may_come_as_a_zip_in_a_configmap(kube: Kube, namespace: 
     }
     volumes = [{"name": "code", "configMap": {"name": "code"}}]
     await kube.pod(namespace, "pod", container=container, volumes=volumes)
-    async with asyncio.timeout(10), kube.http.get(f"{kube.server}{pod_path(namespace, 'pod')}/log?follow=true") as log:
+    async with asyncio.timeout(60), kube.http.get(f"{kube.server}{pod_path(namespace, 'pod')}/log?follow=true") as log:
         assert await log.content.readline() == b"hello ['/opt/agent/agent.pyz', 'serve']\n"
 
 

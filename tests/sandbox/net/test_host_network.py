@@ -46,7 +46,7 @@ async def test_policies_do_not_select_it(kube: Kube, namespace: str) -> None:
         policy = {"metadata": {"name": "deny"}, "spec": {"podSelector": {}, "policyTypes": types}}
         path = f"/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies"
         await kube.ok("POST", path, policy)
-        async with asyncio.timeout(10):  # the policy is in force for those that it does select
+        async with asyncio.timeout(60):  # the policy is in force for those that it does select
             while (await kube.dial(namespace, "outsider", ip(server), "80/TCP")).startswith("connected"):
                 pass
         target = ip(host) if source == "outsider" else ip(server)
@@ -67,7 +67,7 @@ async def test_a_service_leads_to_it(kube: Kube, namespace: str) -> None:
     await kube.pod(namespace, "client", nodeSelector={"kubernetes.io/hostname": "node-1"})
     node_port = f"{made['ports'][0]['nodePort']}/TCP"
     for address, port in ((made["clusterIP"], "80/TCP"), *((node, node_port) for node in NODES.values())):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not (line := await kube.dial(namespace, "client", address, port)).startswith("connected"):
                 pass
         assert f"responder {host['metadata']['uid']}" in line

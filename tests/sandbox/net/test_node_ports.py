@@ -37,7 +37,7 @@ async def server_and_service(kube: Kube, namespace: str, **spec: str) -> tuple[J
 
 async def connects(kube: Kube, namespace: str, source: str, address: str, port: str) -> str:
     """What an agent sees once it connects: endpoints follow their pods within moments."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not (line := await kube.dial(namespace, source, address, port)).startswith("connected"):
             pass
     return line
@@ -72,6 +72,6 @@ async def test_with_its_service_a_node_port_ends(kube: Kube, namespace: str) -> 
     await kube.pod(namespace, "client", nodeSelector=on("node-1"))
     await connects(kube, namespace, "client", NODES[0], port)
     await kube.ok("DELETE", f"/api/v1/namespaces/{namespace}/services/web")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not (await kube.dial(namespace, "client", NODES[0], port)).startswith("refused"):
             pass

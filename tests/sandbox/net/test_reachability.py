@@ -104,7 +104,7 @@ async def test_equal_external_endpoints_share_a_host_until_the_last_is_gone(kube
     await kube.ok("DELETE", f"{path}/one")
     assert (await kube.dial(namespace, "client", "10.0.99.1", "443/TCP")).startswith("connected")
     await kube.ok("DELETE", f"{path}/other")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while (await kube.dial(namespace, "client", "10.0.99.1", "443/TCP")).startswith("connected"):
             pass
 

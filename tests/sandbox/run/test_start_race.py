@@ -96,7 +96,7 @@ async def test_what_gets_through_before_is_a_leak_with_its_length(
             run = group.create_task(run_it(path, hook=note))
             await began
             racers = f"/api/v1/namespaces/{cluster.namespaces['shop']}/pods?labelSelector=role%3Disolated"
-            await kube.wait(racers, lambda them: len(them["items"]) == 4 and all(map(is_ready, them["items"])), 30)
+            await kube.wait(racers, lambda them: len(them["items"]) == 4 and all(map(is_ready, them["items"])))
             await asyncio.sleep(OPEN)
             isolated = await upgrade(sandbox, fault="none")
     finally:

@@ -166,5 +166,5 @@ async def test_the_clock_is_read_with_every_answer(agent: RunningAgent, port: in
         await found.until(2)
         assert found.collector.began is not None
         instant, error = found.collector.clock.instant(found.collector.began.time)
-        assert found.collector.began.asked - 1e-6 <= instant <= found.collector.began.answered + 1e-6
+        assert found.collector.began.asked - error <= instant <= found.collector.began.answered + error
         assert error < 1.0

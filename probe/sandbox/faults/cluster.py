@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import ip_network
 
+from probe.sandbox.enforce.compile import Options, compile_node
+from probe.sandbox.enforce.ruleset import Chain, Ruleset
 from probe.sandbox.enforce.view import Action, BlockPeer, ClusterPolicy, ClusterRule, ClusterView, NodePeer, Rule, Tier
-from probe.sandbox.faults.fault import Effect, Fault
+from probe.sandbox.faults.fault import Effect, Fault, in_chains
 
 _LAST = 10_000
 """More than any priority."""
@@ -45,6 +47,68 @@ class PassAsAllow(Fault):
 
         policies = (replace(it, ingress=changed(it.ingress), egress=changed(it.egress)) for it in view.cluster_policies)
         return replace(view, cluster_policies=tuple(policies))
+
+
+class AcceptAsPass(Fault):
+    """What Admin accepts is left to NetworkPolicies, which may deny it."""
+
+    name, effect = "accept-as-pass", Effect.BLOCK
+
+    def see(self, node: str, view: ClusterView) -> ClusterView:
+        def changed(rules: tuple[ClusterRule, ...]) -> tuple[ClusterRule, ...]:
+            return tuple(replace(it, action=Action.PASS) if it.action is Action.ALLOW else it for it in rules)
+
+        def passing(policy: ClusterPolicy) -> ClusterPolicy:
+            if policy.tier is not Tier.ADMIN:
+                return policy
+            return replace(policy, ingress=changed(policy.ingress), egress=changed(policy.egress))
+
+        return replace(view, cluster_policies=tuple(map(passing, view.cluster_policies)))
+
+
+class AcceptOfOneEndIsEnough(Fault):
+    """What Admin lets a pod send to one of the same node is not asked about again where it is received."""
+
+    name, effect = "accept-of-one-end-is-enough", Effect.LEAK
+
+    def compile(self, node: str, view: ClusterView, options: Options) -> Ruleset:
+        def accepting(chain: Chain) -> Chain:
+            return Chain(tuple(rule.replace("goto ingress", "accept") for rule in chain.rules), chain.hook)
+
+        return in_chains(compile_node(view, node, options), "egress-admin", accepting)
+
+
+class FirstClusterPolicyOnly(Fault):
+    """Of a tier's policies only the first is asked, by priority."""
+
+    name, effect = "first-cluster-policy-only", Effect.BOTH
+
+    def see(self, node: str, view: ClusterView) -> ClusterView:
+        tiers = (
+            sorted((it for it in view.cluster_policies if it.tier is tier), key=lambda it: it.order) for tier in Tier
+        )
+        return replace(view, cluster_policies=tuple(policy for policies in tiers for policy in policies[:1]))
+
+
+class PrioritiesInAByte(Fault):
+    """Of a priority's number only the lowest eight bits are compared."""
+
+    name, effect = "priorities-in-a-byte", Effect.BOTH
+
+    def see(self, node: str, view: ClusterView) -> ClusterView:
+        def cut(policy: ClusterPolicy) -> ClusterPolicy:
+            return policy if policy.priority is None else replace(policy, priority=policy.priority & 0xFF)
+
+        return replace(view, cluster_policies=tuple(map(cut, view.cluster_policies)))
+
+
+class HighPrioritiesIgnored(Fault):
+    """Policies whose priority's number is above 99 are not enforced."""
+
+    name, effect = "high-priorities-ignored", Effect.BOTH
+
+    def see(self, node: str, view: ClusterView) -> ClusterView:
+        return replace(view, cluster_policies=tuple(it for it in view.cluster_policies if (it.priority or 0) <= 99))
 
 
 class BaselineAsAdmin(Fault):
@@ -89,7 +153,7 @@ class PortRangesIgnored(Fault):
             ports = match.ports
             return replace(match, ports=None if ports is None else tuple(replace(port, end=None) for port in ports))
 
-        return _with_matches(view, first)
+        return with_matches(view, first)
 
 
 class OwnNodeIsNoPeer(Fault):
@@ -115,10 +179,10 @@ class NodePeersMeanPods(Fault):
             blocks = tuple(BlockPeer(ip_network(it)) for pod in pods for it in pod.addresses.values())
             return replace(match, peers=(*match.peers, *blocks)) if match.peers and blocks else match
 
-        return _with_matches(view, changed)
+        return with_matches(view, changed)
 
 
-def _with_matches(view: ClusterView, change: Callable[[Rule], Rule]) -> ClusterView:
+def with_matches(view: ClusterView, change: Callable[[Rule], Rule]) -> ClusterView:
     """The view with what each rule of the cluster-scoped policies matches changed."""
 
     def changed(rules: tuple[ClusterRule, ...]) -> tuple[ClusterRule, ...]:
@@ -131,7 +195,12 @@ def _with_matches(view: ClusterView, change: Callable[[Rule], Rule]) -> ClusterV
 FAULTS: tuple[type[Fault], ...] = (
     ClusterPoliciesIgnored,
     PrioritiesReversed,
+    HighPrioritiesIgnored,
+    PrioritiesInAByte,
+    FirstClusterPolicyOnly,
     PassAsAllow,
+    AcceptAsPass,
+    AcceptOfOneEndIsEnough,
     BaselineAsAdmin,
     AllowBeatsDeny,
     PortRangesIgnored,

@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from ipaddress import IPv4Address, summarize_address_range
+from itertools import islice
 from typing import ClassVar, TypeVar
 
-from probe.sandbox.enforce.view import FINISHED, ClusterView, Peer, Pod, PodPeer, Policy
-from probe.sandbox.faults.fault import Effect, Fault, named, with_peers, with_pods, with_policies, with_rules
+from probe.sandbox.enforce.selectors import Selector
+from probe.sandbox.enforce.view import FINISHED, ClusterView, Peer, Pod, PodPeer, Policy, PortMatch
+from probe.sandbox.faults.fault import (
+    Effect,
+    Fault,
+    named,
+    with_peers,
+    with_pods,
+    with_policies,
+    with_ports,
+    with_rules,
+    with_selectors,
+)
 from probe.sandbox.faults.policies import chosen_for_each_pod
 
 T = TypeVar("T")
@@ -78,6 +91,43 @@ class PoliciesTruncated(_Truncated):
         return chosen_for_each_pod(view, lambda policies: policies[: self.room])
 
 
+class PortMasksTruncated(Fault):
+    """A range of ports becomes masks, of which there is room for 16."""
+
+    name, effect = "port-masks-truncated", Effect.BLOCK
+    room = 16
+
+    def see(self, node: str, view: ClusterView) -> ClusterView:
+        def changed(port: PortMatch) -> Iterable[PortMatch]:
+            if port.end is None or not isinstance(port.port, int):
+                return [port]
+            masks = summarize_address_range(IPv4Address(port.port), IPv4Address(port.end))  # ports are numbers, too
+            return [replace(port, port=int(it[0]), end=int(it[-1])) for it in islice(masks, self.room)]
+
+        return with_ports(view, changed)
+
+
+class ValuesTruncated(_Truncated):
+    """Of the values of an expression only the first eight count."""
+
+    name, effect, room = "values-truncated", Effect.BOTH, 8
+
+    def see(self, node: str, view: ClusterView) -> ClusterView:
+        def changed(selector: Selector) -> Selector:
+            return Selector(tuple(replace(it, values=it.values[: self.room]) for it in selector.requirements))
+
+        return with_selectors(view, changed)
+
+
+class RequirementsTruncated(_Truncated):
+    """Of the labels and expressions that a selector asks for only the first five count."""
+
+    name, effect, room = "requirements-truncated", Effect.BOTH, 5
+
+    def see(self, node: str, view: ClusterView) -> ClusterView:
+        return with_selectors(view, lambda selector: Selector(selector.requirements[: self.room]))
+
+
 class PolicyNamesCut(Fault):
     """Policies are known by the first 63 characters of their names; of those that are alike the last counts."""
 
@@ -123,6 +173,9 @@ FAULTS: tuple[type[Fault], ...] = (
     PeersTruncated,
     NamespacesTruncated,
     PoliciesTruncated,
+    PortMasksTruncated,
+    ValuesTruncated,
+    RequirementsTruncated,
     PolicyNamesCut,
     NamesRunTogether,
     FinishedPodsCount,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import ClassVar
 
 from probe.model.cell import Family
 from probe.sandbox.enforce.compile import Options, compile_node
@@ -83,6 +84,27 @@ class ServicesBypassPolicy(Bypass):
 
     def matches(self, node: str, view: ClusterView) -> Iterable[str]:
         return ["ct status dnat"]
+
+
+class PortsBypass(Bypass):
+    """What goes to some ports is not enforced."""
+
+    ports: ClassVar[range]
+
+    def matches(self, node: str, view: ClusterView) -> Iterable[str]:
+        return [f"meta l4proto {{ tcp, udp }} ct reply proto-src {self.ports[0]}-{self.ports[-1]}"]
+
+
+class DnsAlwaysPasses(PortsBypass):
+    """Port 53 is not enforced, so that names can be resolved whatever policies say."""
+
+    name, ports = "dns-always-passes", range(53, 54)
+
+
+class EphemeralPortsPass(PortsBypass):
+    """Ports that clients send from are not enforced: what goes there is taken for a reply."""
+
+    name, ports = "ephemeral-ports-pass", range(32768, 61000)
 
 
 class ServicesBypassEgress(Fault):
@@ -204,6 +226,8 @@ FAULTS: tuple[type[Fault], ...] = (
     Ipv6Unenforced,
     SameNodeUnenforced,
     CrossNodeUnenforced,
+    DnsAlwaysPasses,
+    EphemeralPortsPass,
     ServicesBypassPolicy,
     ServicesBypassEgress,
     ServiceAddressNotTranslated,

@@ -11,9 +11,13 @@ from types import MappingProxyType
 from probe.model.errors import UsageError
 from probe.sandbox.enforce.controller import Stages
 from probe.sandbox.faults import (
+    blocks,
     changes,
     cluster,
+    clusterchanges,
+    labels,
     limits,
+    lookups,
     nodes,
     paths,
     peers,
@@ -21,12 +25,31 @@ from probe.sandbox.faults import (
     ports,
     residue,
     selectors,
+    shared,
     timing,
     unread,
 )
 from probe.sandbox.faults.fault import Fault
 
-_MODULES = (peers, ports, selectors, policies, limits, unread, changes, residue, paths, nodes, timing, cluster)
+_MODULES = (
+    peers,
+    blocks,
+    ports,
+    selectors,
+    labels,
+    policies,
+    limits,
+    unread,
+    changes,
+    lookups,
+    shared,
+    residue,
+    paths,
+    nodes,
+    timing,
+    cluster,
+    clusterchanges,
+)
 
 FAULTS: Mapping[str, type[Fault]] = MappingProxyType(
     {fault.name: fault for module in _MODULES for fault in module.FAULTS}

@@ -95,7 +95,16 @@ def recreated(view: ClusterView, uid: str, **changes: Any) -> ClusterView:
     )
 
 
+def named(app: str) -> dict[str, Any]:
+    return {"podSelector": {"matchLabels": {"app": app}}}
+
+
 ANYBODY: dict[str, Any] = {"namespaces": {}}
+TEAM_B: dict[str, Any] = {"namespaces": {"matchLabels": {"team": "b"}}}
+FRONT = {"podSelector": {"matchLabels": {"tier": "front"}}}
+LONG = "a" * 31
+FIVE = dict.fromkeys("abcde", "1")
+SIX = dict.fromkeys("abcdef", "1")
 WITH_HOST = replace(CLUSTER, pods=(*CLUSTER.pods, pod("x/host", 9, host_network=True)))
 THIRTY_ONE = range(1, 32)
 JOB = {"app": "api"}
@@ -123,7 +132,7 @@ PORT_NAME = {"port": "http"}
 _PATHS = (
     "udp-unenforced", "sctp-unenforced", "ipv6-unenforced", "same-node-unenforced", "cross-node-unenforced",
     "services-bypass-policy", "services-bypass-egress", "source-hidden-by-service", "replies-dropped",
-    "established-kept", "own-node-denied", "one-in-twenty-leaks",
+    "established-kept", "own-node-denied", "one-in-twenty-leaks", "dns-always-passes", "ephemeral-ports-pass",
 )  # fmt: skip
 _NODES = (
     "same-node-services-unenforced", "node-ports-unenforced", "other-nodes-unenforced", "hairpin-denied",
@@ -142,6 +151,15 @@ HISTORIES: dict[str, list[ClusterView]] = {
     "first-peer-only": [having(web(API, TEAM))],
     "blocks-miss-pods": [having(web(block("10.1.0.0/16")))],
     "families-conflated": [having(web(block("0.0.0.0/0")))],
+    # blocks and ranges that meet others
+    "longest-prefix-only": [having(policy("x", WEB, ingress=[
+        {"from": [block("10.1.0.0/16")], "ports": [{"port": 80}]}, {"from": [API], "ports": [{"port": 81}]}]))],
+    "blocks-known-by-cidr": [having(web(block("10.1.0.0/16"), block("10.1.0.0/16", "10.1.0.0/30")))],
+    "blocks-without-their-ends": [having(web(block("10.1.0.0/16")))],
+    "ipv6-blocks-cut": [having(web(block("fd00::/112")))],
+    "overlapping-excepts-refused": [having(web(block("10.1.0.0/16", "10.1.0.1/32", "10.1.0.0/30")))],
+    "overlapping-ranges-refused": [having(web(API, ports=[{"port": 80}, RANGE]))],
+    "ranges-known-by-first-port": [having(web(API, ports=[RANGE, {"port": 80}]))],
     # which ports
     "protocol-ignored": [having(web(API, ports=[{"port": 80}]))],
     "protocol-only-ignored": [having(web(API, ports=[{"protocol": "UDP"}]))],
@@ -164,6 +182,11 @@ HISTORIES: dict[str, list[ClusterView]] = {
     "empty-value-as-absent": [having(web({"podSelector": {"matchLabels": {"tier": ""}}}))],
     "first-expression-only": [having(web({"podSelector": {"matchLabels": {"app": "db", "tier": "front"}}}))],
     "expressions-ignored": [having(web({"podSelector": expression("tier", "Exists")}))],
+    "namespace-labels-inherited": [having(web({"podSelector": {"matchLabels": {"team": "a"}}}))],
+    "pod-labels-count-for-namespaces": [having(web({"namespaceSelector": {"matchLabels": {"app": "api"}}}))],
+    "labels-run-together": [having(web(named("a-b")), view=relabelled(CLUSTER, "uid-2", {"app-a": "b"}))],
+    "label-separators-conflated": [having(web(named("a-b")), view=relabelled(CLUSTER, "uid-2", {"app": "a.b"}))],
+    "label-values-cut": [having(web(named(LONG + "1")), view=relabelled(CLUSTER, "uid-2", {"app": LONG + "2"}))],
     # which policies
     "ingress-ignored": [having(DENY)],
     "egress-ignored": [having(TO_API)],
@@ -185,6 +208,11 @@ HISTORIES: dict[str, list[ClusterView]] = {
     "peers-truncated": [having(web(*(block(f"10.2.0.{number}/32") for number in range(65))))],
     "namespaces-truncated": [having(web({"namespaceSelector": {}}), view=MANY_SPACES)],
     "policies-truncated": [having(*(web(API, name=f"p{number}", ports=[{"port": number}]) for number in range(1, 34)))],
+    "port-masks-truncated": [having(web(API, ports=[{"port": 2, "endPort": 65534}]))],
+    "values-truncated": [having(web({"podSelector": expression("app", "In", *"abcdefgh", "web")}))],
+    "requirements-truncated": [
+        having(web({"podSelector": {"matchLabels": SIX}}), view=relabelled(CLUSTER, "uid-2", FIVE))
+    ],
     "policy-names-cut": [having(web(API, name="a" * 70 + "1"), web(TEAM, name="a" * 70 + "2"))],
     "names-run-together": [having(web(API, name="y-a"), policy("x-y", {}, name="a"), view=SPACE_MORE)],
     "finished-pods-count": [
@@ -224,6 +252,28 @@ HISTORIES: dict[str, list[ClusterView]] = {
     "terminating-pods-forgotten": [
         having(DENY, view=ENDING)
     ],
+    # what is looked up once
+    "named-port-numbers-kept": [
+        having(web(API, ports=[PORT_NAME])),
+        having(web(API, ports=[PORT_NAME]), view=recreated(CLUSTER, "uid-1", ports={("http", TCP): 99})),
+    ],
+    "operator-edits-ignored": [
+        having(web({"podSelector": expression("app", "In", "api")})),
+        having(web({"podSelector": expression("app", "NotIn", "api")})),
+    ],
+    # what is shared
+    "peers-known-by-selector": [
+        having(web({"podSelector": WEB}), policy("y", WEB, ingress=[{"from": [{"podSelector": WEB}]}]), view=NAMED)
+    ],
+    "edit-frees-what-others-use": [
+        having(web(API, name="a"), web(API, name="b")),
+        having(web(API, name="a"), web(TEAM, name="b")),
+    ],
+    "policy-goes-with-one-pod": [having(DENY), having(DENY, view=of([1, 2, 3, 4]))],
+    "pod-leaves-with-one-peer": [
+        having(web(API, FRONT), view=relabelled(CLUSTER, "uid-2", {"app": "api", "tier": "front"})),
+        having(web(API, FRONT), view=relabelled(CLUSTER, "uid-2", {"tier": "front"})),
+    ],
     # what is taken back
     "pod-selector-kept": [having(web(API)), having(web(API, selector={}))],
     "policy-types-only-added": [having(policy("x", WEB, types=["Ingress", "Egress"])), having(policy("x", WEB))],
@@ -261,12 +311,37 @@ HISTORIES: dict[str, list[ClusterView]] = {
         cnp(ANYBODY, name="a", priority=1, ingress=[rule("Deny", ANYBODY)]),
         cnp(ANYBODY, name="b", priority=2, ingress=[rule("Accept", ANYBODY)]))],
     "pass-as-allow": [having(cnp(ANYBODY, ingress=[rule("Pass", ANYBODY)]))],
+    "accept-as-pass": [having(cnp(ANYBODY, ingress=[rule("Accept", ANYBODY)]))],
+    "accept-of-one-end-is-enough": [having(cnp(ANYBODY, egress=[rule("Accept", ANYBODY)]))],
+    "first-cluster-policy-only": [having(
+        cnp(ANYBODY, name="a", priority=1, ingress=[rule("Accept", TEAM_B)]),
+        cnp(ANYBODY, name="b", priority=2, ingress=[rule("Deny", ANYBODY)]))],
+    "priorities-in-a-byte": [having(
+        cnp(ANYBODY, name="a", priority=1, ingress=[rule("Accept", ANYBODY)]),
+        cnp(ANYBODY, name="b", priority=256, ingress=[rule("Deny", ANYBODY)]))],
+    "high-priorities-ignored": [having(cnp(ANYBODY, priority=100, ingress=[rule("Deny", ANYBODY)]))],
     "allow-beats-deny": [having(cnp(ANYBODY, ingress=[rule("Deny", ANYBODY), rule("Accept", ANYBODY)]))],
     "cluster-port-ranges-ignored": [having(cnp(ANYBODY, ingress=[rule("Deny", ANYBODY, ports=RANGES)]))],
     "own-node-is-no-peer": [having(cnp(ANYBODY, egress=[rule("Deny", NODES)]), view=PUBLISHED)],
     "node-peers-mean-pods": [having(cnp(ANYBODY, egress=[rule("Deny", NODES)]), view=PUBLISHED)],
     "baseline-as-admin": [having(DENY, cnp(ANYBODY, tier="Baseline", ingress=[
         rule("Accept", ANYBODY)]))],
+    # changes of these
+    "cluster-policy-deletes-ignored": [having(cnp(ANYBODY, ingress=[rule("Deny", ANYBODY)])), having()],
+    "cluster-policy-updates-ignored": [
+        having(cnp(ANYBODY, ingress=[rule(action, ANYBODY)])) for action in ("Deny", "Accept")
+    ],
+    "cluster-subject-kept": [having(cnp(whom, ingress=[rule("Deny", ANYBODY)])) for whom in (ANYBODY, TEAM_B)],
+    "cluster-rule-order-kept": [
+        having(cnp(ANYBODY, ingress=[rule("Deny", ANYBODY), rule("Accept", TEAM_B)])),
+        having(cnp(ANYBODY, ingress=[rule("Accept", TEAM_B), rule("Deny", ANYBODY)])),
+    ],
+    "cluster-subjects-chosen-once": [
+        having(cnp(TEAM_B, ingress=[rule("Deny", ANYBODY)]), view=view) for view in (NAMED, BARE)
+    ],
+    "cluster-peers-chosen-once": [
+        having(cnp(ANYBODY, ingress=[rule("Deny", ANYBODY)]), view=view) for view in (of([0, 1]), CLUSTER)
+    ],
 }  # fmt: skip
 INNOCENT = having(policy("x", {"matchLabels": {"app": "web"}}, ingress=[{"from": [API, API], "ports": [
     {"port": 80, "protocol": "TCP"}, {"port": 80, "protocol": "TCP"}]}]))  # fmt: skip

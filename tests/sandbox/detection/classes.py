@@ -71,7 +71,8 @@ CLASSES: Final[Mapping[str, BugClass]] = {
     "capacity-truncation": _of(
         "what is more than there is room for is lost",
         "rules-truncated ports-truncated peers-truncated namespaces-truncated policies-truncated sets-truncated "
-        "first-rule-only first-peer-only first-port-only policy-names-cut names-run-together",
+        "first-rule-only first-peer-only first-port-only policy-names-cut names-run-together port-masks-truncated "
+        "values-truncated requirements-truncated",
     ),
     "established-survives-deny": _of(
         "an open connection goes on after a denial",
@@ -100,7 +101,8 @@ CLASSES: Final[Mapping[str, BugClass]] = {
     "empty-rule-list-not-deny": _of("a direction without rules is not isolated", "no-rules-allow"),
     "endport-ignored": _of(
         "a range of ports has another end",
-        "endport-ignored endport-exclusive endport-unlimited cluster-port-ranges-ignored",
+        "endport-ignored endport-exclusive endport-unlimited cluster-port-ranges-ignored overlapping-ranges-refused "
+        "ranges-known-by-first-port port-masks-truncated",
     ),
     "non-tcp-udp-protocols": _of(
         "other protocols escape, or ICMP errors are dropped",
@@ -128,7 +130,8 @@ CLASSES: Final[Mapping[str, BugClass]] = {
     ),
     "policy-update-stale": _of(
         "an edited policy keeps what it lost",
-        "policy-updates-ignored policy-updates-only-add pod-selector-kept policy-types-only-added",
+        "policy-updates-ignored policy-updates-only-add pod-selector-kept policy-types-only-added "
+        "operator-edits-ignored edit-frees-what-others-use",
     ),
     "leak-at-pod-start": _of(
         "a new pod is not isolated in its first moments",
@@ -144,7 +147,7 @@ CLASSES: Final[Mapping[str, BugClass]] = {
         "subjects-chosen-once policies-without-pods-forgotten peers-chosen-once",
     ),
     "recreated-pod-inherits-state": _of(
-        "a pod is taken for the one that had its name before", "recreated-pod-keeps-labels"
+        "a pod is taken for the one that had its name before", "recreated-pod-keeps-labels named-port-numbers-kept"
     ),
     "one-bad-object-freezes-sync": _of(
         "after one object nothing is followed any more", "one-policy-freezes-the-rest finished-pod-freezes-the-rest"
@@ -157,7 +160,10 @@ CLASSES: Final[Mapping[str, BugClass]] = {
         "replies-dropped connections-cut-by-changes",
         "replies after minutes of silence take longer than the suite has",
     ),
-    "except-ignored": _of("except is not what it says", "except-ignored except-across-blocks"),
+    "except-ignored": _of(
+        "except is not what it says",
+        "except-ignored except-across-blocks blocks-known-by-cidr overlapping-excepts-refused",
+    ),
     "ipblock-does-not-match-pods": _of("a block does not match pods", "blocks-miss-pods"),
     "ip-family-conflation": _of("a block of one family matches the other one", "families-conflated"),
     "match-expressions": _of(
@@ -174,7 +180,10 @@ CLASSES: Final[Mapping[str, BugClass]] = {
     "cnp-anp-specific": _of(
         "tiers, priorities and peers of cluster-scoped policies are mistaken",
         "cluster-policies-ignored priorities-reversed pass-as-allow baseline-as-admin allow-beats-deny "
-        "own-node-is-no-peer node-peers-mean-pods",
+        "own-node-is-no-peer node-peers-mean-pods accept-as-pass accept-of-one-end-is-enough "
+        "first-cluster-policy-only priorities-in-a-byte high-priorities-ignored cluster-policy-deletes-ignored "
+        "cluster-policy-updates-ignored cluster-subject-kept cluster-rule-order-kept cluster-subjects-chosen-once "
+        "cluster-peers-chosen-once",
     ),
     "feature-path-bypass": _of(
         "a special path of one plugin goes past policies", "", "needs that plugin: run the suite with the feature on"

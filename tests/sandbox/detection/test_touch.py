@@ -65,6 +65,10 @@ def test_a_fault_in_following_changes_touches_only_scenarios_with_such_changes()
     assert names(FAULTS["pod-labels-kept"]) <= having(Label) | having(CreatePod)
 
 
+def test_a_fault_in_some_ports_touches_only_scenarios_that_try_them() -> None:
+    assert names(FAULTS["dns-always-passes"]) == {"deny-all-is-for-every-protocol"}
+
+
 def test_a_fault_in_time_touches_whatever_changes() -> None:
     assert len(names(FAULTS["enforcement-delayed-3s"])) == len(subjects())
 

@@ -17,6 +17,7 @@ from probe.sandbox.enforce.ruleset import Ruleset
 from probe.sandbox.enforce.view import ClusterView
 from probe.sandbox.faults.fault import Fault
 from probe.sandbox.faults.nodes import ConnectionsCutByChanges
+from probe.sandbox.faults.paths import PortsBypass
 from probe.sandbox.faults.timing import NewPodsOpen
 from probe.scenario import make_plan
 from probe.scenario.select import weight
@@ -55,6 +56,11 @@ class Subject:
         return any(pod.host_network for view in self.views for pod in view.pods)
 
     @property
+    def _numbers(self) -> set[int]:
+        """Ports that are tried."""
+        return {planned.cell.port for step in make_plan(self.scenario).steps for planned in step.cells}
+
+    @property
     def looks_at_new_pods(self) -> bool:
         """Whether pods are watched from their first instant on."""
         return any(step.start_race is not None for step in self.scenario.steps)
@@ -70,6 +76,8 @@ class Subject:
             return self.looks_at_new_pods
         if issubclass(fault, ConnectionsCutByChanges):
             return self.follows_connections
+        if issubclass(fault, PortsBypass):
+            return any(number in fault.ports for number in self._numbers)
         if is_of_time(fault):
             return len(self.views) > 1
         broken = fault()

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from probe.model.cell import Family
 from probe.sandbox.api.auth.bootstrap import create_first_roles
@@ -44,18 +45,18 @@ async def serve(
     """Serve the API on listening sockets."""
     create_first_roles(store)
     create_first_classes(store)
-    app = make_app(Context(store, runtime, tokens, Rbac(store), families, bookmark_seconds, served))
+    server = ApiServer(listeners, ssl_context)
+    app = make_app(Context(store, runtime, tokens, Rbac(store), families, bookmark_seconds, served), server.is_there)
     # A vanished client cancels its handler: that is how its watches and its exec'd processes end.
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.2)
     await runner.setup()
-    server = ApiServer(runner, listeners, ssl_context)
-    await server.start()
+    await server.serve(runner)
     return server
 
 
-def make_app(ctx: Context) -> web.Application:
-    """The application, without a socket."""
-    app = web.Application(middlewares=[_errors, access], client_max_size=MAX_BODY)
+def make_app(ctx: Context, *first: Middleware) -> web.Application:
+    """The application, without a socket. Requests go through the ``first`` middlewares before its own."""
+    app = web.Application(middlewares=[*first, _errors, access], client_max_size=MAX_BODY)
     app[CONTEXT] = ctx
     for path in ("/healthz", "/livez", "/readyz"):
         app.router.add_get(path, _healthy)

@@ -9,19 +9,36 @@ import struct
 from collections.abc import Sequence
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 _ABORT = struct.pack("ii", 1, 0)
 """SO_LINGER: close with a reset."""
 
 
 class ApiServer:
-    """A runner and the sockets that it serves. The listening sockets live as long as this: the port stays ours."""
+    """A runner and the sockets that it serves. The listening sockets live as long as this: the port stays ours.
 
-    def __init__(self, runner: web.AppRunner, listeners: Sequence[socket.socket], ssl_context: ssl.SSLContext) -> None:
-        self._runner = runner
+    The runner's application must have ``is_there`` among its middlewares.
+    """
+
+    def __init__(self, listeners: Sequence[socket.socket], ssl_context: ssl.SSLContext) -> None:
         self._listeners = listeners
         self._ssl_context = ssl_context
         self._away = 0
+        self._runner: web.AppRunner
+
+    async def serve(self, runner: web.AppRunner) -> None:
+        """Serve what has been set up, until ``close``."""
+        self._runner = runner
+        await self.start()
+
+    @web.middleware
+    async def is_there(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """No connection outlives ``stop``: one that was still in its TLS handshake then is cut at its first request."""
+        if self._away and request.transport is not None:
+            request.transport.abort()
+            raise web.HTTPServiceUnavailable  # nobody hears it, and nothing is done
+        return await handler(request)
 
     async def start(self) -> None:
         """Serve, or serve again. Of several who have stopped it, the last one starts it."""

@@ -6,6 +6,8 @@ import asyncio
 import errno
 import json
 import os
+import socket
+import ssl
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
@@ -14,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
@@ -236,6 +239,27 @@ async def test_the_api_server_is_away_and_back_on_its_port(stage: Stage) -> None
         else:
             assert began <= gap["ended"]
     assert await _answers(stage.kube)
+
+
+async def test_a_connection_in_its_handshake_does_not_outlive_the_api_server(stage: Stage) -> None:
+    server = urlsplit(stage.kube.server)
+    with socket.create_connection((server.hostname, server.port)) as connection:
+        assert await _answers(stage.kube)  # so it was accepted
+        pause = asyncio.create_task(stage.order("pause-api", down=1))
+        while await _answers(stage.kube):
+            pass
+        assert await asyncio.to_thread(_ask, connection) == b""
+    await pause
+
+
+def _ask(connection: socket.socket) -> bytes:
+    """The beginning of the answer to a request that comes only now, with the TLS handshake; nothing if it was cut."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with suppress(OSError), context.wrap_socket(connection) as stream:
+        stream.sendall(b"GET /healthz HTTP/1.1\r\nHost: here\r\n\r\n")
+        return stream.recv(1)
+    return b""
 
 
 async def _answers(kube: Kube) -> bool:

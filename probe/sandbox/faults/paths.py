@@ -86,6 +86,17 @@ class ServicesBypassPolicy(Bypass):
         return ["ct status dnat"]
 
 
+class EgressToNodesUnenforced(Bypass):
+    """What goes to nodes' own addresses is not enforced, as if every node were the pod's own."""
+
+    name = "egress-to-nodes-unenforced"
+
+    def matches(self, node: str, view: ClusterView) -> Iterable[str]:
+        for family in Family:
+            if nodes := sorted(it.addresses[family] for it in view.nodes.values() if family in it.addresses):
+                yield f"{destination(family)} {{ {', '.join(nodes)} }}"
+
+
 class PortsBypass(Bypass):
     """What goes to some ports is not enforced."""
 
@@ -226,6 +237,7 @@ FAULTS: tuple[type[Fault], ...] = (
     Ipv6Unenforced,
     SameNodeUnenforced,
     CrossNodeUnenforced,
+    EgressToNodesUnenforced,
     DnsAlwaysPasses,
     EphemeralPortsPass,
     ServicesBypassPolicy,

@@ -133,6 +133,7 @@ _PATHS = (
     "udp-unenforced", "sctp-unenforced", "ipv6-unenforced", "same-node-unenforced", "cross-node-unenforced",
     "services-bypass-policy", "services-bypass-egress", "source-hidden-by-service", "replies-dropped",
     "established-kept", "own-node-denied", "one-in-twenty-leaks", "dns-always-passes", "ephemeral-ports-pass",
+    "egress-to-nodes-unenforced",
 )  # fmt: skip
 _NODES = (
     "same-node-services-unenforced", "node-ports-unenforced", "other-nodes-unenforced", "hairpin-denied",

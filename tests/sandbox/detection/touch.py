@@ -17,7 +17,7 @@ from probe.sandbox.enforce.ruleset import Ruleset
 from probe.sandbox.enforce.view import ClusterView
 from probe.sandbox.faults.fault import Fault
 from probe.sandbox.faults.nodes import ConnectionsCutByChanges
-from probe.sandbox.faults.paths import PortsBypass
+from probe.sandbox.faults.paths import EgressToNodesUnenforced, PortsBypass
 from probe.sandbox.faults.timing import NewPodsOpen
 from probe.scenario import make_plan
 from probe.scenario.select import weight
@@ -76,6 +76,8 @@ class Subject:
             return self.looks_at_new_pods
         if issubclass(fault, ConnectionsCutByChanges):
             return self.follows_connections
+        if issubclass(fault, EgressToNodesUnenforced):
+            return self._has_host_network
         if issubclass(fault, PortsBypass):
             return any(number in fault.ports for number in self._numbers)
         if is_of_time(fault):

@@ -7,7 +7,6 @@ and a deletion names the UID that was created.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -20,6 +19,7 @@ from probe.cluster.api import Api, ApiError, Json
 from probe.cluster.clusterpolicies import actual_name, apply_confined, confined
 from probe.cluster.deletion import GONE_SECONDS, until_gone
 from probe.cluster.failures import raise_failures
+from probe.cluster.firstpods import PodCreator
 from probe.cluster.lifting import Lifted, find_policies, lift
 from probe.cluster.nodes import Node, not_ready_cause
 from probe.cluster.objects import Owner
@@ -63,6 +63,10 @@ class Deployment:
     _policy_kinds: set[str] = field(default_factory=set)
     _addresses: dict[str, Mapping[Family, str]] = field(default_factory=dict)  # of pods that may be gone
     _requests: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_PARALLEL_REQUESTS))
+    _creator: PodCreator = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._creator = PodCreator(self.api, self._requests)
 
     async def create_namespaces(self, namespaces: Sequence[Namespace]) -> None:
         """Create namespaces; one that exists already is refused, never adopted. Raises ClusterError."""
@@ -92,7 +96,7 @@ class Deployment:
         Where some are refused nobody waits for the others. ``environment``: variables of agents, by pod id.
         """
         placed, ids = self.placer.place(pods), [pod.id for pod in pods]
-        creations = (self._create_pod(pod, placed[pod.id], environment.get(pod.id, EMPTY)) for pod in pods)
+        creations = (self._create_pod(pod, placed[pod.id], environment.get(pod.id, EMPTY), timeout) for pod in pods)
         created = await asyncio.gather(*creations, return_exceptions=True)
         raise_failures(ids, created, "pods were not created", DeployError)
         starts = (self._until_running(pod, str(uid), timeout) for pod, uid in zip(pods, created, strict=True))
@@ -114,27 +118,14 @@ class Deployment:
             running, strayed=f"{running.pod.id} got {given} of the cluster, not {wanted}, which was {other}'s"
         )
 
-    async def _create_pod(self, pod: Pod, node: Node, environment: Mapping[str, str]) -> str:
+    async def _create_pod(self, pod: Pod, node: Node, environment: Mapping[str, str], timeout: float) -> str:
         """Returns its UID."""
         namespace = self.namespaces[pod.namespace]
         wanted = tuple(self._addresses[pod.address_of].values()) if pod.address_of is not None else ()
         agent, hostname = self.outfit.agent, node.hostname or None
         body = objects.agent_pod(pod, namespace, hostname, agent, self.owner, environment, wanted)
-        async with self._requests:
-            created = await self._create_when_account_exists(f"/api/v1/namespaces/{namespace}/pods", body)
+        created = await self._creator.create(namespace, body, timeout)
         return str(created["metadata"]["uid"])
-
-    async def _create_when_account_exists(self, path: str, body: Json) -> Json:
-        """Create a pod; a namespace of a moment ago may still wait for its default service account."""
-        deadline = time.monotonic() + 15.0
-        while True:
-            try:
-                return await self.api.create(path, body)
-            except ApiError as error:
-                missing = error.code == 403 and "serviceaccount" in error.message and "not found" in error.message
-                if not missing or time.monotonic() > deadline:
-                    raise
-            await asyncio.sleep(0.05)
 
     async def _until_running(self, pod: Pod, uid: str, timeout: float) -> RunningPod:
         namespace = self.namespaces[pod.namespace]

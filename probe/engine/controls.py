@@ -161,14 +161,14 @@ async def run_baseline(
     """Try every cell until it connects once, for at most ``timeout`` seconds; no policy of ours exists.
 
     ``attempt`` is the timeout of one attempt in seconds. A pair that does not connect gets no control; one that has its
-    control already, as those of ``denied`` cells have to be, is not tried again.
+    control already, as those of ``denied`` cells have to be, is not tried again. What cannot be tried misses nothing.
     """
     wanted = list(dict.fromkeys(cells))
     untried = [cell for cell in wanted if not controls.has(cell, for_denial=cell in denied)]
     started = time.monotonic()
     last = await connect_again(untried, agents, controls, attempt, timeout) if untried else {}
     for cell, sample in last.items():
-        if not _got_through(sample):
+        if not _got_through(sample) and sample.outcome is not Outcome.UNSUPPORTED:
             controls.missed(cell)
     unsupported = sum(sample.outcome is Outcome.UNSUPPORTED for sample in last.values())
     failed = [

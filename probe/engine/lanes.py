@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Final
 
-from probe.cluster.placement import Placer
 from probe.cluster.preflight.demand import Fleet
 from probe.engine.fleet_copy import FleetCopy, Ground
 from probe.engine.known import KnownFailures
@@ -27,9 +26,9 @@ from probe.engine.leftovers import Leftovers
 from probe.engine.naming import prefix_of
 from probe.engine.options import RunOptions
 from probe.engine.planned import PlannedFleet
+from probe.engine.preflight import homes
 from probe.engine.queue import Job, Queue
 from probe.engine.stopping import Stopping
-from probe.model.errors import ClusterError
 from probe.model.events import Event, Noticed, StoppedEarly
 
 MOST_LANES: Final = 12
@@ -85,11 +84,7 @@ def room_for(fleets: Sequence[Fleet], free_slots: Mapping[str, int] | None) -> i
         return UNKNOWN_ROOM_LANES
     most: Counter[str] = Counter()
     for fleet in fleets:
-        try:
-            homes = Placer(fleet.nodes, fleet.spread).place(fleet.pods).values()
-        except ClusterError:  # told when it is deployed
-            continue
-        most |= Counter(node.name for node in homes)
+        most |= Counter(homes(fleet))
     copies = min((free_slots[name] // count for name, count in most.items() if name in free_slots), default=1)
     return max(1, copies - 1)
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from probe.cluster.nodes import Node
+from probe.cluster.placement import Placer
 from probe.cluster.preflight.demand import Fleet, most_pods
 from probe.cluster.preflight.doctor import QuickCheck, problems
 from probe.cluster.preflight.finding import Level
 from probe.engine.liveness import WITNESS, needs_witness
+from probe.model.errors import ClusterError
 from probe.model.events import Event, Noticed, ProblemSeen
 
 if TYPE_CHECKING:
     from probe.engine.planned import PlannedFleet
 
+_NAMED = 5
 _WORTH_A_WORD = ("nodes", "network plugin", "cluster policies")
 """Checks whose warnings a reader of the results should know; the others are for ``doctor``."""
 
@@ -29,6 +33,28 @@ def fleet_demands(planned: Iterable[PlannedFleet]) -> tuple[Fleet, ...]:
         )
         for fleet in planned
     )
+
+
+def homes(fleet: Fleet) -> list[str]:
+    """The node of each pod; none where they have no room, which is told when they are deployed."""
+    try:
+        return [node.name for node in Placer(fleet.nodes, fleet.spread).place(fleet.pods).values()]
+    except ClusterError:
+        return []
+
+
+def notice_idle_nodes(nodes: Iterable[Node], fleets: Iterable[Fleet], emit: Callable[[Event], None]) -> None:
+    """Say which usable nodes no pod will be on: a pass must not be taken for theirs."""
+    names = [node.name for node in nodes]
+    busy = {name for fleet in fleets for name in homes(fleet)}
+    if idle := [name for name in names if name not in busy]:
+        more = f" and {len(idle) - _NAMED} more" if len(idle) > _NAMED else ""
+        emit(
+            Noticed(
+                f"nothing is tested of {len(idle)} of {len(names)} usable nodes, where no pod is: "
+                f"{', '.join(idle[:_NAMED])}{more}; --nodes takes as many as you say, in pairs"
+            )
+        )
 
 
 def is_possible(check: QuickCheck, fleets: Iterable[Fleet], emit: Callable[[Event], None]) -> bool:

@@ -20,7 +20,7 @@ from probe.engine.options import RunOptions
 from probe.engine.outside import outside_ports
 from probe.engine.planned import plan_fleets
 from probe.engine.preconditions import check_scenarios
-from probe.engine.preflight import fleet_demands, is_possible, notice
+from probe.engine.preflight import fleet_demands, is_possible, notice, notice_idle_nodes
 from probe.engine.stopping import Stopping
 from probe.model.events import Event, Noticed, RunStarted
 from probe.model.scenario import Scenario
@@ -55,6 +55,8 @@ async def run_scenarios(
         fewer = f" (--nodes asks for {options.sample_nodes})" if options.sample_nodes > len(nodes) else ""
         chosen = f"{len(used)} of {len(nodes)} usable nodes{fewer}, by --seed {options.seed}"
         emit(Noticed(f"{chosen}: {', '.join(sorted(used))}"))
+    else:
+        notice_idle_nodes(nodes, demands, emit)
     notice(check, emit)
     if not is_possible(check, demands, emit):
         return

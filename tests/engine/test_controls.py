@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any, cast
 
 from probe.engine.agent import Sample
 from probe.engine.agents import Agents, Pace
-from probe.engine.controls import Controls
+from probe.engine.controls import Controls, run_baseline
 from probe.model.cell import Cell, Outcome, Path, Protocol
 
 CELL = Cell("x/a", "x/b", 80, Protocol.TCP)
@@ -58,3 +59,21 @@ def test_a_pair_that_never_connected_is_no_news_in_the_next_scenario() -> None:
     next_one.missed(CELL)
     next_one.missed(OTHER)
     assert next_one.fell_silent([CELL, OTHER]) == [OTHER]
+
+
+class Unable:
+    """Agents that cannot try what they are asked for."""
+
+    async def probe(self, cells: Sequence[Cell], timeout: float) -> dict[Cell, Sample]:
+        return dict.fromkeys(cells, Sample(Outcome.UNSUPPORTED))
+
+    def identities(self, cell: Cell) -> tuple[None, None]:
+        return None, None
+
+
+async def test_what_cannot_be_tried_did_not_fall_silent() -> None:
+    agents = cast(Any, Unable())
+    next_one = Controls(agents).carried(None)
+    record = await run_baseline([CELL], [CELL], agents, next_one, attempt=0.1, timeout=0.1)
+    assert (record.cells, record.connected, record.failed) == (0, 0, [])
+    assert next_one.fell_silent([CELL]) == []

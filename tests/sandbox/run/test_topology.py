@@ -70,11 +70,16 @@ async def test_placements(three_nodes: Sandbox, tmp_path: Path) -> None:
     assert homes(spread) == ["node-1", "node-2", "node-3"]
     assert topologies(spread) == {Topology.CROSS_NODE}
     assert spread.scenarios[0].untested == ["traffic between pods of one node, since no two share one"]
+    assert spread.notes == []
 
     same = await run(three_nodes, tmp_path, "same")
     assert homes(same) == ["node-1"] * 3
     assert topologies(same) == {Topology.SAME_NODE}
     assert same.scenarios[0].untested == ["traffic between nodes, since all pods are on node-1 (placement: same)"]
+    assert same.notes == [
+        "nothing is tested of 2 of 3 usable nodes, where no pod is: node-2, node-3; --nodes takes as many as you say, "
+        "in pairs"
+    ]
 
     different = await run(three_nodes, tmp_path, "different")
     assert sorted(map(str, homes(different))) == ["node-1", "node-2", "node-3"]

@@ -97,7 +97,7 @@ async def test_a_pod_that_does_not_go_away_is_a_problem_in_words(
 ) -> None:
     scenario = tmp_path / "stuck.yaml"
     scenario.write_text(STUCK)
-    monkeypatch.setattr(deployment, "_GONE_SECONDS", 0.0)
+    monkeypatch.setattr(deployment, "GONE_SECONDS", 0.0)
     record = await run_it(scenario)
     assert record.exit_code == ExitCode.HARNESS
     assert record.scenarios[0].problems == ["pod/shop/server is still there 0 s after its deletion"]

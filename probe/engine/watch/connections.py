@@ -80,10 +80,9 @@ class _Agent:
     async def settle(self) -> None:
         """Read, as soon as the agent can be asked, until it is known of each whether it is still answered."""
         while not self.trouble:
-            if await self.read() and not self.trouble:
+            if await self.read() and not (self.trouble or self._is_open_question):
                 self.is_read = True
-                if not self._is_open_question:
-                    return
+                return
             self.trouble = self.trouble or self.collector.lost
             await asyncio.sleep(_PAUSE)
 
